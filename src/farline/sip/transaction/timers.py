@@ -1,8 +1,19 @@
-"""The timers of RFC 3261 (table 4) and RFC 6026, and the heap that holds them."""
+"""The timers of RFC 3261 (table 4) and RFC 6026, and the heap that holds the running ones."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING
+
+from farline.sip.effects import Deadline
+from farline.sip.transaction.table import Input
+
+if TYPE_CHECKING:
+    from farline.sip.transaction.transaction import Transaction
+
+SWEEP_FROM = 1024
+"""A heap smaller than this is not worth sweeping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,5 +37,70 @@ class Timers:
 
     @property
     def transaction(self) -> float:
-        """64*T1: timers B, F, H, J (UDP), L, M."""
+        """64*T1, the life of an unanswered transaction."""
         return 64 * self.t1
+
+    def delays(self, *, reliable: bool) -> dict[Input, float]:
+        """The timers that run once, in seconds. A, E and G are not here: they begin with T1."""
+        whole = self.transaction
+        return {
+            Input.TIMER_B: whole,
+            Input.TIMER_D: 0.0 if reliable else self.d,
+            Input.TIMER_F: whole,
+            Input.TIMER_H: whole,
+            Input.TIMER_I: 0.0 if reliable else self.t4,
+            Input.TIMER_J: 0.0 if reliable else whole,
+            Input.TIMER_K: 0.0 if reliable else self.t4,
+            Input.TIMER_L: whole,
+            Input.TIMER_M: whole,
+            Input.TIMER_100: self.trying,
+            Input.TIMER_CANCEL: whole,
+        }
+
+
+class TimerHeap:
+    """Running timers, soonest first. None is ever taken out early: one whose transaction has gone
+    to a state that does not list it is stale, and is dropped when met or by a sweep.
+    """
+
+    __slots__ = ("_heap", "_serial", "_sweep_at")
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Transaction, Input]] = []
+        self._serial = 0
+        self._sweep_at = SWEEP_FROM
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def start(self, at: float, tx: Transaction, timer: Input) -> None:
+        """Let `timer` of `tx` fire at `at`."""
+        self._serial += 1
+        heappush(self._heap, (at, self._serial, tx, timer))
+        if len(self._heap) >= self._sweep_at:
+            self._sweep()
+
+    def next(self) -> Deadline | None:
+        """The soonest live timer."""
+        heap = self._heap
+        while heap:
+            at, _, tx, timer = heap[0]
+            if timer in tx.table[tx.state]:
+                return Deadline(at, timer.value)
+            heappop(heap)
+        return None
+
+    def pop_due(self, now: float) -> tuple[Transaction, Input] | None:
+        """Take the soonest live timer if it is due."""
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            _, _, tx, timer = heappop(heap)
+            if timer in tx.table[tx.state]:
+                return tx, timer
+        return None
+
+    def _sweep(self) -> None:
+        """Drop the stale ones, and come back when the live ones have doubled."""
+        self._heap = [entry for entry in self._heap if entry[3] in entry[2].table[entry[2].state]]
+        heapify(self._heap)
+        self._sweep_at = max(SWEEP_FROM, 2 * len(self._heap))

@@ -2,37 +2,94 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from farline.sip.transaction.table import State
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from farline._core import Message
+    from farline.sip.transaction.events import Cause
+    from farline.sip.transaction.machine import Compiled
     from farline.sip.transport import Flow
 
+Key: TypeAlias = tuple[str | int | None, ...]
 
-class ClientTransaction:
-    """A request of ours. `user` is a free slot for the owner."""
 
-    __slots__ = ("branch", "flow", "method", "request", "state", "user")
+class Transaction:
+    """What both sides have; the owner uses `request`, `flow`, `method`, `state` and `user`."""
 
-    def __init__(self, request: Message, flow: Flow, branch: str) -> None:
+    __slots__ = (
+        "cause",
+        "data",
+        "flow",
+        "interval",
+        "key",
+        "method",
+        "request",
+        "silent",
+        "state",
+        "table",
+        "user",
+    )
+
+    def __init__(self, request: Message, flow: Flow, key: Key, table: Compiled) -> None:
         self.request = request
         self.flow = flow
-        self.method = request.method
-        self.branch = branch
-        self.state = State.START
-        self.user: Any = None
+        """Client: where the request goes. Server: where it came from."""
 
-
-class ServerTransaction:
-    """A request of a peer. `flow` is where it came from, `user` a free slot for the owner."""
-
-    __slots__ = ("flow", "method", "request", "state", "user")
-
-    def __init__(self, request: Message, flow: Flow) -> None:
-        self.request = request
-        self.flow = flow
         self.method = request.method
         self.state = State.START
         self.user: Any = None
+        """Free for the owner."""
+
+        self.key = key
+        self.table = table
+        self.data = b""
+        """What RESEND sends: the request, the ACK, or the last response."""
+
+        self.interval = 0.0
+        """Seconds until the next retransmission (A, E, G)."""
+
+        self.silent = False
+        """The layer itself is the user (CANCEL, 481, 482): no event is made."""
+
+        self.cause: Cause | None = None
+        """Why it ends early."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.method} {self.state.value}>"
+
+
+class ClientTransaction(Transaction):
+    """A request of ours."""
+
+    __slots__ = ("cancel_headers", "via")
+
+    def __init__(self, request: Message, flow: Flow, key: Key, table: Compiled, via: str) -> None:
+        super().__init__(request, flow, key, table)
+        self.via = via
+        """Our Via value, which ACK and CANCEL repeat."""
+
+        self.cancel_headers: Iterable[tuple[str, str]] | None = None
+        """Set while a CANCEL waits for the first 1xx (RFC 3261 section 9.1)."""
+
+
+class ServerTransaction(Transaction):
+    """A request of a peer."""
+
+    __slots__ = ("back", "lost", "merge_key", "to_tag")
+
+    def __init__(self, request: Message, flow: Flow, back: Flow, key: Key, table: Compiled) -> None:
+        super().__init__(request, flow, key, table)
+        self.back = back
+        """Where responses go: `flow`, but over UDP without rport the port of the Via."""
+
+        self.lost = False
+        """`back` is gone: nothing is sent until the layer is told another (`reroute`)."""
+
+        self.to_tag = ""
+        """To tag of the last response sent."""
+
+        self.merge_key: Key | None = None

@@ -1,0 +1,7 @@
+//! Python face of the wire crates.
+use pyo3::prelude::*;
+
+/// Adds this file's classes to the module.
+pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+    Ok(())
+}

@@ -1,0 +1,24 @@
+//! The media relay: ports, latching, counters; an I/O-free core and its epoll driver.
+//!
+//! [`Shard`] decides (no sockets, time given), a worker thread reads and writes datagrams for it,
+//! and [`Relay`] is what other threads hold. A session lives on one worker, so a packet takes no lock.
+#![deny(unsafe_code)]
+
+mod control;
+mod latch;
+mod ports;
+mod shard;
+#[allow(unsafe_code)]
+mod sys;
+mod worker;
+
+pub use control::{Interface, Options, Relay, RelayError, Silence};
+pub use latch::{Acceptance, Latch};
+pub use ports::PortPool;
+pub use shard::{Content, Counters, Key, Kind, PortStats, Remote, Shard, StreamPorts, Verdict};
+
+/// Monotonic milliseconds; where they begin does not matter.
+pub type Millis = u64;
+
+/// One side of a session: 0 is the one that sent the first offer.
+pub type SideIndex = usize;

@@ -1,0 +1,372 @@
+//! The core of one worker: sessions, their ports and what happens to a packet. No sockets, no clock.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+
+use rtp::Class;
+
+use crate::latch::{Acceptance, Latch};
+use crate::{Millis, SideIndex};
+
+/// Names a port of this shard; a key of a closed port is never valid again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    index: u32,
+    generation: u32,
+}
+
+impl Key {
+    /// The key as one number, for epoll.
+    #[must_use]
+    pub fn to_bits(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.index)
+    }
+
+    /// Where the port stands in a table that is as long as the shard's.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.index as usize
+    }
+
+    /// The reverse of `to_bits`.
+    #[must_use]
+    pub fn from_bits(bits: u64) -> Self {
+        Self { index: (bits & 0xffff_ffff) as u32, generation: (bits >> 32) as u32 }
+    }
+}
+
+/// Which of a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The even port.
+    Rtp,
+    /// The odd port.
+    Rtcp,
+}
+
+/// What a stream carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// RTP and RTCP: anything else is malformed, and cannot latch.
+    Rtp,
+    /// Any datagram (T.38 over UDPTL and the like).
+    Raw,
+}
+
+/// The local addresses of a stream: `[side][kind]`.
+pub type StreamPorts = [[SocketAddr; 2]; 2];
+
+/// What signaling says of one side of a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Remote {
+    /// The RTP address in the SDP.
+    pub rtp: Option<SocketAddr>,
+    /// The RTCP address in the SDP, or the one that follows from RTP's.
+    pub rtcp: Option<SocketAddr>,
+    /// Where the signaling comes from.
+    pub source: Option<IpAddr>,
+    /// Send nothing there (hold with the null address, RFC 3264 section 8.4).
+    pub muted: bool,
+}
+
+/// Counters of one port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Packets accepted.
+    pub received_packets: u64,
+    /// Bytes of them (UDP payload).
+    pub received_bytes: u64,
+    /// Packets sent from this port.
+    pub sent_packets: u64,
+    /// Bytes of them.
+    pub sent_bytes: u64,
+    /// Packets from a source that may not send here.
+    pub refused_packets: u64,
+    /// Packets that are not what the stream carries, or too large.
+    pub malformed_packets: u64,
+    /// Packets that the system would not take from us.
+    pub unsent_packets: u64,
+}
+
+/// A snapshot of one port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortStats {
+    /// Which m= line, from 0.
+    pub stream: u16,
+    /// Which side.
+    pub side: SideIndex,
+    /// RTP or RTCP.
+    pub kind: Kind,
+    /// Ours.
+    pub local: SocketAddr,
+    /// The peer's, once a packet was accepted.
+    pub latched: Option<SocketAddr>,
+    /// What was counted.
+    pub counters: Counters,
+    /// Milliseconds since the last accepted packet.
+    pub idle: Option<Millis>,
+}
+
+/// What to do with a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Send it from the port `via` to `to`.
+    Forward {
+        /// Our port on the other side.
+        via: Key,
+        /// The peer there.
+        to: SocketAddr,
+    },
+    /// Counted as received; nobody to send it to yet.
+    NoTarget,
+    /// From a source that may not send here.
+    Refused,
+    /// Not what the stream carries.
+    Malformed,
+    /// The port was closed meanwhile.
+    Gone,
+}
+
+#[derive(Debug)]
+struct Port {
+    stream: u16,
+    side: SideIndex,
+    kind: Kind,
+    content: Content,
+    local: SocketAddr,
+    peer: Key,
+    latch: Latch,
+    muted: bool,
+    counters: Counters,
+    last_seen: Option<Millis>,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    generation: u32,
+    port: Option<Port>,
+}
+
+#[derive(Debug)]
+struct Session {
+    streams: Vec<(u16, [[Key; 2]; 2])>,
+    since: Millis,
+    held: bool,
+    reported: bool,
+}
+
+/// The sessions of one worker.
+#[derive(Debug, Default)]
+pub struct Shard {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    sessions: HashMap<u64, Session>,
+}
+
+impl Shard {
+    /// Adds a stream to a session (which begins with its first), and names its ports `[side][kind]`.
+    pub fn open(
+        &mut self,
+        session: u64,
+        stream: u16,
+        content: Content,
+        ports: &StreamPorts,
+        now: Millis,
+    ) -> [[Key; 2]; 2] {
+        let keys = [[self.reserve(), self.reserve()], [self.reserve(), self.reserve()]];
+        for side in 0..2 {
+            for (at, kind) in [Kind::Rtp, Kind::Rtcp].into_iter().enumerate() {
+                self.slots[keys[side][at].index()].port = Some(Port {
+                    stream,
+                    side,
+                    kind,
+                    content,
+                    local: ports[side][at],
+                    peer: keys[1 - side][at],
+                    latch: Latch::default(),
+                    muted: false,
+                    counters: Counters::default(),
+                    last_seen: None,
+                });
+            }
+        }
+        let fresh = || Session { streams: Vec::new(), since: now, held: false, reported: false };
+        self.sessions.entry(session).or_insert_with(fresh).streams.push((stream, keys));
+        keys
+    }
+
+    /// Takes what signaling says of one side of a stream.
+    ///
+    /// An address that is one of the session's own ports is taken as none: packets would go in circles.
+    pub fn signal(&mut self, session: u64, stream: u16, side: SideIndex, remote: &Remote) {
+        let own: Vec<SocketAddr> = self.ports(session).map(|port| port.local).collect();
+        let sane = |at: Option<SocketAddr>| at.filter(|at| sendable(*at) && !own.contains(at));
+        let Some(keys) = self.keys(session, stream) else { return };
+        for (key, at) in keys[side].into_iter().zip([remote.rtp, remote.rtcp]) {
+            if let Some(port) = self.port_mut(key) {
+                port.latch.signal(sane(at), remote.source);
+                port.muted = remote.muted;
+            }
+        }
+    }
+
+    /// Marks a session as held: silence is not reported meanwhile.
+    pub fn hold(&mut self, session: u64, held: bool, now: Millis) {
+        if let Some(session) = self.sessions.get_mut(&session) {
+            if session.held != held {
+                session.since = now;
+                session.reported = false;
+            }
+            session.held = held;
+        }
+    }
+
+    /// Judges one packet.
+    pub fn packet(&mut self, key: Key, from: SocketAddr, data: &[u8], now: Millis) -> Verdict {
+        let Some(port) = self.port_mut(key) else { return Verdict::Gone };
+        if !belongs(port, data) {
+            port.counters.malformed_packets += 1;
+            return Verdict::Malformed;
+        }
+        if port.latch.accept(from) == Acceptance::Refused {
+            port.counters.refused_packets += 1;
+            return Verdict::Refused;
+        }
+        port.counters.received_packets += 1;
+        port.counters.received_bytes += data.len() as u64;
+        port.last_seen = Some(now);
+        let via = port.peer;
+        match self.port_mut(via) {
+            Some(peer) if !peer.muted => {
+                peer.latch.target().map_or(Verdict::NoTarget, |to| Verdict::Forward { via, to })
+            }
+            _ => Verdict::NoTarget,
+        }
+    }
+
+    /// Counts a packet that was too large to be read whole.
+    pub fn oversized(&mut self, key: Key) {
+        if let Some(port) = self.port_mut(key) {
+            port.counters.malformed_packets += 1;
+        }
+    }
+
+    /// Counts what became of a forwarded packet.
+    pub fn forwarded(&mut self, via: Key, bytes: usize, sent: bool) {
+        if let Some(port) = self.port_mut(via) {
+            if sent {
+                port.counters.sent_packets += 1;
+                port.counters.sent_bytes += bytes as u64;
+            } else {
+                port.counters.unsent_packets += 1;
+            }
+        }
+    }
+
+    /// Snapshots of a session's ports in the order stream, side, kind; None: no such session.
+    #[must_use]
+    pub fn stats(&self, session: u64, now: Millis) -> Option<Vec<PortStats>> {
+        self.sessions.get(&session)?;
+        Some(self.ports(session).map(|port| snapshot(port, now)).collect())
+    }
+
+    /// Ends one stream; its keys are for the driver to close.
+    pub fn close(&mut self, session: u64, stream: u16) -> Vec<Key> {
+        let Some(entry) = self.sessions.get_mut(&session) else { return Vec::new() };
+        let Some(at) = entry.streams.iter().position(|(index, _)| *index == stream) else {
+            return Vec::new();
+        };
+        let (_, keys) = entry.streams.remove(at);
+        let keys = keys.concat();
+        for key in &keys {
+            self.release(*key);
+        }
+        keys
+    }
+
+    /// Ends a session; its keys are for the driver to close.
+    pub fn delete(&mut self, session: u64) -> Vec<Key> {
+        let streams = self.sessions.get(&session).map_or_else(Vec::new, |entry| entry.streams.clone());
+        let keys = streams.iter().flat_map(|(stream, _)| self.close(session, *stream)).collect();
+        self.sessions.remove(&session);
+        keys
+    }
+
+    /// Sessions that have been silent for `limit`, each once per silence, with how long they were.
+    pub fn silent(&mut self, limit: Millis, now: Millis) -> Vec<(u64, Millis)> {
+        let mut found = Vec::new();
+        for (id, session) in &mut self.sessions {
+            let keys = session.streams.iter().flat_map(|(_, keys)| keys.iter().flatten());
+            let seen = keys.filter_map(|key| self.slots[key.index()].port.as_ref()?.last_seen);
+            let idle = now.saturating_sub(seen.fold(session.since, Millis::max));
+            let silent = !session.held && idle >= limit;
+            if silent && !session.reported {
+                found.push((*id, idle));
+            }
+            session.reported = silent;
+        }
+        found
+    }
+
+    fn keys(&self, session: u64, stream: u16) -> Option<[[Key; 2]; 2]> {
+        let streams = &self.sessions.get(&session)?.streams;
+        streams.iter().find(|(index, _)| *index == stream).map(|(_, keys)| *keys)
+    }
+
+    fn ports(&self, session: u64) -> impl Iterator<Item = &Port> {
+        let streams = self.sessions.get(&session).map_or(&[][..], |entry| &entry.streams);
+        let keys = streams.iter().flat_map(|(_, keys)| keys.iter().flatten());
+        keys.filter_map(|key| self.slots[key.index()].port.as_ref())
+    }
+
+    fn port_mut(&mut self, key: Key) -> Option<&mut Port> {
+        let slot = self.slots.get_mut(key.index())?;
+        if slot.generation == key.generation {
+            slot.port.as_mut()
+        } else {
+            None
+        }
+    }
+
+    fn reserve(&mut self) -> Key {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            (self.slots.len() - 1) as u32
+        });
+        Key { index, generation: self.slots[index as usize].generation }
+    }
+
+    fn release(&mut self, key: Key) {
+        let slot = &mut self.slots[key.index()];
+        slot.port = None;
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free.push(key.index);
+    }
+}
+
+/// Whether a datagram is what the port carries. RTCP may share the RTP port (RFC 5761).
+fn belongs(port: &Port, data: &[u8]) -> bool {
+    match (port.content, port.kind) {
+        (Content::Raw, _) => true,
+        (Content::Rtp, Kind::Rtp) => rtp::classify(data) != Class::Other,
+        (Content::Rtp, Kind::Rtcp) => rtp::classify(data) == Class::Rtcp,
+    }
+}
+
+/// Whether an address can be one peer's.
+fn sendable(at: SocketAddr) -> bool {
+    let broadcast = matches!(at.ip(), IpAddr::V4(ip) if ip.is_broadcast());
+    at.port() != 0 && !at.ip().is_unspecified() && !at.ip().is_multicast() && !broadcast
+}
+
+fn snapshot(port: &Port, now: Millis) -> PortStats {
+    PortStats {
+        stream: port.stream,
+        side: port.side,
+        kind: port.kind,
+        local: port.local,
+        latched: port.latch.latched(),
+        counters: port.counters,
+        idle: port.last_seen.map(|seen| now.saturating_sub(seen)),
+    }
+}

@@ -1,0 +1,291 @@
+//! The only unsafe code of the relay: epoll, eventfd, batches of datagrams, traffic class.
+
+use std::io;
+use std::mem;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+/// Datagrams read or written with one system call.
+pub const BATCH: usize = 16;
+/// Longest datagram relayed, in bytes: more than any packet that fits an Ethernet frame.
+pub const SLOT: usize = 2048;
+/// Events taken with one `epoll_wait`.
+const EVENTS: usize = 256;
+
+fn check(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
+}
+
+/// A counter that wakes whoever polls its descriptor.
+#[derive(Debug)]
+pub struct EventFd(OwnedFd);
+
+impl EventFd {
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: eventfd takes no pointers.
+        let fd = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
+        // SAFETY: the descriptor is new and ours alone.
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    /// Wakes. A full counter already wakes, so the result does not matter.
+    pub fn notify(&self) {
+        let one = 1u64.to_ne_bytes();
+        // SAFETY: the pointer and length are those of a live array.
+        unsafe { libc::write(self.raw(), one.as_ptr().cast(), one.len()) };
+    }
+
+    /// Makes the descriptor unreadable again.
+    pub fn drain(&self) {
+        let mut count = [0u8; 8];
+        // SAFETY: the pointer and length are those of a live array.
+        unsafe { libc::read(self.raw(), count.as_mut_ptr().cast(), count.len()) };
+    }
+
+    pub fn raw(&self) -> i32 {
+        self.0.as_raw_fd()
+    }
+}
+
+/// A set of descriptors to wait for; each bears a number of the caller's.
+pub struct Epoll {
+    fd: OwnedFd,
+    events: Vec<libc::epoll_event>,
+}
+
+impl Epoll {
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: epoll_create1 takes no pointers.
+        let fd = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
+        // SAFETY: the descriptor is new and ours alone.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        Ok(Self { fd, events: vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS] })
+    }
+
+    /// Waits for `fd` to become readable; a closed descriptor leaves the set by itself.
+    pub fn add(&self, fd: i32, number: u64) -> io::Result<()> {
+        let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: number };
+        // SAFETY: the event is live for the call, the kernel copies it.
+        check(unsafe { libc::epoll_ctl(self.fd.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &mut event) })
+            .map(drop)
+    }
+
+    /// Waits at most `timeout` milliseconds; returns how many numbers `ready` then gives.
+    pub fn wait(&mut self, timeout: i32) -> io::Result<usize> {
+        let room = self.events.len() as i32;
+        let events = self.events.as_mut_ptr();
+        // SAFETY: the kernel writes at most `room` events into a vector of that length.
+        let found = unsafe { libc::epoll_wait(self.fd.as_raw_fd(), events, room, timeout) };
+        match check(found) {
+            Ok(count) => Ok(count as usize),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub fn ready(&self, at: usize) -> u64 {
+        self.events[at].u64
+    }
+}
+
+/// Sets the traffic class (DSCP and ECN bits) of what a socket sends.
+pub fn set_traffic_class(socket: &UdpSocket, class: u8) -> io::Result<()> {
+    let value = libc::c_int::from(class);
+    let (level, option) = match socket.local_addr()? {
+        SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_TOS),
+        SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_TCLASS),
+    };
+    let length = mem::size_of_val(&value) as libc::socklen_t;
+    // SAFETY: the pointer and length are those of a live integer.
+    let done = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const value).cast(), length)
+    };
+    check(done).map(drop)
+}
+
+/// Room for a batch of datagrams, used again and again.
+pub struct Batch {
+    data: Vec<[u8; SLOT]>,
+    names: [libc::sockaddr_storage; BATCH],
+    lengths: [usize; BATCH],
+    truncated: [bool; BATCH],
+}
+
+/// A datagram of the batch that is to be sent on, unchanged.
+#[derive(Clone, Copy)]
+pub struct Outgoing {
+    pub slot: usize,
+    pub to: SocketAddr,
+}
+
+fn empty_name() -> libc::sockaddr_storage {
+    // SAFETY: all zeroes is a valid value of this plain C structure.
+    unsafe { mem::zeroed() }
+}
+
+fn empty_headers() -> [libc::mmsghdr; BATCH] {
+    // SAFETY: all zeroes (null pointers, no lengths) is a valid value of this plain C structure.
+    unsafe { mem::zeroed() }
+}
+
+impl Batch {
+    pub fn new() -> Self {
+        Self {
+            data: vec![[0; SLOT]; BATCH],
+            names: [empty_name(); BATCH],
+            lengths: [0; BATCH],
+            truncated: [false; BATCH],
+        }
+    }
+
+    /// Reads what a socket holds, at most a batch; returns how many datagrams came.
+    pub fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
+        let mut headers = empty_headers();
+        let mut vectors = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: SLOT }; BATCH];
+        for (at, header) in headers.iter_mut().enumerate() {
+            vectors[at].iov_base = self.data[at].as_mut_ptr().cast();
+            header.msg_hdr.msg_iov = &raw mut vectors[at];
+            header.msg_hdr.msg_iovlen = 1;
+            header.msg_hdr.msg_name = (&raw mut self.names[at]).cast();
+            header.msg_hdr.msg_namelen = mem::size_of::<libc::sockaddr_storage>() as u32;
+        }
+        let (fd, list) = (socket.as_raw_fd(), headers.as_mut_ptr());
+        // SAFETY: every header points at a vector, a name and a buffer that outlive the call, with
+        // their true lengths; no time-out is given.
+        let count = check(unsafe {
+            libc::recvmmsg(fd, list, BATCH as u32, libc::MSG_DONTWAIT as _, std::ptr::null_mut())
+        })? as usize;
+        for (at, header) in headers.iter().take(count).enumerate() {
+            self.lengths[at] = header.msg_len as usize;
+            self.truncated[at] = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
+        }
+        Ok(count)
+    }
+
+    /// The datagram in a slot that `receive` filled; None when it was too long for it.
+    pub fn datagram(&self, slot: usize) -> Option<&[u8]> {
+        (!self.truncated[slot]).then(|| &self.data[slot][..self.lengths[slot].min(SLOT)])
+    }
+
+    /// Who sent the datagram in a slot.
+    pub fn sender(&self, slot: usize) -> Option<SocketAddr> {
+        decode(&self.names[slot])
+    }
+
+    /// Sends datagrams of the batch from one socket, and reports for each whether it left.
+    pub fn send(&mut self, socket: &UdpSocket, outgoing: &[Outgoing], mut sent: impl FnMut(usize, bool)) {
+        let mut names = [empty_name(); BATCH];
+        let mut headers = empty_headers();
+        let mut vectors = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; BATCH];
+        let outgoing = &outgoing[..outgoing.len().min(BATCH)];
+        for (at, item) in outgoing.iter().enumerate() {
+            vectors[at].iov_base = self.data[item.slot].as_mut_ptr().cast();
+            vectors[at].iov_len = self.lengths[item.slot].min(SLOT);
+            headers[at].msg_hdr.msg_iov = &raw mut vectors[at];
+            headers[at].msg_hdr.msg_iovlen = 1;
+            headers[at].msg_hdr.msg_namelen = encode(item.to, &mut names[at]);
+            headers[at].msg_hdr.msg_name = (&raw mut names[at]).cast();
+        }
+        let mut next = 0;
+        while next < outgoing.len() {
+            let (fd, left) = (socket.as_raw_fd(), (outgoing.len() - next) as u32);
+            let list = headers[next..].as_mut_ptr();
+            // SAFETY: `left` headers follow `list`; each points at a vector, a name and a buffer that
+            // outlive the call, with their true lengths.
+            let result = check(unsafe { libc::sendmmsg(fd, list, left, libc::MSG_DONTWAIT as _) });
+            // The call stops at the first datagram that the system refuses: pass over that one.
+            let done = result.as_ref().map_or(0, |count| *count as usize);
+            (next..next + done).for_each(|at| sent(at, true));
+            next += done;
+            if result.is_err() {
+                sent(next, false);
+                next += 1;
+            }
+        }
+    }
+}
+
+fn decode(name: &libc::sockaddr_storage) -> Option<SocketAddr> {
+    match i32::from(name.ss_family) {
+        libc::AF_INET => {
+            // SAFETY: the family says which structure this is, and the storage is large enough.
+            let v4 = unsafe { &*(&raw const *name).cast::<libc::sockaddr_in>() };
+            let ip = Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr));
+            Some(SocketAddrV4::new(ip, u16::from_be(v4.sin_port)).into())
+        }
+        libc::AF_INET6 => {
+            // SAFETY: as above.
+            let v6 = unsafe { &*(&raw const *name).cast::<libc::sockaddr_in6>() };
+            let ip = Ipv6Addr::from(v6.sin6_addr.s6_addr);
+            // Scope and flow label are left out, so that the source compares equal to SDP's address.
+            let scope = if ip.is_unicast_link_local() { v6.sin6_scope_id } else { 0 };
+            Some(SocketAddrV6::new(ip, u16::from_be(v6.sin6_port), 0, scope).into())
+        }
+        _ => None,
+    }
+}
+
+fn encode(at: SocketAddr, name: &mut libc::sockaddr_storage) -> libc::socklen_t {
+    let length = match at.ip() {
+        IpAddr::V4(ip) => {
+            // SAFETY: the storage is larger than, and aligned for, every socket address.
+            let v4 = unsafe { &mut *(&raw mut *name).cast::<libc::sockaddr_in>() };
+            v4.sin_family = libc::AF_INET as libc::sa_family_t;
+            v4.sin_port = at.port().to_be();
+            v4.sin_addr.s_addr = u32::from(ip).to_be();
+            mem::size_of::<libc::sockaddr_in>()
+        }
+        IpAddr::V6(ip) => {
+            // SAFETY: as above.
+            let v6 = unsafe { &mut *(&raw mut *name).cast::<libc::sockaddr_in6>() };
+            v6.sin6_family = libc::AF_INET6 as libc::sa_family_t;
+            v6.sin6_port = at.port().to_be();
+            v6.sin6_addr.s6_addr = ip.octets();
+            if let SocketAddr::V6(full) = at {
+                v6.sin6_scope_id = full.scope_id();
+            }
+            mem::size_of::<libc::sockaddr_in6>()
+        }
+    };
+    length as libc::socklen_t
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_survive_the_way_to_the_system_and_back() {
+        for text in ["10.10.10.7:35000", "[2001:db8::7]:35000"] {
+            let at: SocketAddr = text.parse().expect("an address");
+            let mut name = empty_name();
+            encode(at, &mut name);
+            assert_eq!(decode(&name), Some(at));
+        }
+    }
+
+    #[test]
+    fn a_batch_is_read_and_sent_on_and_a_long_datagram_is_named_so() {
+        let socket = || UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let (a, b, c) = (socket(), socket(), socket());
+        let to = b.local_addr().expect("bound");
+        a.send_to(b"one", to).expect("sent");
+        a.send_to(&[0; SLOT + 1], to).expect("sent");
+        let mut batch = Batch::new();
+        assert_eq!(batch.receive(&b).expect("received"), 2);
+        assert_eq!(batch.datagram(0), Some(&b"one"[..]));
+        assert_eq!(batch.datagram(1), None);
+        assert_eq!(batch.sender(0), a.local_addr().ok());
+        let on = Outgoing { slot: 0, to: c.local_addr().expect("bound") };
+        let nowhere = Outgoing { slot: 0, to: "0.0.0.0:0".parse().expect("an address") };
+        let mut left = Vec::new();
+        batch.send(&b, &[nowhere, on], |at, sent| left.push((at, sent)));
+        assert_eq!(left, [(0, false), (1, true)]);
+        let mut room = [0; 16];
+        assert_eq!(c.recv(&mut room).expect("received"), 3);
+    }
+}

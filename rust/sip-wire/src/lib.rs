@@ -1,0 +1,27 @@
+//! SIP on the wire: a lazy, bounded parser and serializer (RFC 3261 section 25).
+//!
+//! A [`Message`] owns one buffer and knows where its lines are; values are read when asked for and
+//! lines that nobody touches leave as they came. Nothing here does I/O or knows Python.
+#![forbid(unsafe_code)]
+
+mod edit;
+mod error;
+mod framer;
+mod header;
+mod message;
+mod name_addr;
+mod params;
+mod scan;
+mod tokens;
+mod uri;
+mod uri_compare;
+mod validate;
+mod via;
+
+pub use error::Error;
+pub use framer::{Broken, Frame, Framer};
+pub use message::{Message, MAX_HEADERS, MAX_MESSAGE};
+pub use name_addr::{AddrParts, NameAddr};
+pub use params::ParamText;
+pub use uri::{Uri, UriParts};
+pub use via::{Via, ViaParts};

@@ -1,0 +1,54 @@
+"""The whole deployment as typed, validated values: one file a domain noun, named as the guide's forms.
+
+`load_deployment(text, secrets)` gives a `Deployment` that can run, or a `ConfigError` with every
+problem: place, line, form and remedy. Values are frozen; a change is a new deployment.
+"""
+
+from farline.config.base import Form, Problem, Secret
+from farline.config.check import check
+from farline.config.deployment import Border, Deployment, Ems
+from farline.config.flows import ApplicationRelay, ServerFlow, SubscriberFlow
+from farline.config.interfaces import MediaInterface, SignalingInterface
+from farline.config.lab import Lab
+from farline.config.network import Interface, Network, TlsClientProfile, TlsServerProfile
+from farline.config.load import ConfigError, load_deployment, load_secrets
+from farline.config.office import Office, User
+from farline.config.portal import Portal
+from farline.config.server import (
+    EndPointPolicyGroup,
+    NextHop,
+    RoutingProfile,
+    ServerProfile,
+    TopologyHidingProfile,
+)
+
+__all__ = [
+    "ApplicationRelay",
+    "Border",
+    "ConfigError",
+    "Deployment",
+    "Ems",
+    "EndPointPolicyGroup",
+    "Form",
+    "Interface",
+    "Lab",
+    "MediaInterface",
+    "Network",
+    "NextHop",
+    "Office",
+    "Portal",
+    "Problem",
+    "RoutingProfile",
+    "Secret",
+    "ServerFlow",
+    "ServerProfile",
+    "SignalingInterface",
+    "SubscriberFlow",
+    "TlsClientProfile",
+    "TlsServerProfile",
+    "TopologyHidingProfile",
+    "User",
+    "check",
+    "load_deployment",
+    "load_secrets",
+]

@@ -1,0 +1,68 @@
+"""The whole deployment: one value that every process is given its part of."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from farline.config.base import Form, IpText, Port
+from farline.config.flows import ApplicationRelay, ServerFlow, SubscriberFlow
+from farline.config.interfaces import MediaInterface, SignalingInterface
+from farline.config.lab import Lab
+from farline.config.network import Interface, Network, TlsClientProfile, TlsServerProfile
+from farline.config.office import Office
+from farline.config.portal import Portal
+from farline.config.server import (
+    DEFAULT_POLICY_GROUPS,
+    EndPointPolicyGroup,
+    RoutingProfile,
+    ServerProfile,
+    TopologyHidingProfile,
+)
+
+
+class Border(Form):
+    """The session border controller: every form of the guide's chapter."""
+
+    form: ClassVar[str] = "Session Border Controller"
+    interfaces: tuple[Interface, ...] = ()
+    networks: tuple[Network, ...] = ()
+    media_interfaces: tuple[MediaInterface, ...] = ()
+    signaling_interfaces: tuple[SignalingInterface, ...] = ()
+    server_profiles: tuple[ServerProfile, ...] = ()
+    routing_profiles: tuple[RoutingProfile, ...] = ()
+    topology_hiding_profiles: tuple[TopologyHidingProfile, ...] = ()
+    end_point_policy_groups: tuple[EndPointPolicyGroup, ...] = ()
+    subscriber_flows: tuple[SubscriberFlow, ...] = ()
+    server_flows: tuple[ServerFlow, ...] = ()
+    application_relays: tuple[ApplicationRelay, ...] = ()
+
+    @property
+    def policy_groups(self) -> tuple[EndPointPolicyGroup, ...]:
+        """The configured groups and the shipped ones that no configured one replaces."""
+        names = {group.name for group in self.end_point_policy_groups}
+        shipped = tuple(group for group in DEFAULT_POLICY_GROUPS if group.name not in names)
+        return self.end_point_policy_groups + shipped
+
+
+class Ems(Form):
+    """The element manager's own address."""
+
+    form: ClassVar[str] = "Element Manager"
+    ip: IpText = Field("127.0.0.1", title="Management address")
+    port: Port = Field(8090, title="Port")
+
+
+class Deployment(Form):
+    """One deployment file. A role whose section is missing is not run."""
+
+    form: ClassVar[str] = "Deployment"
+    version: Literal[1] = 1
+    tls_server_profiles: tuple[TlsServerProfile, ...] = ()
+    tls_client_profiles: tuple[TlsClientProfile, ...] = ()
+    border: Border | None = None
+    office: Office | None = None
+    portal: Portal | None = None
+    ems: Ems | None = None
+    lab: Lab | None = None

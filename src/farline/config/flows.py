@@ -1,0 +1,128 @@
+"""Device Specific Settings > End Point Flows, and DMZ Services > Relay Services."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from farline.config.base import Form, IpText, Name, Port, only
+from farline.sip import Transport
+
+ANY = "*"
+Method = Literal["INFO", "MESSAGE", "NOTIFY", "OPTIONS", "SUBSCRIBE", "PUBLISH"]
+
+
+class SubscriberFlow(Form):
+    """Which requests from outside are remote workers, and what is done with them."""
+
+    form: ClassVar[str] = "Device Specific Settings > End Point Flows > Subscriber Flows"
+    name: Name = Field(title="Flow Name")
+    uri_group: Annotated[str, only(ANY, "URI groups are not built yet")] = Field(
+        ANY, title="URI Group"
+    )
+    user_agent: str = Field(ANY, title="User Agent")
+    """A substring of the User-Agent header, or *."""
+    source_subnet: str = Field(ANY, title="Source Subnet")
+    via_host: str = Field(ANY, title="Via Host")
+    """A host name, an address or a subnet, matched against the host of the phone's own Via, or *."""
+    contact_host: str = Field(ANY, title="Contact Host")
+    signaling_interface: Name = Field(title="Signaling Interface")
+    source: Annotated[
+        Literal["subscriber"], only("subscriber", "click-to-call is not built yet")
+    ] = Field("subscriber", title="Source")
+    methods_before_register: tuple[Method, ...] = Field((), title="Methods Allowed Before REGISTER")
+    media_interface: Name = Field(title="Media Interface")
+    received_interface: Annotated[Name | None, only(None, "not built yet")] = Field(
+        None, title="Received Interface"
+    )
+    end_point_policy_group: Name = Field(title="End Point Policy Group")
+    routing_profile: Name = Field(title="Routing Profile")
+    tls_client_profile: Annotated[Name | None, only(None, "not built yet")] = Field(
+        None, title="TLS Client Profile"
+    )
+    signaling_manipulation_script: Annotated[
+        str | None, only(None, "scripts are not built yet")
+    ] = Field(None, title="Signaling Manipulation Script")
+    presence_server_address: Annotated[str | None, only(None, "not built yet")] = Field(
+        None, title="Presence Server Address"
+    )
+
+
+class ServerFlow(Form):
+    """Which server side belongs to a routed request, and which requests from inside are its."""
+
+    form: ClassVar[str] = "Device Specific Settings > End Point Flows > Server Flows"
+    name: Name = Field(title="Flow Name")
+    server_profile: Name = Field(title="Server Configuration")
+    uri_group: Annotated[str, only(ANY, "URI groups are not built yet")] = Field(
+        ANY, title="URI Group"
+    )
+    transport: Transport | Literal["*"] = Field(ANY, title="Transport")
+    remote_subnet: str = Field(ANY, title="Remote Subnet")
+    received_interface: Name = Field(title="Received Interface")
+    signaling_interface: Name = Field(title="Signaling Interface")
+    media_interface: Name = Field(title="Media Interface")
+    secondary_media_interface: Annotated[Name | None, only(None, "not built yet")] = Field(
+        None, title="Secondary Media Interface"
+    )
+    end_point_policy_group: Name = Field(title="End Point Policy Group")
+    routing_profile: Annotated[
+        str, only("default", "requests from a server go to the phone's binding")
+    ] = Field("default", title="Routing Profile")
+    topology_hiding_profile: Name | None = Field(None, title="Topology Hiding Profile")
+    signaling_manipulation_script: Annotated[
+        str | None, only(None, "scripts are not built yet")
+    ] = Field(None, title="Signaling Manipulation Script")
+    remote_branch_office: Annotated[str, only("any", "not built yet")] = Field(
+        "any", title="Remote Branch Office"
+    )
+
+
+class RelayRemote(Form):
+    """Remote Configuration: where the relay connects to."""
+
+    form: ClassVar[str] = "Device Specific Settings > DMZ Services > Relay Services"
+    address: str = Field(title="Remote IP/FQDN", min_length=1, max_length=255)
+    port: Port = Field(title="Remote Port")
+    transport: Literal["TCP", "TLS"] = Field("TCP", title="Remote Transport")
+    tls_client_profile: Name | None = Field(None, title="TLS Client Profile")
+
+
+class RelayDevice(Form):
+    """Device Configuration: where the relay listens and from where it connects."""
+
+    form: ClassVar[str] = "Device Specific Settings > DMZ Services > Relay Services"
+    listen_network: Name = Field(title="Listen IP (network)")
+    listen_ip: IpText = Field(title="Listen IP")
+    listen_port: Port = Field(title="Listen Port")
+    connect_network: Name = Field(title="Connect IP (network)")
+    connect_ip: IpText = Field(title="Connect IP")
+    listen_transport: Literal["TCP", "TLS"] = Field("TCP", title="Listen Transport")
+    tls_profile: Name | None = Field(None, title="TLS Profile")
+
+
+class ApplicationRelay(Form):
+    """A byte relay from the outside to a service inside."""
+
+    form: ClassVar[str] = "Device Specific Settings > DMZ Services > Relay Services"
+    name: Name = Field(title="Name")
+    service_type: Literal["HTTP", "XMPP", "other"] = Field(title="Service Type")
+    remote: RelayRemote
+    device: RelayDevice
+    whitelist_flows: Annotated[bool, only(False, "whitelist flows are not built yet")] = Field(
+        False, title="Whitelist Flows"
+    )
+    relay_actors: Annotated[bool, only(False, "relay actors are not built yet")] = Field(
+        False, title="Use Relay Actors"
+    )
+    options: Annotated[tuple[str, ...], only((), "relay options are not built yet")] = Field(
+        (), title="Options"
+    )
+    max_connections: int = Field(2000, ge=1, le=1_000_000, title="Maximum Connections")
+    max_connections_per_source: int = Field(
+        200, ge=1, le=1_000_000, title="Maximum Connections Per Source"
+    )
+    """A whole site may come from one address, so this is not small."""
+    idle_seconds: int = Field(3600, ge=10, le=86_400, title="Idle Timeout")
+    connect_seconds: int = Field(10, ge=1, le=60, title="Connect Timeout")

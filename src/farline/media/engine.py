@@ -1,0 +1,132 @@
+"""What a media session is, and the requests that an engine serves.
+
+A session has two sides, named by the caller (the border: "outside" and "inside"; the office: "a" and "b"). On each
+side, and for each m= line, the engine owns a pair of ports (RTP, RTCP) on the address of that side's
+media interface; what arrives on one side leaves on the other. The shape is that of rtpengine's
+offer / answer / delete / query, so that another engine can take this place.
+
+Cores emit these requests as values with a ticket and get a `MediaReply` with the same ticket.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a session."""
+
+    name: str
+    interface: str
+    """Name of the media interface: address and port range come from it."""
+    signaling_source: str
+    """IP address that the peer's signaling comes from: besides the address in its SDP the only
+    one that may latch (a phone behind NAT writes an address of its own into SDP)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An SDP offer from `sender`; the reply holds the SDP to give to `receiver`.
+
+    The first offer of a session allocates ports on both sides; a later one (re-INVITE, either
+    direction) may move addresses, hold, add or remove m= lines.
+    """
+
+    session: str
+    sdp: bytes
+    sender: Side
+    receiver: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The SDP answer from `sender` to the last offer; the reply holds the SDP for the offerer."""
+
+    session: str
+    sdp: bytes
+    sender: Side
+    receiver: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """End the session and free its ports; the reply holds the last counters."""
+
+    session: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Counters and last-seen of one session."""
+
+    session: str
+
+
+MediaRequest = Offer | Answer | Delete | Query
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStats:
+    """One direction-end: what arrived on one port of one side. Times are monotonic seconds."""
+
+    side: str
+    index: int
+    """Which m= line, from 0."""
+    kind: str
+    """"rtp" or "rtcp"."""
+    local: str
+    """address:port of ours"""
+    latched: str | None
+    """address:port that we lock onto; None before the first accepted packet"""
+    received_packets: int
+    received_bytes: int
+    sent_packets: int
+    sent_bytes: int
+    refused_packets: int
+    """Packets from a source that may not latch, or that is not the latched one."""
+    last_seen_ms: int | None
+    """Milliseconds since the last accepted packet; None: never."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaReply:
+    """What the engine answers. `error` is None when it worked; else what to tell people."""
+
+    sdp: bytes | None = None
+    stats: Sequence[StreamStats] = field(default_factory=tuple)
+    error: str | None = None
+    status: int = 0
+    """With an error: the SIP status that fits (488 SDP not usable, 500, 503 ports exhausted)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A core's output: perform `request`, answer with `MediaDone` of the same ticket.
+
+    A `Delete` may carry ticket 0: nobody waits for its reply.
+    """
+
+    ticket: int
+    request: MediaRequest
+
+
+@dataclass(frozen=True, slots=True)
+class MediaDone:
+    """A core's input: the reply to the `Media` of that ticket."""
+
+    ticket: int
+    reply: MediaReply
+
+
+@dataclass(frozen=True, slots=True)
+class MediaTimeout:
+    """A core's input: no packet on any stream of the session for the configured time."""
+
+    session: str
+    silent_seconds: float

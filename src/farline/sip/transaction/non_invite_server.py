@@ -1,0 +1,25 @@
+"""Non-INVITE server transaction: RFC 3261 section 17.2.2; a lost flow as RFC 6026 has it."""
+
+from farline.sip.transaction.table import Action, Input, State, Table
+
+TABLE: Table = {
+    (State.START, Input.REQUEST): (State.TRYING, (Action.PASS,)),
+    (State.TRYING, Input.PROVISIONAL): (State.PROCEEDING, (Action.SEND_RESPONSE,)),
+    (State.TRYING, Input.SUCCESS): (State.COMPLETED, (Action.SEND_RESPONSE, Action.START_J)),
+    (State.TRYING, Input.REJECTION): (State.COMPLETED, (Action.SEND_RESPONSE, Action.START_J)),
+    (State.TRYING, Input.TRANSPORT_ERROR): (State.TRYING, (Action.LOST,)),
+    (State.PROCEEDING, Input.REQUEST): (State.PROCEEDING, (Action.RESEND,)),
+    (State.PROCEEDING, Input.PROVISIONAL): (State.PROCEEDING, (Action.SEND_RESPONSE,)),
+    (State.PROCEEDING, Input.SUCCESS): (
+        State.COMPLETED,
+        (Action.SEND_RESPONSE, Action.START_J),
+    ),
+    (State.PROCEEDING, Input.REJECTION): (
+        State.COMPLETED,
+        (Action.SEND_RESPONSE, Action.START_J),
+    ),
+    (State.PROCEEDING, Input.TRANSPORT_ERROR): (State.PROCEEDING, (Action.LOST,)),
+    (State.COMPLETED, Input.REQUEST): (State.COMPLETED, (Action.RESEND,)),
+    (State.COMPLETED, Input.TIMER_J): (State.TERMINATED, ()),
+    (State.COMPLETED, Input.TRANSPORT_ERROR): (State.COMPLETED, (Action.LOST,)),
+}
