@@ -30,7 +30,7 @@ TABLE: Table = {
     (State.PROCEEDING, Input.TRANSPORT_ERROR): (State.TERMINATED, (Action.BROKEN,)),
     (State.PROCEEDING, Input.TIMER_CANCEL): (State.TERMINATED, (Action.TIMED_OUT,)),
     (State.COMPLETED, Input.REJECTION): (State.COMPLETED, (Action.RESEND,)),
-    (State.COMPLETED, Input.TRANSPORT_ERROR): (State.TERMINATED, (Action.BROKEN,)),
+    (State.COMPLETED, Input.TRANSPORT_ERROR): (State.TERMINATED, (Action.UNREACHABLE,)),
     (State.COMPLETED, Input.TIMER_D): (State.TERMINATED, ()),
     (State.ACCEPTED, Input.SUCCESS): (State.ACCEPTED, (Action.PASS,)),
     (State.ACCEPTED, Input.TIMER_M): (State.TERMINATED, ()),

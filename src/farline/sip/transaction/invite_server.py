@@ -23,7 +23,7 @@ TABLE: Table = {
     (State.COMPLETED, Input.REQUEST): (State.COMPLETED, (Action.RESEND,)),
     (State.COMPLETED, Input.ACK): (State.CONFIRMED, (Action.START_I,)),
     (State.COMPLETED, Input.TIMER_G): (State.COMPLETED, (Action.RESEND, Action.REPEAT_G)),
-    (State.COMPLETED, Input.TIMER_H): (State.TERMINATED, (Action.TIMED_OUT,)),
+    (State.COMPLETED, Input.TIMER_H): (State.TERMINATED, (Action.UNACKNOWLEDGED,)),
     (State.COMPLETED, Input.TRANSPORT_ERROR): (State.COMPLETED, (Action.LOST,)),
     (State.CONFIRMED, Input.TIMER_I): (State.TERMINATED, ()),
     (State.ACCEPTED, Input.SUCCESS): (State.ACCEPTED, (Action.SEND_RESPONSE,)),

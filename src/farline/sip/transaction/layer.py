@@ -2,19 +2,62 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from zlib import crc32
 
+from farline.sip import responses
+from farline.sip.effects import Send
+from farline.sip.transaction import (
+    invite_client,
+    invite_server,
+    non_invite_client,
+    non_invite_server,
+)
+from farline.sip.transaction.actions import compiled
+from farline.sip.transaction.events import AckArrived, CancelArrived, StrayResponse
+from farline.sip.transaction.inside import make_cancel
+from farline.sip.transaction.machine import Machine
+from farline.sip.transaction.matching import COOKIE, merge_key, note_source, server_key
+from farline.sip.transaction.table import Input, State
 from farline.sip.transaction.timers import Timers
+from farline.sip.transaction.transaction import ClientTransaction, ServerTransaction
+from farline.sip.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from farline._core import Message
-    from farline.sip.effects import Deadline, Send
+    from farline._core import Message, Via
+    from farline.sip.effects import Deadline
     from farline.sip.ids import Ids
     from farline.sip.transaction.events import Event
-    from farline.sip.transaction.transaction import ClientTransaction, ServerTransaction
+    from farline.sip.transaction.transaction import Key
     from farline.sip.transport import Address, Flow
+
+_INVITE_CLIENT = compiled(invite_client.TABLE)
+_INVITE_SERVER = compiled(invite_server.TABLE)
+_NON_INVITE_CLIENT = compiled(non_invite_client.TABLE)
+_NON_INVITE_SERVER = compiled(non_invite_server.TABLE)
+
+
+@dataclass(slots=True)
+class Counters:
+    """How often the layer did something that no event tells."""
+
+    refused: int = 0
+    """Requests answered 503 because the layer was full."""
+
+    stray: int = 0
+    """Responses without a transaction, dropped (RFC 6026: never forwarded)."""
+
+    without_via: int = 0
+    """Messages without a readable top Via, dropped."""
+
+    absorbed: int = 0
+    """Repeated or late messages that a transaction swallowed without an answer."""
+
+    late: int = 0
+    """Responses of the user that no longer fitted, not sent."""
 
 
 class TransactionLayer:
@@ -33,46 +76,213 @@ class TransactionLayer:
 
         `merged`: answer 482 to a request that came by two ways (RFC 3261 8.2.2.2); for a UAS.
         """
+        self._ids = ids
+        self._limit = limit
+        self._retry_after = retry_after
+        self._merged = merged
+        self._machine = Machine(timers or Timers())
+        self.counters = Counters()
+
+    def __len__(self) -> int:
+        """Transactions now running."""
+        return len(self._machine)
 
     def receive(self, message: Message, flow: Flow, now: float) -> None:
         """Take a parsed and validated message. The top Via of a request gets received and rport."""
+        via = message.top_via
+        if via is None:
+            self.counters.without_via += 1
+            return
+        self._machine.arrival = flow
+        if not message.is_request:
+            self._receive_response(message, via, flow, now)
+        elif message.method == "ACK":
+            self._receive_ack(message, via, flow, now)
+        else:
+            self._receive_request(message, via, flow, now)
 
     def request(
         self, message: Message, flow: Flow, now: float, *, sent_by: Address
     ) -> ClientTransaction:
-        """Send a request (not ACK, not CANCEL) with a Via of ours prepended: SIP/2.0/<transport>
-        <sent_by>;branch=...;rport. `message` belongs to the transaction from here on.
+        """Send a request (not ACK, not CANCEL) with a Via of ours prepended.
+
+        The Via is SIP/2.0/<transport> <sent_by>;branch=...; over UDP with rport. `message` is the
+        transaction's from here on.
         """
-        raise NotImplementedError
+        method = message.method
+        via, branch = self._push_via(message, flow, sent_by)
+        table = _INVITE_CLIENT if method == "INVITE" else _NON_INVITE_CLIENT
+        tx = ClientTransaction(message, flow, (branch, method), table, method, via)
+        self._machine.begin(tx, now)
+        return tx
 
     def respond(self, tx: ServerTransaction, response: Message, now: float) -> None:
         """Send a response: any number of 1xx, one final, and for INVITE the 2xx again and again.
 
         What no longer fits (a response after the final one, an ended transaction) is not sent.
         """
+        if not self._machine.step(tx, _kind(response.status), response, now):
+            self.counters.late += 1
 
-    def cancel(self, tx: ClientTransaction, now: float, headers: Iterable[tuple[str, str]] = ()) -> None:
+    def cancel(
+        self, tx: ClientTransaction, now: float, headers: Iterable[tuple[str, str]] = ()
+    ) -> None:
         """Cancel an INVITE: at once after a 1xx, else when one comes; nothing after a final one.
 
         `headers` go into the CANCEL (Reason). The final response arrives as ever, usually 487; the
         answer to the CANCEL is not shown.
         """
+        if tx.method != "INVITE":
+            return
+        tx.cancel_headers = tuple(headers)
+        if tx.state is State.PROCEEDING:
+            self._send_cancel(tx, tx.cancel_headers, now)
 
-    def send_stateless(self, message: Message, flow: Flow, *, sent_by: Address | None = None) -> None:
-        """Send without a transaction (ACK to a 2xx, a 2xx forwarded late). With `sent_by` a Via of
-        ours with a fresh branch is prepended first.
+    def send_stateless(
+        self, message: Message, flow: Flow, *, sent_by: Address | None = None
+    ) -> None:
+        """Send without a transaction (ACK to a 2xx, a 2xx forwarded late).
+
+        With `sent_by` a Via of ours with a fresh branch is prepended first.
         """
+        if sent_by is not None:
+            self._push_via(message, flow, sent_by)
+        self._machine.out.append(Send(flow, message.to_bytes()))
+
+    def reroute(self, tx: ServerTransaction, flow: Flow) -> None:
+        """Send the responses of `tx` to another flow from here on, its own one being lost."""
+        self._machine.reroute(tx, flow)
 
     def flow_lost(self, flow: Flow, now: float) -> None:
-        """A connection is gone: what waits on it fails with cause "transport"."""
+        """A connection is gone: requests on it fail, servers hear `ResponseLost`."""
+        self._machine.lose(flow, now)
 
     def expire(self, now: float) -> None:
         """Run the timers due at `now`."""
+        while (due := self._machine.heap.pop_due(now)) is not None:
+            self._machine.step(due[0], due[1], None, now)
 
     def next_deadline(self) -> Deadline | None:
         """The next timer, by name ("A" to "M", "100", "CANCEL")."""
-        raise NotImplementedError
+        return self._machine.heap.next()
 
     def poll(self) -> Send | Event | None:
         """The next output, None when there is none left."""
-        raise NotImplementedError
+        out = self._machine.out
+        return out.popleft() if out else None
+
+    def transactions(self) -> Iterable[ClientTransaction | ServerTransaction]:
+        """All running transactions, for looking at."""
+        yield from self._machine.clients.values()
+        yield from self._machine.servers.values()
+
+    # ---- requests that arrive ----
+
+    def _receive_request(self, message: Message, via: Via, flow: Flow, now: float) -> None:
+        machine = self._machine
+        key = server_key(message, via, message.method)
+        known = machine.servers.get(key)
+        if known is not None:
+            if not machine.step(known, Input.REQUEST, message, now):
+                self.counters.absorbed += 1
+            return
+        back = note_source(message, via, flow)
+        if message.method == "CANCEL":
+            self._receive_cancel(message, via, key, flow, back, now)
+        elif len(machine) >= self._limit:
+            self._refuse(message, back)
+        else:
+            self._begin_server(message, key, flow, back, now)
+
+    def _begin_server(self, message: Message, key: Key, flow: Flow, back: Flow, now: float) -> None:
+        method = message.method
+        table = _INVITE_SERVER if method == "INVITE" else _NON_INVITE_SERVER
+        tx = ServerTransaction(message, flow, back, key, table, method)
+        if self._merged and not message.to_tag:
+            copy = merge_key(message)
+            if copy in self._machine.merging:
+                self._answer(tx, 482, now)
+                return
+            tx.merge_key = copy
+        self._machine.begin(tx, now)
+
+    def _receive_cancel(
+        self, message: Message, via: Via, key: Key, flow: Flow, back: Flow, now: float
+    ) -> None:
+        """Answer a CANCEL (section 9.2): 200 for a known INVITE whatever its state, else 481."""
+        invite = self._machine.servers.get(server_key(message, via, "INVITE"))
+        if invite is None and len(self._machine) >= self._limit:
+            self._refuse(message, back)
+            return
+        tx = ServerTransaction(message, flow, back, key, _NON_INVITE_SERVER, "CANCEL")
+        self._answer(tx, 481 if invite is None else 200, now, invite.to_tag if invite else "")
+        if invite is not None and invite.state is State.PROCEEDING:
+            self._machine.out.append(CancelArrived(invite, message))
+
+    def _receive_ack(self, message: Message, via: Via, flow: Flow, now: float) -> None:
+        tx = self._machine.servers.get(server_key(message, via, "INVITE"))
+        if tx is None or (not via.branch.startswith(COOKIE) and message.to_tag != tx.to_tag):
+            self._machine.out.append(AckArrived(message, flow))
+        elif not self._machine.step(tx, Input.ACK, message, now):
+            self.counters.absorbed += 1
+
+    def _answer(self, tx: ServerTransaction, status: int, now: float, to_tag: str = "") -> None:
+        """Run a server transaction of the layer's own."""
+        tx.silent = True
+        self._machine.begin(tx, now)
+        to_tag = to_tag or self._ids.token()
+        self.respond(tx, responses.make(tx.request, status, to_tag=to_tag), now)
+
+    def _refuse(self, message: Message, back: Flow) -> None:
+        """503 without a transaction; the tag is the same each time (section 8.2.7)."""
+        self.counters.refused += 1
+        tag = f"{crc32(message.call_id.encode('utf-8', 'surrogateescape')):08x}"
+        retry = (("Retry-After", str(self._retry_after)),)
+        response = responses.make(message, 503, to_tag=tag, headers=retry)
+        self._machine.out.append(Send(back, response.to_bytes()))
+
+    # ---- responses that arrive ----
+
+    def _receive_response(self, message: Message, via: Via, flow: Flow, now: float) -> None:
+        tx = self._machine.clients.get((via.branch, message.method))
+        status = message.status
+        if tx is None:
+            if message.method == "INVITE" and 200 <= status < 300:
+                self._machine.out.append(StrayResponse(message, flow))
+            else:
+                self.counters.stray += 1
+        elif not self._machine.step(tx, _kind(status), message, now):
+            self.counters.absorbed += 1
+        elif tx.cancel_headers is not None and tx.state is State.PROCEEDING:
+            self._send_cancel(tx, tx.cancel_headers, now)
+
+    # ---- what we send ----
+
+    def _send_cancel(
+        self, tx: ClientTransaction, headers: Iterable[tuple[str, str]], now: float
+    ) -> None:
+        """Send CANCEL once and give the INVITE 64*T1 to end (section 9.1)."""
+        tx.cancel_headers = None
+        key = (tx.key[0], "CANCEL")
+        if key in self._machine.clients:
+            return
+        request = make_cancel(tx, headers)
+        cancel = ClientTransaction(request, tx.flow, key, _NON_INVITE_CLIENT, "CANCEL", tx.via)
+        cancel.silent = True
+        self._machine.start(tx, Input.TIMER_CANCEL, now)
+        self._machine.begin(cancel, now)
+
+    def _push_via(self, message: Message, flow: Flow, sent_by: Address) -> tuple[str, str]:
+        """Prepend our Via; its value and its branch."""
+        branch = f"{COOKIE}{self._ids.token()}"
+        rport = ";rport" if flow.transport is Transport.UDP else ""
+        via = f"SIP/2.0/{flow.transport.value} {sent_by};branch={branch}{rport}"
+        message.prepend("Via", via)
+        return via, branch
+
+
+def _kind(status: int) -> Input:
+    """The class of a response."""
+    if status >= 300:
+        return Input.REJECTION
+    return Input.SUCCESS if status >= 200 else Input.PROVISIONAL

@@ -1,7 +1,7 @@
 """A transaction machine as a table: (state, input) -> (next state, actions).
 
 The four tables stand in invite_client, invite_server, non_invite_client and non_invite_server, each
-to be held beside its figure in RFC 3261 section 17 (as changed by RFC 6026). Three rules of reading:
+to be held beside its figure in RFC 3261 section 17 (as changed by RFC 6026). Three rules:
 
 - An input that a state does not list is absorbed: nothing happens.
 - A timer that a state does not list is stopped by entering that state.
@@ -61,7 +61,7 @@ class Input(StrEnum):
 
 
 class Action(StrEnum):
-    """What a transition does; `machine.Machine` has a function for each."""
+    """What a transition does; `actions` has a function for each."""
 
     SEND_REQUEST = "send request"
     SEND_RESPONSE = "send response"
@@ -71,6 +71,8 @@ class Action(StrEnum):
     PASS = "pass to user"  # noqa: S105 (not a password)
     TIMED_OUT = "inform user: timeout"
     BROKEN = "inform user: transport"
+    UNACKNOWLEDGED = "end with cause timeout"
+    UNREACHABLE = "end with cause transport"
     LOST = "inform user: no way back"
     START_A = "start A"
     REPEAT_A = "restart A, doubled"

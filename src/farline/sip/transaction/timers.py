@@ -59,8 +59,10 @@ class Timers:
 
 
 class TimerHeap:
-    """Running timers, soonest first. None is ever taken out early: one whose transaction has gone
-    to a state that does not list it is stale, and is dropped when met or by a sweep.
+    """Running timers, soonest first.
+
+    None is ever taken out early: one whose transaction has gone to a state that does not list it
+    is stale, and is dropped when met or by a sweep.
     """
 
     __slots__ = ("_heap", "_serial", "_sweep_at")

@@ -10,22 +10,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from farline._core import Message
+    from farline.sip.transaction.actions import Compiled
     from farline.sip.transaction.events import Cause
-    from farline.sip.transaction.machine import Compiled
     from farline.sip.transport import Flow
 
 Key: TypeAlias = tuple[str | int | None, ...]
 
 
-class Transaction:
+class _Transaction:
     """What both sides have; the owner uses `request`, `flow`, `method`, `state` and `user`."""
 
     __slots__ = (
+        "back",
         "cause",
         "data",
         "flow",
         "interval",
         "key",
+        "lost",
         "method",
         "request",
         "silent",
@@ -34,12 +36,17 @@ class Transaction:
         "user",
     )
 
-    def __init__(self, request: Message, flow: Flow, key: Key, table: Compiled) -> None:
+    def __init__(
+        self, request: Message, flow: Flow, back: Flow, key: Key, table: Compiled, method: str
+    ) -> None:
         self.request = request
         self.flow = flow
         """Client: where the request goes. Server: where it came from."""
 
-        self.method = request.method
+        self.back = back
+        """Where messages go. Server: `flow`, but over UDP without rport the port of the Via."""
+
+        self.method = method
         self.state = State.START
         self.user: Any = None
         """Free for the owner."""
@@ -55,6 +62,9 @@ class Transaction:
         self.silent = False
         """The layer itself is the user (CANCEL, 481, 482): no event is made."""
 
+        self.lost = False
+        """`back` is gone: nothing is sent until the layer is told another (`reroute`)."""
+
         self.cause: Cause | None = None
         """Why it ends early."""
 
@@ -62,13 +72,15 @@ class Transaction:
         return f"<{type(self).__name__} {self.method} {self.state.value}>"
 
 
-class ClientTransaction(Transaction):
+class ClientTransaction(_Transaction):
     """A request of ours."""
 
     __slots__ = ("cancel_headers", "via")
 
-    def __init__(self, request: Message, flow: Flow, key: Key, table: Compiled, via: str) -> None:
-        super().__init__(request, flow, key, table)
+    def __init__(
+        self, request: Message, flow: Flow, key: Key, table: Compiled, method: str, via: str
+    ) -> None:
+        super().__init__(request, flow, flow, key, table, method)
         self.via = via
         """Our Via value, which ACK and CANCEL repeat."""
 
@@ -76,20 +88,26 @@ class ClientTransaction(Transaction):
         """Set while a CANCEL waits for the first 1xx (RFC 3261 section 9.1)."""
 
 
-class ServerTransaction(Transaction):
+class ServerTransaction(_Transaction):
     """A request of a peer."""
 
-    __slots__ = ("back", "lost", "merge_key", "to_tag")
+    __slots__ = ("merge_key", "to_tag")
 
-    def __init__(self, request: Message, flow: Flow, back: Flow, key: Key, table: Compiled) -> None:
-        super().__init__(request, flow, key, table)
-        self.back = back
-        """Where responses go: `flow`, but over UDP without rport the port of the Via."""
-
-        self.lost = False
-        """`back` is gone: nothing is sent until the layer is told another (`reroute`)."""
-
+    def __init__(
+        self,
+        request: Message,
+        flow: Flow,
+        back: Flow,
+        key: Key,
+        table: Compiled,
+        method: str,
+    ) -> None:
+        super().__init__(request, flow, back, key, table, method)
         self.to_tag = ""
         """To tag of the last response sent."""
 
         self.merge_key: Key | None = None
+        """What a copy of the request that came another way would share (section 8.2.2.2)."""
+
+
+Transaction: TypeAlias = ClientTransaction | ServerTransaction

@@ -1,0 +1,179 @@
+"""What the tables' actions do, and the tables made ready to run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from farline.sip import responses
+from farline.sip.transaction.events import (
+    AckArrived,
+    Cause,
+    RequestArrived,
+    RequestFailed,
+    ResponseArrived,
+    ResponseLost,
+)
+from farline.sip.transaction.inside import make_ack
+from farline.sip.transaction.table import Action, Input, State, Table
+from farline.sip.transaction.transaction import ClientTransaction, ServerTransaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from farline._core import Message
+    from farline.sip.transaction.machine import Machine
+
+# The transaction of an action is as the table's side has it, which types cannot say: hence Any.
+Do: TypeAlias = "Callable[[Machine, Any, Message | None, float], None]"
+Compiled: TypeAlias = dict[State, dict[Input, tuple[State, tuple[Do, ...]]]]
+
+
+def compiled(table: Table) -> Compiled:
+    """The table with functions for actions and a row for every state."""
+    rows: Compiled = {state: {} for state in State}
+    for (state, event), (after, actions) in table.items():
+        rows[state][event] = (after, tuple(_DO[action] for action in actions))
+    return rows
+
+
+def _send_request(
+    machine: Machine, tx: ClientTransaction, message: Message | None, now: float
+) -> None:
+    tx.data = tx.request.to_bytes()
+    machine.send(tx, tx.data)
+
+
+def _send_response(
+    machine: Machine, tx: ServerTransaction, message: Message | None, now: float
+) -> None:
+    if message is not None:
+        tx.data = message.to_bytes()
+        tx.to_tag = message.to_tag
+        machine.send(tx, tx.data)
+
+
+def _send_ack(machine: Machine, tx: ClientTransaction, message: Message | None, now: float) -> None:
+    if message is not None:
+        tx.data = make_ack(tx, message).to_bytes()
+        machine.send(tx, tx.data)
+
+
+def _send_100(machine: Machine, tx: ServerTransaction, message: Message | None, now: float) -> None:
+    if not tx.data:
+        _send_response(machine, tx, responses.make(tx.request, 100), now)
+
+
+def _resend(
+    machine: Machine,
+    tx: ClientTransaction | ServerTransaction,
+    message: Message | None,
+    now: float,
+) -> None:
+    if tx.data:
+        machine.send(tx, tx.data)
+
+
+def _pass(
+    machine: Machine,
+    tx: ClientTransaction | ServerTransaction,
+    message: Message | None,
+    now: float,
+) -> None:
+    if tx.silent or message is None:
+        return
+    if isinstance(tx, ClientTransaction):
+        machine.out.append(ResponseArrived(tx, message))
+    elif tx.state is State.ACCEPTED:
+        machine.out.append(AckArrived(message, machine.arrival or tx.flow, tx))
+    else:
+        machine.out.append(RequestArrived(tx, message, tx.flow))
+
+
+def _fail(cause: Cause) -> Do:
+    """The request gets no final response."""
+
+    def do(machine: Machine, tx: ClientTransaction, message: Message | None, now: float) -> None:
+        tx.cause = cause
+        if not tx.silent:
+            machine.out.append(RequestFailed(tx, cause))
+
+    return do
+
+
+def _note(cause: Cause) -> Do:
+    """`TransactionEnded` will bear the cause."""
+
+    def do(
+        machine: Machine,
+        tx: ClientTransaction | ServerTransaction,
+        message: Message | None,
+        now: float,
+    ) -> None:
+        tx.cause = cause
+
+    return do
+
+
+def _lost(machine: Machine, tx: ServerTransaction, message: Message | None, now: float) -> None:
+    if not tx.lost:
+        tx.lost = True
+        if not tx.silent:
+            machine.out.append(ResponseLost(tx, Cause.TRANSPORT))
+
+
+def _start(timer: Input) -> Do:
+    def do(
+        machine: Machine,
+        tx: ClientTransaction | ServerTransaction,
+        message: Message | None,
+        now: float,
+    ) -> None:
+        machine.start(tx, timer, now)
+
+    return do
+
+
+def _repeat(timer: Input, interval: Callable[[Machine, float], float]) -> Do:
+    """`interval` makes the next one of the last one, in seconds (0.0 at the start)."""
+
+    def do(
+        machine: Machine,
+        tx: ClientTransaction | ServerTransaction,
+        message: Message | None,
+        now: float,
+    ) -> None:
+        machine.repeat(tx, timer, now, interval(machine, tx.interval))
+
+    return do
+
+
+_DO: dict[Action, Do] = {
+    Action.SEND_REQUEST: _send_request,
+    Action.SEND_RESPONSE: _send_response,
+    Action.SEND_ACK: _send_ack,
+    Action.SEND_100: _send_100,
+    Action.RESEND: _resend,
+    Action.PASS: _pass,
+    Action.TIMED_OUT: _fail(Cause.TIMEOUT),
+    Action.BROKEN: _fail(Cause.TRANSPORT),
+    Action.UNACKNOWLEDGED: _note(Cause.TIMEOUT),
+    Action.UNREACHABLE: _note(Cause.TRANSPORT),
+    Action.LOST: _lost,
+    Action.START_A: _repeat(Input.TIMER_A, lambda machine, _: machine.timers.t1),
+    Action.REPEAT_A: _repeat(Input.TIMER_A, lambda _, last: 2 * last),
+    Action.START_E: _repeat(Input.TIMER_E, lambda machine, _: machine.timers.t1),
+    Action.REPEAT_E: _repeat(Input.TIMER_E, lambda m, last: min(2 * last, m.timers.t2)),
+    Action.SLOW_E: _repeat(Input.TIMER_E, lambda machine, _: machine.timers.t2),
+    Action.START_G: _repeat(Input.TIMER_G, lambda machine, _: machine.timers.t1),
+    Action.REPEAT_G: _repeat(Input.TIMER_G, lambda m, last: min(2 * last, m.timers.t2)),
+    Action.START_B: _start(Input.TIMER_B),
+    Action.START_D: _start(Input.TIMER_D),
+    Action.START_F: _start(Input.TIMER_F),
+    Action.START_H: _start(Input.TIMER_H),
+    Action.START_I: _start(Input.TIMER_I),
+    Action.START_J: _start(Input.TIMER_J),
+    Action.START_K: _start(Input.TIMER_K),
+    Action.START_L: _start(Input.TIMER_L),
+    Action.START_M: _start(Input.TIMER_M),
+    Action.START_100: _start(Input.TIMER_100),
+}
