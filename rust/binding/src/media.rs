@@ -1,7 +1,212 @@
 //! Python face of the media crates.
+use std::net::{IpAddr, SocketAddr};
+
+use pyo3::create_exception;
+use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use relay::{Content, Interface, Kind, Options, PortStats, Remote};
+
+create_exception!(_core, RelayError, PyException);
+
+/// (name, ip, first, last, start, traffic class), as `_core.pyi` says.
+type InterfaceTuple = (String, String, u16, u16, u16, u8);
+/// An IP address and a port.
+type AddressTuple = (String, u16);
 
 /// Adds this file's classes to the module.
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("RelayError", module.py().get_type::<RelayError>())?;
+    module.add_class::<Relay>()
+}
+
+fn failed(error: &relay::RelayError) -> PyErr {
+    let status = match error {
+        relay::RelayError::Exhausted(_) => 503,
+        _ => 500,
+    };
+    Python::attach(|py| {
+        let raised = RelayError::new_err((status, error.to_string()));
+        let value = raised.value(py);
+        let named = value.setattr("status", status);
+        match named.and_then(|()| value.setattr("reason", error.to_string())) {
+            Ok(()) => raised,
+            Err(other) => other,
+        }
+    })
+}
+
+fn ip(text: &str) -> PyResult<IpAddr> {
+    text.parse()
+        .map_err(|_| PyValueError::new_err(format!("not an IP address: {text:?}")))
+}
+
+fn address(pair: Option<AddressTuple>) -> PyResult<Option<SocketAddr>> {
+    pair.map(|(host, port)| Ok(SocketAddr::new(ip(&host)?, port)))
+        .transpose()
+}
+
+fn side_index(side: usize) -> PyResult<usize> {
+    match side {
+        0 | 1 => Ok(side),
+        _ => Err(PyValueError::new_err("a stream has the sides 0 and 1")),
+    }
+}
+
+fn interface(tuple: InterfaceTuple) -> PyResult<Interface> {
+    let (name, host, first, last, start, traffic_class) = tuple;
+    if first == 0 || last <= first {
+        return Err(PyValueError::new_err(format!(
+            "no port pair lies in {first} to {last}"
+        )));
+    }
+    Ok(Interface {
+        name,
+        ip: ip(&host)?,
+        first,
+        last,
+        start,
+        traffic_class,
+    })
+}
+
+/// The relay's threads and ports.
+#[pyclass(module = "farline._core", frozen)]
+struct Relay(relay::Relay);
+
+#[pymethods]
+impl Relay {
+    #[new]
+    #[pyo3(signature = (interfaces, *, threads, rest_ms, silence_ms))]
+    fn new(
+        py: Python<'_>,
+        interfaces: Vec<InterfaceTuple>,
+        threads: usize,
+        rest_ms: u64,
+        silence_ms: u64,
+    ) -> PyResult<Self> {
+        let interfaces = interfaces
+            .into_iter()
+            .map(interface)
+            .collect::<PyResult<Vec<_>>>()?;
+        let options = Options {
+            threads,
+            rest: rest_ms,
+            silence: silence_ms,
+        };
+        let started = py.detach(|| relay::Relay::start(interfaces, options));
+        started.map(Self).map_err(|error| failed(&error))
+    }
+
+    fn open(
+        &self,
+        py: Python<'_>,
+        session: &str,
+        stream: u16,
+        interfaces: (String, String),
+        rtp: bool,
+    ) -> PyResult<(u16, u16)> {
+        let content = if rtp { Content::Rtp } else { Content::Raw };
+        let names = [interfaces.0.as_str(), interfaces.1.as_str()];
+        let opened = py.detach(|| self.0.open(session, stream, names, content));
+        opened.map(|[a, b]| (a, b)).map_err(|error| failed(&error))
+    }
+
+    #[pyo3(signature = (session, stream, side, *, rtp, rtcp, source, muted))]
+    #[allow(clippy::too_many_arguments)] // Python's keyword arguments.
+    fn signal(
+        &self,
+        session: &str,
+        stream: u16,
+        side: usize,
+        rtp: Option<AddressTuple>,
+        rtcp: Option<AddressTuple>,
+        source: Option<&str>,
+        muted: bool,
+    ) -> PyResult<()> {
+        let source = source.map(ip).transpose()?;
+        let remote = Remote {
+            rtp: address(rtp)?,
+            rtcp: address(rtcp)?,
+            source,
+            muted,
+        };
+        let done = self.0.signal(session, stream, side_index(side)?, remote);
+        done.map_err(|error| failed(&error))
+    }
+
+    fn hold(&self, session: &str, held: bool) -> PyResult<()> {
+        self.0.hold(session, held).map_err(|error| failed(&error))
+    }
+
+    fn close(&self, session: &str, stream: u16) -> PyResult<()> {
+        self.0
+            .close(session, stream)
+            .map_err(|error| failed(&error))
+    }
+
+    fn query<'py>(
+        &self,
+        py: Python<'py>,
+        session: &str,
+    ) -> PyResult<Option<Vec<Bound<'py, PyDict>>>> {
+        let found = py
+            .detach(|| self.0.query(session))
+            .map_err(|error| failed(&error))?;
+        found
+            .map(|ports| ports.iter().map(|one| stats(py, one)).collect())
+            .transpose()
+    }
+
+    fn delete<'py>(
+        &self,
+        py: Python<'py>,
+        session: &str,
+    ) -> PyResult<Option<Vec<Bound<'py, PyDict>>>> {
+        let found = py
+            .detach(|| self.0.delete(session))
+            .map_err(|error| failed(&error))?;
+        found
+            .map(|ports| ports.iter().map(|one| stats(py, one)).collect())
+            .transpose()
+    }
+
+    fn sessions(&self) -> Vec<String> {
+        self.0.sessions()
+    }
+
+    fn silences(&self) -> Vec<(String, u64)> {
+        self.0
+            .silences()
+            .into_iter()
+            .map(|one| (one.session, one.idle))
+            .collect()
+    }
+
+    fn report_fd(&self) -> i32 {
+        self.0.report_fd()
+    }
+}
+
+fn stats<'py>(py: Python<'py>, port: &PortStats) -> PyResult<Bound<'py, PyDict>> {
+    let kind = match port.kind {
+        Kind::Rtp => "rtp",
+        Kind::Rtcp => "rtcp",
+    };
+    let counters = &port.counters;
+    let dict = PyDict::new(py);
+    dict.set_item("stream", port.stream)?;
+    dict.set_item("side", port.side)?;
+    dict.set_item("kind", kind)?;
+    dict.set_item("local", port.local.to_string())?;
+    dict.set_item("latched", port.latched.map(|at| at.to_string()))?;
+    dict.set_item("received_packets", counters.received_packets)?;
+    dict.set_item("received_bytes", counters.received_bytes)?;
+    dict.set_item("sent_packets", counters.sent_packets)?;
+    dict.set_item("sent_bytes", counters.sent_bytes)?;
+    dict.set_item("refused_packets", counters.refused_packets)?;
+    dict.set_item("malformed_packets", counters.malformed_packets)?;
+    dict.set_item("unsent_packets", counters.unsent_packets)?;
+    dict.set_item("last_seen_ms", port.idle)?;
+    Ok(dict)
 }

@@ -90,7 +90,10 @@ mod tests {
 
     fn phone_behind_nat() -> Latch {
         let mut latch = Latch::default();
-        latch.signal(Some(at("172.22.33.101:5000")), Some(at("192.168.67.61:1").ip()));
+        latch.signal(
+            Some(at("172.22.33.101:5000")),
+            Some(at("192.168.67.61:1").ip()),
+        );
         latch
     }
 
@@ -122,7 +125,10 @@ mod tests {
     #[test]
     fn the_exact_sdp_address_replaces_a_neighbour_behind_the_same_nat() {
         let mut latch = Latch::default();
-        latch.signal(Some(at("198.51.100.7:5000")), Some(at("198.51.100.7:1").ip()));
+        latch.signal(
+            Some(at("198.51.100.7:5000")),
+            Some(at("198.51.100.7:1").ip()),
+        );
         assert_eq!(latch.accept(at("198.51.100.7:6666")), Acceptance::Latched);
         assert_eq!(latch.accept(at("198.51.100.7:5000")), Acceptance::Latched);
         assert_eq!(latch.accept(at("198.51.100.7:6666")), Acceptance::Refused);
@@ -132,13 +138,22 @@ mod tests {
     fn a_new_address_or_signaling_source_opens_the_latch_and_the_same_does_not() {
         let mut latch = phone_behind_nat();
         latch.accept(at("192.168.67.61:40001"));
-        latch.signal(Some(at("172.22.33.101:5000")), Some(at("192.168.67.61:1").ip()));
+        latch.signal(
+            Some(at("172.22.33.101:5000")),
+            Some(at("192.168.67.61:1").ip()),
+        );
         assert_eq!(latch.latched(), Some(at("192.168.67.61:40001")));
-        latch.signal(Some(at("172.22.33.101:5000")), Some(at("192.168.67.99:1").ip()));
+        latch.signal(
+            Some(at("172.22.33.101:5000")),
+            Some(at("192.168.67.99:1").ip()),
+        );
         assert_eq!(latch.latched(), None);
         assert_eq!(latch.accept(at("192.168.67.61:40001")), Acceptance::Refused);
         assert_eq!(latch.accept(at("192.168.67.99:7000")), Acceptance::Latched);
-        latch.signal(Some(at("172.22.33.101:5002")), Some(at("192.168.67.99:1").ip()));
+        latch.signal(
+            Some(at("172.22.33.101:5002")),
+            Some(at("192.168.67.99:1").ip()),
+        );
         assert_eq!(latch.latched(), None);
     }
 
@@ -147,7 +162,10 @@ mod tests {
         let mut latch = Latch::default();
         latch.signal(None, Some(at("10.10.10.13:1").ip()));
         assert_eq!(latch.accept(at("10.10.10.13:40752")), Acceptance::Latched);
-        latch.signal(Some(at("10.10.10.13:40752")), Some(at("10.10.10.13:1").ip()));
+        latch.signal(
+            Some(at("10.10.10.13:40752")),
+            Some(at("10.10.10.13:1").ip()),
+        );
         assert_eq!(latch.latched(), Some(at("10.10.10.13:40752")));
     }
 }

@@ -17,7 +17,9 @@ impl PortPool {
     /// after `start` (wrapping round). `rest` is how long a returned pair is not given again.
     #[must_use]
     pub fn new(first: u16, last: u16, start: u16, rest: Millis) -> Self {
-        let pairs = (first..last).filter(|port| port % 2 == 0).map(|port| (port, 0));
+        let pairs = (first..last)
+            .filter(|port| port % 2 == 0)
+            .map(|port| (port, 0));
         let mut free: VecDeque<_> = pairs.collect();
         let before = free.iter().take_while(|(port, _)| *port < start).count();
         if before < free.len() {

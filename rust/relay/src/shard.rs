@@ -31,7 +31,10 @@ impl Key {
     /// The reverse of `to_bits`.
     #[must_use]
     pub fn from_bits(bits: u64) -> Self {
-        Self { index: (bits & 0xffff_ffff) as u32, generation: (bits >> 32) as u32 }
+        Self {
+            index: (bits & 0xffff_ffff) as u32,
+            generation: (bits >> 32) as u32,
+        }
     }
 }
 
@@ -173,7 +176,10 @@ impl Shard {
         ports: &StreamPorts,
         now: Millis,
     ) -> [[Key; 2]; 2] {
-        let keys = [[self.reserve(), self.reserve()], [self.reserve(), self.reserve()]];
+        let keys = [
+            [self.reserve(), self.reserve()],
+            [self.reserve(), self.reserve()],
+        ];
         for side in 0..2 {
             for (at, kind) in [Kind::Rtp, Kind::Rtcp].into_iter().enumerate() {
                 self.slots[keys[side][at].index()].port = Some(Port {
@@ -190,8 +196,17 @@ impl Shard {
                 });
             }
         }
-        let fresh = || Session { streams: Vec::new(), since: now, held: false, reported: false };
-        self.sessions.entry(session).or_insert_with(fresh).streams.push((stream, keys));
+        let fresh = || Session {
+            streams: Vec::new(),
+            since: now,
+            held: false,
+            reported: false,
+        };
+        self.sessions
+            .entry(session)
+            .or_insert_with(fresh)
+            .streams
+            .push((stream, keys));
         keys
     }
 
@@ -201,7 +216,9 @@ impl Shard {
     pub fn signal(&mut self, session: u64, stream: u16, side: SideIndex, remote: &Remote) {
         let own: Vec<SocketAddr> = self.ports(session).map(|port| port.local).collect();
         let sane = |at: Option<SocketAddr>| at.filter(|at| sendable(*at) && !own.contains(at));
-        let Some(keys) = self.keys(session, stream) else { return };
+        let Some(keys) = self.keys(session, stream) else {
+            return;
+        };
         for (key, at) in keys[side].into_iter().zip([remote.rtp, remote.rtcp]) {
             if let Some(port) = self.port_mut(key) {
                 port.latch.signal(sane(at), remote.source);
@@ -223,7 +240,9 @@ impl Shard {
 
     /// Judges one packet.
     pub fn packet(&mut self, key: Key, from: SocketAddr, data: &[u8], now: Millis) -> Verdict {
-        let Some(port) = self.port_mut(key) else { return Verdict::Gone };
+        let Some(port) = self.port_mut(key) else {
+            return Verdict::Gone;
+        };
         if !belongs(port, data) {
             port.counters.malformed_packets += 1;
             return Verdict::Malformed;
@@ -237,9 +256,10 @@ impl Shard {
         port.last_seen = Some(now);
         let via = port.peer;
         match self.port_mut(via) {
-            Some(peer) if !peer.muted => {
-                peer.latch.target().map_or(Verdict::NoTarget, |to| Verdict::Forward { via, to })
-            }
+            Some(peer) if !peer.muted => peer
+                .latch
+                .target()
+                .map_or(Verdict::NoTarget, |to| Verdict::Forward { via, to }),
             _ => Verdict::NoTarget,
         }
     }
@@ -267,12 +287,18 @@ impl Shard {
     #[must_use]
     pub fn stats(&self, session: u64, now: Millis) -> Option<Vec<PortStats>> {
         self.sessions.get(&session)?;
-        Some(self.ports(session).map(|port| snapshot(port, now)).collect())
+        Some(
+            self.ports(session)
+                .map(|port| snapshot(port, now))
+                .collect(),
+        )
     }
 
     /// Ends one stream; its keys are for the driver to close.
     pub fn close(&mut self, session: u64, stream: u16) -> Vec<Key> {
-        let Some(entry) = self.sessions.get_mut(&session) else { return Vec::new() };
+        let Some(entry) = self.sessions.get_mut(&session) else {
+            return Vec::new();
+        };
         let Some(at) = entry.streams.iter().position(|(index, _)| *index == stream) else {
             return Vec::new();
         };
@@ -286,8 +312,14 @@ impl Shard {
 
     /// Ends a session; its keys are for the driver to close.
     pub fn delete(&mut self, session: u64) -> Vec<Key> {
-        let streams = self.sessions.get(&session).map_or_else(Vec::new, |entry| entry.streams.clone());
-        let keys = streams.iter().flat_map(|(stream, _)| self.close(session, *stream)).collect();
+        let streams = self
+            .sessions
+            .get(&session)
+            .map_or_else(Vec::new, |entry| entry.streams.clone());
+        let keys = streams
+            .iter()
+            .flat_map(|(stream, _)| self.close(session, *stream))
+            .collect();
         self.sessions.remove(&session);
         keys
     }
@@ -296,7 +328,10 @@ impl Shard {
     pub fn silent(&mut self, limit: Millis, now: Millis) -> Vec<(u64, Millis)> {
         let mut found = Vec::new();
         for (id, session) in &mut self.sessions {
-            let keys = session.streams.iter().flat_map(|(_, keys)| keys.iter().flatten());
+            let keys = session
+                .streams
+                .iter()
+                .flat_map(|(_, keys)| keys.iter().flatten());
             let seen = keys.filter_map(|key| self.slots[key.index()].port.as_ref()?.last_seen);
             let idle = now.saturating_sub(seen.fold(session.since, Millis::max));
             let silent = !session.held && idle >= limit;
@@ -310,11 +345,17 @@ impl Shard {
 
     fn keys(&self, session: u64, stream: u16) -> Option<[[Key; 2]; 2]> {
         let streams = &self.sessions.get(&session)?.streams;
-        streams.iter().find(|(index, _)| *index == stream).map(|(_, keys)| *keys)
+        streams
+            .iter()
+            .find(|(index, _)| *index == stream)
+            .map(|(_, keys)| *keys)
     }
 
     fn ports(&self, session: u64) -> impl Iterator<Item = &Port> {
-        let streams = self.sessions.get(&session).map_or(&[][..], |entry| &entry.streams);
+        let streams = self
+            .sessions
+            .get(&session)
+            .map_or(&[][..], |entry| &entry.streams);
         let keys = streams.iter().flat_map(|(_, keys)| keys.iter().flatten());
         keys.filter_map(|key| self.slots[key.index()].port.as_ref())
     }
@@ -333,7 +374,10 @@ impl Shard {
             self.slots.push(Slot::default());
             (self.slots.len() - 1) as u32
         });
-        Key { index, generation: self.slots[index as usize].generation }
+        Key {
+            index,
+            generation: self.slots[index as usize].generation,
+        }
     }
 
     fn release(&mut self, key: Key) {

@@ -63,12 +63,18 @@ impl Epoll {
         let fd = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
         // SAFETY: the descriptor is new and ours alone.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok(Self { fd, events: vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS] })
+        Ok(Self {
+            fd,
+            events: vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS],
+        })
     }
 
     /// Waits for `fd` to become readable; a closed descriptor leaves the set by itself.
     pub fn add(&self, fd: i32, number: u64) -> io::Result<()> {
-        let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: number };
+        let mut event = libc::epoll_event {
+            events: libc::EPOLLIN as u32,
+            u64: number,
+        };
         // SAFETY: the event is live for the call, the kernel copies it.
         check(unsafe { libc::epoll_ctl(self.fd.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &mut event) })
             .map(drop)
@@ -102,7 +108,13 @@ pub fn set_traffic_class(socket: &UdpSocket, class: u8) -> io::Result<()> {
     let length = mem::size_of_val(&value) as libc::socklen_t;
     // SAFETY: the pointer and length are those of a live integer.
     let done = unsafe {
-        libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const value).cast(), length)
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            option,
+            (&raw const value).cast(),
+            length,
+        )
     };
     check(done).map(drop)
 }
@@ -132,8 +144,17 @@ fn empty_headers() -> [libc::mmsghdr; BATCH] {
     unsafe { mem::zeroed() }
 }
 
-impl Batch {
-    pub fn new() -> Self {
+impl Default for Outgoing {
+    fn default() -> Self {
+        Self {
+            slot: 0,
+            to: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0).into(),
+        }
+    }
+}
+
+impl Default for Batch {
+    fn default() -> Self {
         Self {
             data: vec![[0; SLOT]; BATCH],
             names: [empty_name(); BATCH],
@@ -141,11 +162,16 @@ impl Batch {
             truncated: [false; BATCH],
         }
     }
+}
 
+impl Batch {
     /// Reads what a socket holds, at most a batch; returns how many datagrams came.
     pub fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
         let mut headers = empty_headers();
-        let mut vectors = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: SLOT }; BATCH];
+        let mut vectors = [libc::iovec {
+            iov_base: std::ptr::null_mut(),
+            iov_len: SLOT,
+        }; BATCH];
         for (at, header) in headers.iter_mut().enumerate() {
             vectors[at].iov_base = self.data[at].as_mut_ptr().cast();
             header.msg_hdr.msg_iov = &raw mut vectors[at];
@@ -157,7 +183,13 @@ impl Batch {
         // SAFETY: every header points at a vector, a name and a buffer that outlive the call, with
         // their true lengths; no time-out is given.
         let count = check(unsafe {
-            libc::recvmmsg(fd, list, BATCH as u32, libc::MSG_DONTWAIT as _, std::ptr::null_mut())
+            libc::recvmmsg(
+                fd,
+                list,
+                BATCH as u32,
+                libc::MSG_DONTWAIT as _,
+                std::ptr::null_mut(),
+            )
         })? as usize;
         for (at, header) in headers.iter().take(count).enumerate() {
             self.lengths[at] = header.msg_len as usize;
@@ -171,16 +203,29 @@ impl Batch {
         (!self.truncated[slot]).then(|| &self.data[slot][..self.lengths[slot].min(SLOT)])
     }
 
+    /// The lengths of what `receive` read, by slot.
+    pub fn lengths(&self) -> [usize; BATCH] {
+        self.lengths
+    }
+
     /// Who sent the datagram in a slot.
     pub fn sender(&self, slot: usize) -> Option<SocketAddr> {
         decode(&self.names[slot])
     }
 
     /// Sends datagrams of the batch from one socket, and reports for each whether it left.
-    pub fn send(&mut self, socket: &UdpSocket, outgoing: &[Outgoing], mut sent: impl FnMut(usize, bool)) {
+    pub fn send(
+        &mut self,
+        socket: &UdpSocket,
+        outgoing: &[Outgoing],
+        mut sent: impl FnMut(usize, bool),
+    ) {
         let mut names = [empty_name(); BATCH];
         let mut headers = empty_headers();
-        let mut vectors = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; BATCH];
+        let mut vectors = [libc::iovec {
+            iov_base: std::ptr::null_mut(),
+            iov_len: 0,
+        }; BATCH];
         let outgoing = &outgoing[..outgoing.len().min(BATCH)];
         for (at, item) in outgoing.iter().enumerate() {
             vectors[at].iov_base = self.data[item.slot].as_mut_ptr().cast();
@@ -222,7 +267,11 @@ fn decode(name: &libc::sockaddr_storage) -> Option<SocketAddr> {
             let v6 = unsafe { &*(&raw const *name).cast::<libc::sockaddr_in6>() };
             let ip = Ipv6Addr::from(v6.sin6_addr.s6_addr);
             // Scope and flow label are left out, so that the source compares equal to SDP's address.
-            let scope = if ip.is_unicast_link_local() { v6.sin6_scope_id } else { 0 };
+            let scope = if ip.is_unicast_link_local() {
+                v6.sin6_scope_id
+            } else {
+                0
+            };
             Some(SocketAddrV6::new(ip, u16::from_be(v6.sin6_port), 0, scope).into())
         }
         _ => None,
@@ -275,13 +324,19 @@ mod tests {
         let to = b.local_addr().expect("bound");
         a.send_to(b"one", to).expect("sent");
         a.send_to(&[0; SLOT + 1], to).expect("sent");
-        let mut batch = Batch::new();
+        let mut batch = Batch::default();
         assert_eq!(batch.receive(&b).expect("received"), 2);
         assert_eq!(batch.datagram(0), Some(&b"one"[..]));
         assert_eq!(batch.datagram(1), None);
         assert_eq!(batch.sender(0), a.local_addr().ok());
-        let on = Outgoing { slot: 0, to: c.local_addr().expect("bound") };
-        let nowhere = Outgoing { slot: 0, to: "0.0.0.0:0".parse().expect("an address") };
+        let on = Outgoing {
+            slot: 0,
+            to: c.local_addr().expect("bound"),
+        };
+        let nowhere = Outgoing {
+            slot: 0,
+            to: "0.0.0.0:0".parse().expect("an address"),
+        };
         let mut left = Vec::new();
         batch.send(&b, &[nowhere, on], |at, sent| left.push((at, sent)));
         assert_eq!(left, [(0, false), (1, true)]);

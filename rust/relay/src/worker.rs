@@ -3,29 +3,52 @@
 use std::io;
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::shard::{Content, Key, PortStats, Remote, Shard, StreamPorts, Verdict};
-use crate::sys::{Batch, Epoll, EventFd, Outgoing};
+use crate::sys::{Batch, Epoll, EventFd, Outgoing, BATCH};
 use crate::{Millis, SideIndex};
 
 /// How often silence is looked for, in milliseconds.
 const TICK: Millis = 500;
-/// The number by which epoll names the control queue; no key has it (generations begin at 0).
+/// The number by which epoll names the control queue: no shard is so large that a key has it.
 const CONTROL: u64 = u64::MAX;
 
 /// What the control side asks of a worker.
 pub(crate) enum Command {
     /// Take over the bound sockets `[side][kind]` of a stream.
-    Open { session: u64, stream: u16, content: Content, ports: StreamPorts, sockets: Vec<UdpSocket> },
-    Signal { session: u64, stream: u16, side: SideIndex, remote: Remote },
-    Hold { session: u64, held: bool },
-    Close { session: u64, stream: u16 },
-    Query { session: u64, reply: Sender<Option<Vec<PortStats>>> },
+    Open {
+        session: u64,
+        stream: u16,
+        content: Content,
+        ports: StreamPorts,
+        sockets: Vec<UdpSocket>,
+    },
+    Signal {
+        session: u64,
+        stream: u16,
+        side: SideIndex,
+        remote: Remote,
+    },
+    Hold {
+        session: u64,
+        held: bool,
+    },
+    Close {
+        session: u64,
+        stream: u16,
+    },
+    Query {
+        session: u64,
+        reply: Sender<Option<Vec<PortStats>>>,
+    },
     /// End the session, close its sockets and give its last counters.
-    Delete { session: u64, reply: Sender<Option<Vec<PortStats>>> },
+    Delete {
+        session: u64,
+        reply: Sender<Option<Vec<PortStats>>>,
+    },
     Stop,
 }
 
@@ -40,14 +63,12 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Runs until `Stop`; an error of epoll itself ends the thread.
+    /// Runs until `Stop`, or until the control side is gone; an error of epoll itself ends the thread.
     pub fn run(self) -> io::Result<()> {
         let mut epoll = Epoll::new()?;
         epoll.add(self.wake.raw(), CONTROL)?;
-        let mut table = Table { shard: Shard::default(), sockets: Vec::new(), epoll: &epoll as *const _ as usize };
-        let _ = &mut table;
-        let mut state = State { shard: Shard::default(), sockets: Vec::new(), batch: Batch::new() };
-        let mut next_tick = TICK;
+        let mut state = State::default();
+        let mut next_tick = self.now() + TICK;
         loop {
             let now = self.now();
             if now >= next_tick {
@@ -58,11 +79,150 @@ impl Worker {
             let now = self.now();
             for at in 0..ready {
                 match epoll.ready(at) {
-                    CONTROL if self.control(&mut state, &epoll, now) => return Ok(()),
-                    CONTROL => {}
+                    CONTROL => {
+                        if self.control(&mut state, &epoll, now) {
+                            return Ok(());
+                        }
+                    }
                     bits => state.relay(Key::from_bits(bits), now),
                 }
             }
         }
+    }
+
+    fn now(&self) -> Millis {
+        self.epoch.elapsed().as_millis() as Millis
+    }
+
+    /// Does what was asked; true when the thread is to end.
+    fn control(&self, state: &mut State, epoll: &Epoll, now: Millis) -> bool {
+        self.wake.drain();
+        loop {
+            match self.commands.try_recv() {
+                Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return true,
+                Ok(command) => state.perform(command, epoll, now),
+                Err(TryRecvError::Empty) => return false,
+            }
+        }
+    }
+
+    fn report_silence(&self, shard: &mut Shard, now: Millis) {
+        let silent = shard.silent(self.silence_limit, now);
+        if !silent.is_empty() {
+            for one in silent {
+                // Nobody to tell means that the relay is being dropped.
+                let _ = self.silences.send(one);
+            }
+            self.report.notify();
+        }
+    }
+}
+
+/// The shard with the sockets of its ports.
+#[derive(Default)]
+struct State {
+    shard: Shard,
+    /// By `Key::index`.
+    sockets: Vec<Option<UdpSocket>>,
+    batch: Batch,
+}
+
+impl State {
+    fn perform(&mut self, command: Command, epoll: &Epoll, now: Millis) {
+        match command {
+            Command::Open {
+                session,
+                stream,
+                content,
+                ports,
+                sockets,
+            } => {
+                let keys = self.shard.open(session, stream, content, &ports, now);
+                for (key, socket) in keys.concat().into_iter().zip(sockets) {
+                    self.watch(key, socket, epoll);
+                }
+            }
+            Command::Signal {
+                session,
+                stream,
+                side,
+                remote,
+            } => {
+                self.shard.signal(session, stream, side, &remote);
+            }
+            Command::Hold { session, held } => self.shard.hold(session, held, now),
+            Command::Close { session, stream } => {
+                let keys = self.shard.close(session, stream);
+                self.close(&keys);
+            }
+            // Whoever asked and did not wait for the reply does not want it.
+            Command::Query { session, reply } => drop(reply.send(self.shard.stats(session, now))),
+            Command::Delete { session, reply } => {
+                let stats = self.shard.stats(session, now);
+                let keys = self.shard.delete(session);
+                self.close(&keys);
+                drop(reply.send(stats));
+            }
+            Command::Stop => {}
+        }
+    }
+
+    /// A socket that epoll does not take (out of memory or watches) receives nothing: the silence
+    /// of its session will be reported.
+    fn watch(&mut self, key: Key, socket: UdpSocket, epoll: &Epoll) {
+        if epoll.add(socket.as_raw_fd(), key.to_bits()).is_ok() {
+            let room = self.sockets.len().max(key.index() + 1);
+            self.sockets.resize_with(room, || None);
+            self.sockets[key.index()] = Some(socket);
+        }
+    }
+
+    fn close(&mut self, keys: &[Key]) {
+        for key in keys {
+            if let Some(place) = self.sockets.get_mut(key.index()) {
+                *place = None;
+            }
+        }
+    }
+
+    /// Reads one batch of a ready port and sends it on. What is left makes epoll ready again, so that
+    /// one busy port does not starve the others.
+    fn relay(&mut self, key: Key, now: Millis) {
+        let Some(Some(socket)) = self.sockets.get(key.index()) else {
+            return;
+        };
+        // An error here is one of ours on an earlier send (ICMP), and reading it clears it.
+        let Ok(count) = self.batch.receive(socket) else {
+            return;
+        };
+        let mut outgoing = [Outgoing::default(); BATCH];
+        let mut waiting = 0;
+        let mut exit = None;
+        for slot in 0..count {
+            let (Some(from), Some(data)) = (self.batch.sender(slot), self.batch.datagram(slot))
+            else {
+                self.shard.oversized(key);
+                continue;
+            };
+            if let Verdict::Forward { via, to } = self.shard.packet(key, from, data, now) {
+                exit = Some(via);
+                outgoing[waiting] = Outgoing { slot, to };
+                waiting += 1;
+            }
+        }
+        if let Some(via) = exit {
+            self.send(via, &outgoing[..waiting]);
+        }
+    }
+
+    /// A port forwards to one other only, so a batch leaves through one socket.
+    fn send(&mut self, via: Key, outgoing: &[Outgoing]) {
+        let Some(Some(socket)) = self.sockets.get(via.index()) else {
+            return;
+        };
+        let (shard, lengths) = (&mut self.shard, self.batch.lengths());
+        self.batch.send(socket, outgoing, |at, sent| {
+            shard.forwarded(via, lengths[outgoing[at].slot], sent);
+        });
     }
 }

@@ -51,73 +51,156 @@ fn call() -> Call {
 
 #[test]
 fn packets_cross_and_go_to_the_sdp_address_until_the_peer_latched() {
-    let Call { mut shard, keys: [[phone, _], [office, _]] } = call();
+    let Call {
+        mut shard,
+        keys: [[phone, _], [office, _]],
+    } = call();
     let first = shard.packet(office, at("10.10.10.13:40752"), &rtp(), 10);
-    assert_eq!(first, Verdict::Forward { via: phone, to: at("172.22.33.101:5000") });
+    assert_eq!(
+        first,
+        Verdict::Forward {
+            via: phone,
+            to: at("172.22.33.101:5000")
+        }
+    );
     let back = shard.packet(phone, at("192.168.67.61:61000"), &rtp(), 20);
-    assert_eq!(back, Verdict::Forward { via: office, to: at("10.10.10.13:40752") });
+    assert_eq!(
+        back,
+        Verdict::Forward {
+            via: office,
+            to: at("10.10.10.13:40752")
+        }
+    );
     let next = shard.packet(office, at("10.10.10.13:40752"), &rtp(), 30);
-    assert_eq!(next, Verdict::Forward { via: phone, to: at("192.168.67.61:61000") });
+    assert_eq!(
+        next,
+        Verdict::Forward {
+            via: phone,
+            to: at("192.168.67.61:61000")
+        }
+    );
 }
 
 #[test]
 fn rtcp_goes_beside_rtp_and_latches_for_itself() {
-    let Call { mut shard, keys: [[_, phone], [_, office]] } = call();
+    let Call {
+        mut shard,
+        keys: [[_, phone], [_, office]],
+    } = call();
     let verdict = shard.packet(phone, at("192.168.67.61:61007"), &RTCP, 10);
-    assert_eq!(verdict, Verdict::Forward { via: office, to: at("10.10.10.13:40753") });
-    assert_eq!(shard.packet(phone, at("192.168.67.61:61007"), &rtp(), 11), Verdict::Malformed);
+    assert_eq!(
+        verdict,
+        Verdict::Forward {
+            via: office,
+            to: at("10.10.10.13:40753")
+        }
+    );
+    assert_eq!(
+        shard.packet(phone, at("192.168.67.61:61007"), &rtp(), 11),
+        Verdict::Malformed
+    );
 }
 
 #[test]
 fn what_is_not_rtp_neither_crosses_nor_latches_but_raw_streams_take_anything() {
-    let Call { mut shard, keys: [[phone, _], _] } = call();
-    assert_eq!(shard.packet(phone, at("192.168.67.61:61000"), b"\r\n", 5), Verdict::Malformed);
+    let Call {
+        mut shard,
+        keys: [[phone, _], _],
+    } = call();
+    assert_eq!(
+        shard.packet(phone, at("192.168.67.61:61000"), b"\r\n", 5),
+        Verdict::Malformed
+    );
     let stats = shard.stats(CALL, 10).expect("the session");
     assert_eq!(stats[0].latched, None);
     assert_eq!(stats[0].counters.malformed_packets, 1);
     let [[fax, _], _] = shard.open(8, 0, Content::Raw, &guide_ports(), 0);
     shard.signal(8, 0, 0, &remote("172.22.33.101:5000", "192.168.67.61"));
-    assert_eq!(shard.packet(fax, at("192.168.67.61:9"), b"udptl", 5), Verdict::NoTarget);
+    assert_eq!(
+        shard.packet(fax, at("192.168.67.61:9"), b"udptl", 5),
+        Verdict::NoTarget
+    );
 }
 
 #[test]
 fn strangers_are_refused_and_counted() {
-    let Call { mut shard, keys: [[phone, _], _] } = call();
-    assert_eq!(shard.packet(phone, at("203.0.113.9:5000"), &rtp(), 5), Verdict::Refused);
+    let Call {
+        mut shard,
+        keys: [[phone, _], _],
+    } = call();
+    assert_eq!(
+        shard.packet(phone, at("203.0.113.9:5000"), &rtp(), 5),
+        Verdict::Refused
+    );
     shard.packet(phone, at("192.168.67.61:61000"), &rtp(), 6);
-    assert_eq!(shard.packet(phone, at("192.168.67.61:61001"), &rtp(), 7), Verdict::Refused);
+    assert_eq!(
+        shard.packet(phone, at("192.168.67.61:61001"), &rtp(), 7),
+        Verdict::Refused
+    );
     let stats = shard.stats(CALL, 106).expect("the session");
     assert_eq!(stats[0].counters.refused_packets, 2);
     assert_eq!(stats[0].counters.received_packets, 1);
     assert_eq!(stats[0].counters.received_bytes, 172);
     assert_eq!(stats[0].idle, Some(100));
-    assert_eq!((stats[0].kind, stats[1].kind, stats[2].side), (Kind::Rtp, Kind::Rtcp, 1));
+    assert_eq!(
+        (stats[0].kind, stats[1].kind, stats[2].side),
+        (Kind::Rtp, Kind::Rtcp, 1)
+    );
 }
 
 #[test]
 fn a_muted_side_is_sent_nothing_and_keeps_its_latch() {
-    let Call { mut shard, keys: [[phone, _], [office, _]] } = call();
+    let Call {
+        mut shard,
+        keys: [[phone, _], [office, _]],
+    } = call();
     shard.packet(phone, at("192.168.67.61:61000"), &rtp(), 5);
-    let held = Remote { muted: true, ..remote("172.22.33.101:5000", "192.168.67.61") };
+    let held = Remote {
+        muted: true,
+        ..remote("172.22.33.101:5000", "192.168.67.61")
+    };
     shard.signal(CALL, 0, 0, &held);
-    assert_eq!(shard.packet(office, at("10.10.10.13:40752"), &rtp(), 6), Verdict::NoTarget);
+    assert_eq!(
+        shard.packet(office, at("10.10.10.13:40752"), &rtp(), 6),
+        Verdict::NoTarget
+    );
     shard.signal(CALL, 0, 0, &remote("172.22.33.101:5000", "192.168.67.61"));
     let resumed = shard.packet(office, at("10.10.10.13:40752"), &rtp(), 7);
-    assert_eq!(resumed, Verdict::Forward { via: phone, to: at("192.168.67.61:61000") });
+    assert_eq!(
+        resumed,
+        Verdict::Forward {
+            via: phone,
+            to: at("192.168.67.61:61000")
+        }
+    );
 }
 
 #[test]
 fn our_own_ports_and_addresses_of_many_are_no_targets() {
-    let Call { mut shard, keys: [_, [office, _]] } = call();
-    for useless in ["192.168.64.96:35000", "10.10.10.7:35000", "224.0.0.1:5000", "0.0.0.0:5000"] {
+    let Call {
+        mut shard,
+        keys: [_, [office, _]],
+    } = call();
+    for useless in [
+        "192.168.64.96:35000",
+        "10.10.10.7:35000",
+        "224.0.0.1:5000",
+        "0.0.0.0:5000",
+    ] {
         shard.signal(CALL, 0, 0, &remote(useless, "192.168.67.61"));
-        assert_eq!(shard.packet(office, at("10.10.10.13:40752"), &rtp(), 6), Verdict::NoTarget);
+        assert_eq!(
+            shard.packet(office, at("10.10.10.13:40752"), &rtp(), 6),
+            Verdict::NoTarget
+        );
     }
 }
 
 #[test]
 fn silence_is_reported_once_and_not_on_hold() {
-    let Call { mut shard, keys: [[phone, _], _] } = call();
+    let Call {
+        mut shard,
+        keys: [[phone, _], _],
+    } = call();
     assert_eq!(shard.silent(60_000, 59_999), []);
     assert_eq!(shard.silent(60_000, 60_000), [(CALL, 60_000)]);
     assert_eq!(shard.silent(60_000, 61_000), []);
@@ -132,11 +215,20 @@ fn silence_is_reported_once_and_not_on_hold() {
 
 #[test]
 fn closed_ports_are_gone_also_when_their_place_is_used_again() {
-    let Call { mut shard, keys: [[phone, _], _] } = call();
+    let Call {
+        mut shard,
+        keys: [[phone, _], _],
+    } = call();
     assert_eq!(shard.delete(CALL).len(), 4);
-    assert_eq!(shard.packet(phone, at("192.168.67.61:61000"), &rtp(), 5), Verdict::Gone);
+    assert_eq!(
+        shard.packet(phone, at("192.168.67.61:61000"), &rtp(), 5),
+        Verdict::Gone
+    );
     shard.open(9, 0, Content::Rtp, &guide_ports(), 5);
-    assert_eq!(shard.packet(phone, at("192.168.67.61:61000"), &rtp(), 6), Verdict::Gone);
+    assert_eq!(
+        shard.packet(phone, at("192.168.67.61:61000"), &rtp(), 6),
+        Verdict::Gone
+    );
     assert_eq!(shard.stats(CALL, 6), None);
     assert_eq!(Key::from_bits(phone.to_bits()), phone);
 }

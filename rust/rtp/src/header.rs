@@ -29,7 +29,11 @@ impl<'a> RtpHeader<'a> {
             _ => usize::from(*packet.last()?).max(1),
         };
         let payload_end = packet.len().checked_sub(padding)?;
-        (payload_at <= payload_end).then_some(Self { packet, payload_at, payload_end })
+        (payload_at <= payload_end).then_some(Self {
+            packet,
+            payload_at,
+            payload_end,
+        })
     }
 
     /// The marker bit.
@@ -79,7 +83,9 @@ mod tests {
     use super::*;
 
     fn packet(first: u8, rest: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![first, 0x88, 0x12, 0x34, 0, 0, 0, 160, 0xde, 0xad, 0xbe, 0xef];
+        let mut bytes = vec![
+            first, 0x88, 0x12, 0x34, 0, 0, 0, 160, 0xde, 0xad, 0xbe, 0xef,
+        ];
         bytes.extend_from_slice(rest);
         bytes
     }
@@ -99,7 +105,10 @@ mod tests {
     #[test]
     fn csrc_extension_and_padding_are_skipped() {
         let bytes = packet(0xb1, b"CSRC\xbe\xde\x00\x01EXT1voice\x00\x00\x03");
-        assert_eq!(RtpHeader::parse(&bytes).expect("well formed").payload(), b"voice");
+        assert_eq!(
+            RtpHeader::parse(&bytes).expect("well formed").payload(),
+            b"voice"
+        );
     }
 
     #[test]

@@ -52,11 +52,16 @@ mod tests {
         assert_eq!(classify(&[]), Class::Other);
         assert_eq!(classify(b"\r\n"), Class::Other);
         assert_eq!(classify(&[0x80; 11]), Class::Other);
-        assert_eq!(classify(&[0x40, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), Class::Other);
+        assert_eq!(
+            classify(&[0x40, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+            Class::Other
+        );
         // An RTCP packet that claims more words than there are.
         assert_eq!(classify(&[0x80, 200, 0, 9, 0, 0, 0, 7]), Class::Other);
         // A STUN binding request (RFC 8489 section 5).
-        let stun = [0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+        let stun = [
+            0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
+        ];
         assert_eq!(classify(&stun), Class::Other);
     }
 }

@@ -18,7 +18,9 @@ impl<'a> RtcpHeader<'a> {
             return None;
         }
         let length = (usize::from(u16::from_be_bytes([fixed[2], fixed[3]])) + 1) * 4;
-        Some(Self { packet: datagram.get(..length)? })
+        Some(Self {
+            packet: datagram.get(..length)?,
+        })
     }
 
     /// 200 SR, 201 RR, 202 SDES, 203 BYE, 204 APP, 205 and 206 feedback.
@@ -48,7 +50,10 @@ mod tests {
     fn a_receiver_report_is_read() {
         let datagram = [0x81, 201, 0, 1, 0, 0, 0, 7, 0x81, 202, 0, 0];
         let header = RtcpHeader::parse(&datagram).expect("well formed");
-        assert_eq!((header.packet_type(), header.count(), header.length()), (201, 1, 8));
+        assert_eq!(
+            (header.packet_type(), header.count(), header.length()),
+            (201, 1, 8)
+        );
     }
 
     #[test]

@@ -1,0 +1,476 @@
+//! What the rest of the process holds: interfaces, port pools, and the way to the workers.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::ports::PortPool;
+use crate::shard::{Content, PortStats, Remote};
+use crate::sys::{set_traffic_class, EventFd};
+use crate::worker::{Command, Worker};
+use crate::{Millis, SideIndex};
+
+/// How long a worker may take to answer before it counts as stuck.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A media interface: an address of this machine and the ports to use on it.
+#[derive(Clone, Debug)]
+pub struct Interface {
+    /// The name in the configuration.
+    pub name: String,
+    /// The address that sockets are bound to.
+    pub ip: IpAddr,
+    /// First port of the range.
+    pub first: u16,
+    /// Last port of the range, included.
+    pub last: u16,
+    /// Where in the range to begin.
+    pub start: u16,
+    /// Traffic class (IP TOS byte) of what is sent: 184 is DSCP 46, expedited forwarding.
+    pub traffic_class: u8,
+}
+
+/// Settings of the whole relay.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Worker threads, at least one.
+    pub threads: usize,
+    /// How long a returned port pair is not given again.
+    pub rest: Millis,
+    /// How long a session may be silent before it is reported; 0: never.
+    pub silence: Millis,
+}
+
+/// Why the relay did not do what was asked.
+#[derive(Debug)]
+pub enum RelayError {
+    /// No media interface of that name.
+    NoInterface(String),
+    /// Every port pair of the interface is in use or rests.
+    Exhausted(String),
+    /// The session has no such stream, or the stream is there already.
+    NoStream(String, u16),
+    /// The system refused a socket or a thread.
+    System(io::Error),
+    /// A worker thread has ended or does not answer.
+    Stuck,
+}
+
+impl fmt::Display for RelayError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoInterface(name) => write!(out, "no media interface is called {name:?}"),
+            Self::Exhausted(name) => write!(out, "no free ports on media interface {name:?}"),
+            Self::NoStream(id, stream) => {
+                write!(out, "session {id:?} has no stream {stream} to change")
+            }
+            Self::System(error) => write!(out, "the system refused: {error}"),
+            Self::Stuck => write!(out, "a relay thread does not answer"),
+        }
+    }
+}
+
+impl std::error::Error for RelayError {}
+
+/// A session on which nothing came for the configured time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Silence {
+    /// Its name.
+    pub session: String,
+    /// For how long.
+    pub idle: Millis,
+}
+
+/// The handle of a running relay; dropping it ends the threads and closes every port.
+pub struct Relay {
+    links: Vec<Link>,
+    ledger: Mutex<Ledger>,
+    silences: Mutex<Receiver<(u64, Millis)>>,
+    report: Arc<EventFd>,
+    epoch: Instant,
+}
+
+struct Link {
+    commands: Sender<Command>,
+    wake: Arc<EventFd>,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+/// Who has which ports.
+struct Ledger {
+    interfaces: Vec<(Interface, PortPool)>,
+    sessions: HashMap<String, Placement>,
+    names: HashMap<u64, String>,
+    next: u64,
+}
+
+struct Placement {
+    number: u64,
+    worker: usize,
+    /// By stream: for each side the place of the interface and the RTP port.
+    streams: BTreeMap<u16, [(usize, u16); 2]>,
+}
+
+impl Relay {
+    /// Starts the worker threads.
+    ///
+    /// # Errors
+    /// `System` when a thread, an eventfd or an epoll set cannot be had.
+    pub fn start(interfaces: Vec<Interface>, options: Options) -> Result<Self, RelayError> {
+        let epoch = Instant::now();
+        let report = Arc::new(EventFd::new().map_err(RelayError::System)?);
+        let (silences_in, silences) = mpsc::channel();
+        let mut links = Vec::new();
+        for number in 0..options.threads.max(1) {
+            let (commands, queue) = mpsc::channel();
+            let wake = Arc::new(EventFd::new().map_err(RelayError::System)?);
+            let worker = Worker {
+                commands: queue,
+                wake: Arc::clone(&wake),
+                silences: silences_in.clone(),
+                report: Arc::clone(&report),
+                silence_limit: if options.silence == 0 {
+                    Millis::MAX
+                } else {
+                    options.silence
+                },
+                epoch,
+            };
+            let name = format!("relay-{number}");
+            let thread = std::thread::Builder::new()
+                .name(name)
+                .spawn(move || worker.run());
+            links.push(Link {
+                commands,
+                wake,
+                thread: Some(thread.map_err(RelayError::System)?),
+            });
+        }
+        let with_pool = |one: Interface| {
+            let pool = PortPool::new(one.first, one.last, one.start, options.rest);
+            (one, pool)
+        };
+        let interfaces = interfaces.into_iter().map(with_pool).collect();
+        let ledger = Ledger {
+            interfaces,
+            sessions: HashMap::new(),
+            names: HashMap::new(),
+            next: 0,
+        };
+        Ok(Self {
+            links,
+            ledger: Mutex::new(ledger),
+            silences: Mutex::new(silences),
+            report,
+            epoch,
+        })
+    }
+
+    /// Opens a stream between two interfaces (a session begins with its first) and returns the RTP
+    /// port of each side; RTCP is on the next.
+    ///
+    /// # Errors
+    /// `NoInterface`, `Exhausted`, `NoStream` where the stream is open already, `System`, `Stuck`.
+    pub fn open(
+        &self,
+        session: &str,
+        stream: u16,
+        interfaces: [&str; 2],
+        content: Content,
+    ) -> Result<[u16; 2], RelayError> {
+        let now = self.now();
+        let mut ledger = self.ledger();
+        if ledger
+            .sessions
+            .get(session)
+            .is_some_and(|entry| entry.streams.contains_key(&stream))
+        {
+            return Err(RelayError::NoStream(session.to_owned(), stream));
+        }
+        let first = ledger.bind(interfaces[0], now)?;
+        let second = match ledger.bind(interfaces[1], now) {
+            Ok(pair) => pair,
+            Err(error) => {
+                ledger.interfaces[first.place].1.give_back(first.port, now);
+                return Err(error);
+            }
+        };
+        let ports = [first.addresses(), second.addresses()];
+        let taken = [(first.place, first.port), (second.place, second.port)];
+        let (number, worker) = ledger.place(session, stream, taken, self.links.len());
+        let sockets = first.sockets.into_iter().chain(second.sockets).collect();
+        let open = Command::Open {
+            session: number,
+            stream,
+            content,
+            ports,
+            sockets,
+        };
+        self.tell(worker, open)?;
+        Ok([first.port, second.port])
+    }
+
+    /// Takes what signaling says of one side of a stream.
+    ///
+    /// # Errors
+    /// `NoStream`, `Stuck`.
+    pub fn signal(
+        &self,
+        session: &str,
+        stream: u16,
+        side: SideIndex,
+        remote: Remote,
+    ) -> Result<(), RelayError> {
+        let (number, worker) = self.find(session, Some(stream))?;
+        self.tell(
+            worker,
+            Command::Signal {
+                session: number,
+                stream,
+                side,
+                remote,
+            },
+        )
+    }
+
+    /// Marks a session as held, or no longer so: on hold, silence is no time-out.
+    ///
+    /// # Errors
+    /// `NoStream` where there is no such session, `Stuck`.
+    pub fn hold(&self, session: &str, held: bool) -> Result<(), RelayError> {
+        let (number, worker) = self.find(session, None)?;
+        self.tell(
+            worker,
+            Command::Hold {
+                session: number,
+                held,
+            },
+        )
+    }
+
+    /// Ends one stream of a session; its ports go to rest.
+    ///
+    /// # Errors
+    /// `NoStream`, `Stuck`.
+    pub fn close(&self, session: &str, stream: u16) -> Result<(), RelayError> {
+        let (number, worker) = self.find(session, Some(stream))?;
+        self.tell(
+            worker,
+            Command::Close {
+                session: number,
+                stream,
+            },
+        )?;
+        let now = self.now();
+        let mut ledger = self.ledger();
+        let entry = ledger.sessions.get_mut(session);
+        let ports = entry.and_then(|entry| entry.streams.remove(&stream));
+        ledger.give_back(ports, now);
+        Ok(())
+    }
+
+    /// Counters of a session's ports; None: no such session.
+    ///
+    /// # Errors
+    /// `Stuck`.
+    pub fn query(&self, session: &str) -> Result<Option<Vec<PortStats>>, RelayError> {
+        let Ok((number, worker)) = self.find(session, None) else {
+            return Ok(None);
+        };
+        self.ask(worker, |reply| Command::Query {
+            session: number,
+            reply,
+        })
+    }
+
+    /// Ends a session, frees its ports and returns the last counters; None: no such session.
+    ///
+    /// # Errors
+    /// `Stuck`.
+    pub fn delete(&self, session: &str) -> Result<Option<Vec<PortStats>>, RelayError> {
+        let Ok((number, worker)) = self.find(session, None) else {
+            return Ok(None);
+        };
+        let stats = self.ask(worker, |reply| Command::Delete {
+            session: number,
+            reply,
+        })?;
+        let now = self.now();
+        let mut ledger = self.ledger();
+        ledger.names.remove(&number);
+        if let Some(entry) = ledger.sessions.remove(session) {
+            ledger.give_back(entry.streams.into_values(), now);
+        }
+        Ok(stats)
+    }
+
+    /// The names of all sessions.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<String> {
+        self.ledger().sessions.keys().cloned().collect()
+    }
+
+    /// Sessions found silent since the last call; makes `report_fd` unreadable.
+    #[must_use]
+    pub fn silences(&self) -> Vec<Silence> {
+        self.report.drain();
+        let found: Vec<_> = lock(&self.silences).try_iter().collect();
+        let ledger = self.ledger();
+        let named = |(number, idle): (u64, Millis)| {
+            ledger.names.get(&number).map(|name| Silence {
+                session: name.clone(),
+                idle,
+            })
+        };
+        found.into_iter().filter_map(named).collect()
+    }
+
+    /// A descriptor that becomes readable when `silences` has something.
+    #[must_use]
+    pub fn report_fd(&self) -> i32 {
+        self.report.raw()
+    }
+
+    fn now(&self) -> Millis {
+        self.epoch.elapsed().as_millis() as Millis
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        lock(&self.ledger)
+    }
+
+    fn find(&self, session: &str, stream: Option<u16>) -> Result<(u64, usize), RelayError> {
+        let ledger = self.ledger();
+        let missing = || RelayError::NoStream(session.to_owned(), stream.unwrap_or_default());
+        let entry = ledger.sessions.get(session).ok_or_else(missing)?;
+        match stream {
+            Some(stream) if !entry.streams.contains_key(&stream) => Err(missing()),
+            _ => Ok((entry.number, entry.worker)),
+        }
+    }
+
+    fn tell(&self, worker: usize, command: Command) -> Result<(), RelayError> {
+        let link = &self.links[worker];
+        link.commands.send(command).map_err(|_| RelayError::Stuck)?;
+        link.wake.notify();
+        Ok(())
+    }
+
+    fn ask<T>(
+        &self,
+        worker: usize,
+        make: impl FnOnce(Sender<T>) -> Command,
+    ) -> Result<T, RelayError> {
+        let (reply, answer) = mpsc::channel();
+        self.tell(worker, make(reply))?;
+        answer.recv_timeout(PATIENCE).map_err(|_| RelayError::Stuck)
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        for worker in 0..self.links.len() {
+            // A thread that has ended already needs no telling.
+            drop(self.tell(worker, Command::Stop));
+        }
+        for link in &mut self.links {
+            drop(link.thread.take().map(JoinHandle::join));
+        }
+    }
+}
+
+/// A bound pair.
+struct Pair {
+    place: usize,
+    ip: IpAddr,
+    port: u16,
+    sockets: [UdpSocket; 2],
+}
+
+impl Pair {
+    fn addresses(&self) -> [SocketAddr; 2] {
+        [
+            SocketAddr::new(self.ip, self.port),
+            SocketAddr::new(self.ip, self.port + 1),
+        ]
+    }
+}
+
+impl Ledger {
+    /// Takes a pair from the pool and binds it; a pair that another program holds is passed over.
+    fn bind(&mut self, interface: &str, now: Millis) -> Result<Pair, RelayError> {
+        let place = self
+            .interfaces
+            .iter()
+            .position(|(one, _)| one.name == interface);
+        let place = place.ok_or_else(|| RelayError::NoInterface(interface.to_owned()))?;
+        let (settings, pool) = &mut self.interfaces[place];
+        for _ in 0..pool.len() {
+            let Some(port) = pool.take(now) else { break };
+            match bind_pair(settings, port) {
+                Ok(sockets) => {
+                    return Ok(Pair {
+                        place,
+                        ip: settings.ip,
+                        port,
+                        sockets,
+                    })
+                }
+                Err(error) => {
+                    pool.give_back(port, now);
+                    if error.kind() != io::ErrorKind::AddrInUse {
+                        return Err(RelayError::System(error));
+                    }
+                }
+            }
+        }
+        Err(RelayError::Exhausted(interface.to_owned()))
+    }
+
+    fn place(
+        &mut self,
+        session: &str,
+        stream: u16,
+        taken: [(usize, u16); 2],
+        workers: usize,
+    ) -> (u64, usize) {
+        let number = self.next;
+        let entry = self.sessions.entry(session.to_owned()).or_insert_with(|| {
+            self.next += 1;
+            self.names.insert(number, session.to_owned());
+            Placement {
+                number,
+                worker: number as usize % workers,
+                streams: BTreeMap::new(),
+            }
+        });
+        entry.streams.insert(stream, taken);
+        (entry.number, entry.worker)
+    }
+
+    fn give_back(&mut self, streams: impl IntoIterator<Item = [(usize, u16); 2]>, now: Millis) {
+        for (place, port) in streams.into_iter().flatten() {
+            self.interfaces[place].1.give_back(port, now);
+        }
+    }
+}
+
+fn bind_pair(settings: &Interface, port: u16) -> io::Result<[UdpSocket; 2]> {
+    let bind = |port| {
+        let socket = UdpSocket::bind((settings.ip, port))?;
+        socket.set_nonblocking(true)?;
+        set_traffic_class(&socket, settings.traffic_class)?;
+        Ok::<_, io::Error>(socket)
+    };
+    Ok([bind(port)?, bind(port + 1)?])
+}
+
+/// A poisoned lock guards plain tables that are whole after every step, so it can go on being used.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

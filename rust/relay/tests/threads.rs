@@ -1,0 +1,114 @@
+//! The relay as a whole on loopback: sockets, threads, ports.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use relay::{Content, Interface, Options, Relay, RelayError, Remote};
+
+const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+fn relay(first: u16, last: u16) -> Relay {
+    let interface = |name: &str, ip: [u8; 4]| Interface {
+        name: name.to_owned(),
+        ip: IpAddr::from(ip),
+        first,
+        last,
+        start: first,
+        traffic_class: 184,
+    };
+    let interfaces = vec![
+        interface("B1", [127, 99, 1, 1]),
+        interface("A1", [127, 99, 2, 1]),
+    ];
+    let options = Options {
+        threads: 2,
+        rest: 0,
+        silence: 0,
+    };
+    Relay::start(interfaces, options).expect("started")
+}
+
+fn peer() -> UdpSocket {
+    let socket = UdpSocket::bind((LOCALHOST, 0)).expect("a socket");
+    socket
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .expect("a time-out");
+    socket
+}
+
+fn rtp(sequence: u8) -> Vec<u8> {
+    let mut packet = vec![0x80, 8, 0, sequence, 0, 0, 0, 160, 0, 0, 0, 7];
+    packet.resize(172, 0xd5);
+    packet
+}
+
+#[test]
+fn packets_cross_both_ways_from_our_ports() {
+    let relay = relay(41_000, 41_100);
+    let (phone, office) = (peer(), peer());
+    let [outside, inside] = relay
+        .open("call", 0, ["B1", "A1"], Content::Rtp)
+        .expect("opened");
+    for (side, socket) in [&phone, &office].into_iter().enumerate() {
+        let at = socket.local_addr().expect("bound");
+        let remote = Remote {
+            rtp: Some(at),
+            rtcp: None,
+            source: Some(LOCALHOST),
+            muted: false,
+        };
+        relay.signal("call", 0, side, remote).expect("signaled");
+    }
+    let mut room = [0; 2048];
+    phone
+        .send_to(&rtp(1), ("127.99.1.1", outside))
+        .expect("sent");
+    let (length, from) = office.recv_from(&mut room).expect("crossed");
+    assert_eq!(
+        (&room[..length], from),
+        (&rtp(1)[..], SocketAddr::from(([127, 99, 2, 1], inside)))
+    );
+    office.send_to(&rtp(2), from).expect("sent");
+    let (length, from) = phone.recv_from(&mut room).expect("crossed back");
+    assert_eq!(
+        (&room[..length], from),
+        (&rtp(2)[..], SocketAddr::from(([127, 99, 1, 1], outside)))
+    );
+    let stats = relay.delete("call").expect("a reply").expect("the session");
+    assert_eq!(stats[0].latched, phone.local_addr().ok());
+    assert_eq!(stats[0].counters.received_packets, 1);
+    assert_eq!(
+        (stats[0].counters.sent_packets, stats[0].counters.sent_bytes),
+        (1, 172)
+    );
+    assert!(relay.sessions().is_empty());
+    assert!(relay.query("call").expect("a reply").is_none());
+}
+
+#[test]
+fn ports_run_out_and_come_back() {
+    let relay = relay(41_200, 41_203);
+    let open = |session: &str| relay.open(session, 0, ["B1", "A1"], Content::Rtp);
+    open("one").expect("opened");
+    open("two").expect("opened");
+    assert!(matches!(open("three"), Err(RelayError::Exhausted(name)) if name == "B1"));
+    relay.close("one", 0).expect("closed");
+    relay.delete("two").expect("a reply");
+    open("three").expect("opened");
+    assert!(matches!(open("three"), Err(RelayError::NoStream(_, 0))));
+}
+
+#[test]
+fn a_pair_that_somebody_else_holds_is_passed_over() {
+    let held = UdpSocket::bind("127.99.1.1:41301").expect("a socket");
+    let relay = relay(41_300, 41_303);
+    let opened = relay
+        .open("call", 0, ["B1", "A1"], Content::Raw)
+        .expect("opened");
+    assert_eq!(opened, [41_302, 41_300]);
+    drop(held);
+    assert!(matches!(
+        relay.open("other", 0, ["C1", "A1"], Content::Raw),
+        Err(RelayError::NoInterface(name)) if name == "C1"
+    ));
+}
