@@ -1,0 +1,34 @@
+"""`farline check`: is this deployment file right?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from farline.cli.files import fail_config, read_deployment
+from farline.config import ConfigError
+
+
+def check(
+    config: Annotated[Path, typer.Argument(help="The deployment file.")],
+    secrets: Annotated[
+        Path | None, typer.Option(help="Secrets file; default: secrets.yaml beside the deployment.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Check a whole deployment file; says every problem with line, form, field and remedy.
+
+    Example: farline check examples/guide.yaml
+    """
+    try:
+        deployment = read_deployment(config, secrets)
+    except ConfigError as error:
+        fail_config(error, config, as_json)
+    parts = [name for name in ("border", "office", "portal", "ems", "lab") if getattr(deployment, name)]
+    if as_json:
+        typer.echo(json.dumps({"ok": True, "file": str(config), "parts": parts}))
+    else:
+        typer.echo(f"{config}: right ({', '.join(parts)})")

@@ -1,0 +1,32 @@
+"""`farline`: every verb in one place; each has --help with an example, and --json."""
+
+from __future__ import annotations
+
+import typer
+
+from farline.cli import check, lab, mobile, phone, run, secret, show, trace
+
+app = typer.Typer(
+    name="farline",
+    help="Use the office extension from anywhere: border, office, portal, mobile client and lab.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("run")(run.run)
+app.command("check")(check.check)
+app.command("show")(show.show)
+app.command("trace")(trace.trace)
+app.command("mobile")(mobile.mobile)
+app.command("phone")(phone.phone)
+app.add_typer(secret.app, name="secret")
+app.add_typer(lab.app, name="lab")
+
+
+def main() -> None:
+    """Entry point."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""`farline run`: serve a deployment, or one role of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from farline.cli.files import fail_config, read_deployment
+from farline.config import ConfigError
+from farline.runtime.process import die_with_parent, run_until_signal
+from farline.runtime.role import ROLES, RoleContext, roles_of
+from farline.runtime.roles import serve
+from farline.runtime.supervisor import Supervisor
+
+
+def run(
+    config: Annotated[Path, typer.Option(help="The deployment file.")],
+    role: Annotated[
+        str | None, typer.Option(help=f"Run one role alone: {', '.join(ROLES)}.")
+    ] = None,
+    run_dir: Annotated[Path, typer.Option(help="Where sockets, traces and state go.")] = Path("run"),
+    secrets: Annotated[
+        Path | None, typer.Option(help="Secrets file; default: secrets.yaml beside the deployment.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print problems as JSON.")] = False,
+) -> None:
+    """Serve until Ctrl-C: one process a role, each started again when it dies.
+
+    Example: farline run --config examples/guide.yaml
+    """
+    try:
+        deployment = read_deployment(config, secrets)
+    except ConfigError as error:
+        fail_config(error, config, as_json)
+    run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if role is None:
+        roles = roles_of(deployment)
+        supervisor = Supervisor(roles, config, run_dir, lambda text: typer.echo(text, err=True))
+        raise typer.Exit(run_until_signal(supervisor.run()))
+    if role not in ROLES:
+        raise typer.BadParameter(f"{role!r} is none of {', '.join(ROLES)}")
+    if role not in roles_of(deployment):
+        typer.echo(f"{config} has no section {role!r}", err=True)
+        raise typer.Exit(2)
+    die_with_parent()
+    context = RoleContext(role, deployment, config.resolve().parent, run_dir)
+    raise typer.Exit(run_until_signal(serve(context)))

@@ -1,0 +1,62 @@
+"""`farline show`: what a running role knows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from farline.runtime.control import ControlError, call
+from farline.runtime.role import ROLES
+
+
+def show(
+    role: Annotated[str, typer.Argument(help=f"One of {', '.join(ROLES)}.")],
+    run_dir: Annotated[Path, typer.Option(help="Run directory of the deployment.")] = Path("run"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show bindings, calls, streams, relays and counters of a running role.
+
+    Example: farline show border --run-dir run
+    """
+    if role not in ROLES:
+        raise typer.BadParameter(f"{role!r} is none of {', '.join(ROLES)}")
+    try:
+        state = asyncio.run(call(run_dir / "control" / f"{role}.sock", "show"))
+    except ControlError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    if as_json:
+        typer.echo(json.dumps(state, indent=2))
+    else:
+        _print(Console(), state)
+
+
+def _print(console: Console, state: dict[str, Any]) -> None:
+    for name, value in state.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            table = Table(title=f"{name} ({len(value)})", title_justify="left")
+            for column in value[0]:
+                table.add_column(column)
+            for row in value:
+                table.add_row(*(Text(_plain(cell)) for cell in row.values()))
+            console.print(table)
+        elif isinstance(value, dict):
+            inner = Table(title=name, title_justify="left", show_header=False)
+            for key, cell in value.items():
+                inner.add_row(Text(str(key)), Text(_plain(cell)))
+            console.print(inner)
+        else:
+            console.print(Text(f"{name}: {_plain(value)}"))
+
+
+def _plain(value: object) -> str:
+    """One line without control characters: what peers sent must not reach the terminal raw."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)

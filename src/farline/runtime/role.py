@@ -1,0 +1,73 @@
+"""What the roles share: their part of the deployment, their run directory, trace and control."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from farline.runtime.control import ControlServer
+from farline.runtime.trace_writer import TraceWriter
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from pathlib import Path
+
+    from farline.config import Deployment
+
+ROLES = ("media", "office", "portal", "border", "ems")
+"""In the order of starting: who is needed first."""
+
+
+@dataclass(frozen=True)
+class RoleContext:
+    """One process of a deployment."""
+
+    role: str
+    deployment: Deployment
+    base: Path
+    """Directory of the deployment file: relative paths in it start here."""
+    run_dir: Path
+
+    @property
+    def control_path(self) -> Path:
+        """Where this role's control socket is."""
+        return self.run_dir / "control" / f"{self.role}.sock"
+
+    @property
+    def media_path(self) -> Path:
+        """Where the media process listens."""
+        return self.run_dir / "control" / "media-engine.sock"
+
+    @asynccontextmanager
+    async def trace(self) -> AsyncIterator[TraceWriter]:
+        """The role's trace file, open for the time of the block."""
+        writer = TraceWriter(self.run_dir / "trace" / f"{self.role}.jsonl", self.role)
+        await writer.start()
+        try:
+            yield writer
+        finally:
+            await writer.stop()
+
+    @asynccontextmanager
+    async def control(self, commands: Mapping[str, Callable[..., Any]]) -> AsyncIterator[None]:
+        """The role's control socket; `status` is always there and means ready."""
+        status = {"role": self.role, "ready": True}
+        server = ControlServer(self.control_path, {"status": lambda: status, **commands})
+        await server.start()
+        try:
+            yield
+        finally:
+            await server.stop()
+
+
+def roles_of(deployment: Deployment) -> tuple[str, ...]:
+    """The roles that a deployment file configures."""
+    present = {
+        "border": deployment.border is not None,
+        "office": deployment.office is not None,
+        "portal": deployment.portal is not None,
+        "ems": deployment.ems is not None,
+        "media": deployment.border is not None or deployment.office is not None,
+    }
+    return tuple(role for role in ROLES if present[role])

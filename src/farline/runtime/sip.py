@@ -1,0 +1,356 @@
+"""The driver of a SIP core: sockets, timers and media on one side, the core on the other.
+
+It does what the core's outputs say and reports back what happened; it decides nothing about SIP.
+Limits here are those that must hold before a message exists: connections, unfinished messages,
+writers that do not read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from farline.media.engine import Media, MediaDone
+from farline.runtime import clock
+from farline.runtime.sip_stream import StreamConnection, StreamLimits
+from farline.sip.effects import Close, Closed, Core, Expired, Open, Opened, OpenFailed, Received, Send
+from farline.sip.transport import Address, Flow, Transport
+from farline.trace.events import MessageSeen, Note, Refused, Trace
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from farline.media.engine import MediaReply, MediaRequest
+    from farline.trace.events import Direction, Event
+
+log = logging.getLogger(__name__)
+
+_CALL_ID = re.compile(rb"\r\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]{1,256})", re.IGNORECASE)
+CONNECT_SECONDS = 5.0
+"""How long a TCP and TLS set-up may take: well under Timer B (32 s), so that failover can follow."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Where one signaling interface listens; a port of None is disabled, 0 picks one (tests)."""
+
+    interface: str
+    ip: str
+    udp_port: int | None = None
+    tcp_port: int | None = None
+    tls_port: int | None = None
+    tls: ssl.SSLContext | None = None
+    limits: StreamLimits = field(default_factory=StreamLimits)
+
+
+class _Udp(asyncio.DatagramProtocol):
+    """Datagrams of one signaling interface."""
+
+    def __init__(self, driver: SipDriver, interface: str) -> None:
+        self.driver = driver
+        self.interface = interface
+        self.local = Address("", 0)
+        self.transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.DatagramTransport", transport)
+        host, port = transport.get_extra_info("sockname")[:2]
+        self.local = Address(host, port)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if len(data) < 12 and not data.strip(b"\r\n\0 "):
+            return  # keep-alives of phones behind NAT: nothing to parse, nothing to answer
+        remote = Address(addr[0], addr[1])
+        self.driver.received(Flow(0, self.interface, Transport.UDP, self.local, remote), data)
+
+    def error_received(self, exc: OSError) -> None:
+        # ICMP for an earlier datagram: the transaction's own timer finds the dead peer.
+        log.debug("%s: UDP error: %s", self.interface, exc)
+
+
+class SipDriver:
+    """Owns the sockets of named signaling interfaces and drives one core with them.
+
+    Args:
+        core: see `farline.sip.effects.Core`.
+        listeners: the signaling interfaces; outgoing connections leave from their addresses.
+        tls_client: how servers that we connect to are verified; None: TLS cannot be opened.
+        media: performs a media request; None: every request is answered with an error.
+        trace: takes every message and event; None: nothing is traced.
+        on_output: takes outputs that are not for the driver.
+        on_pong: told of a CRLF on a connection (answer to a keep-alive, RFC 5626 section 3.5.1).
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        listeners: Sequence[Listener],
+        *,
+        tls_client: ssl.SSLContext | None = None,
+        media: Callable[[MediaRequest], Awaitable[MediaReply]] | None = None,
+        trace: Callable[[Event], None] | None = None,
+        on_output: Callable[[object], None] | None = None,
+        on_pong: Callable[[Flow], None] | None = None,
+    ) -> None:
+        self.core = core
+        self._listeners = {listener.interface: listener for listener in listeners}
+        self._tls_client = tls_client
+        self._media = media
+        self._trace = trace
+        self._on_output = on_output
+        self._on_pong = on_pong
+        self._udp: dict[str, _Udp] = {}
+        self._servers: dict[tuple[str, Transport], asyncio.Server] = {}
+        self._streams: dict[int, StreamConnection] = {}
+        self._accepted: dict[str, int] = dict.fromkeys(self._listeners, 0)
+        self._next_token = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._stopped = False
+
+    # ---- life ----
+
+    async def start(self) -> None:
+        """Open every port. Raises OSError naming interface, transport and address."""
+        for listener in self._listeners.values():
+            await self._listen(listener)
+        self._after()
+
+    async def _listen(self, listener: Listener) -> None:
+        loop = asyncio.get_running_loop()
+        plans = (
+            (Transport.UDP, listener.udp_port),
+            (Transport.TCP, listener.tcp_port),
+            (Transport.TLS, listener.tls_port),
+        )
+        for transport, port in plans:
+            if port is None:
+                continue
+            try:
+                if transport is Transport.UDP:
+                    _, udp = await loop.create_datagram_endpoint(
+                        lambda: _Udp(self, listener.interface), local_addr=(listener.ip, port)
+                    )
+                    self._udp[listener.interface] = udp
+                else:
+                    server = await self._serve(listener, transport, port)
+                    self._servers[listener.interface, transport] = server
+            except OSError as error:
+                where = f"{listener.interface}: {transport} {listener.ip}:{port}"
+                raise OSError(error.errno, f"cannot listen on {where}: {error.strerror}") from error
+            self._event(Note("listening", f"{transport} {listener.ip}:{port}", listener.interface))
+
+    async def _serve(self, listener: Listener, transport: Transport, port: int) -> asyncio.Server:
+        if transport is Transport.TLS and listener.tls is None:
+            raise OSError(0, "TLS needs a certificate (tls_profile)")
+        return await asyncio.get_running_loop().create_server(
+            lambda: StreamConnection(self, listener.interface, transport, listener.limits),
+            listener.ip,
+            port,
+            ssl=listener.tls if transport is Transport.TLS else None,
+            backlog=1024,
+        )
+
+    async def stop(self) -> None:
+        """Close everything; the core is told nothing more."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for server in self._servers.values():
+            server.close()
+        for stream in list(self._streams.values()):
+            stream.close()
+        for udp in self._udp.values():
+            if udp.transport is not None:
+                udp.transport.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def ports(self, interface: str) -> dict[Transport, int]:
+        """The ports that an interface really listens on (after 0 was asked for)."""
+        found = {
+            transport: int(server.sockets[0].getsockname()[1])
+            for (name, transport), server in self._servers.items()
+            if name == interface
+        }
+        if interface in self._udp:
+            found[Transport.UDP] = self._udp[interface].local.port
+        return found
+
+    # ---- to the core ----
+
+    def handle(self, event: object) -> None:
+        """Give the core an input, do what it says, and arm its next timer."""
+        if self._stopped:
+            return
+        try:
+            self.core.handle(event, clock.monotonic())
+        except Exception as error:
+            # The last line of defence: a defect met by one message must not end the others' calls.
+            log.exception("the core failed on %s", type(event).__name__)
+            self._event(Refused("handler-failed", repr(error), "", ""))
+        self._after()
+
+    def _after(self) -> None:
+        poll = self.core.poll
+        while (output := poll()) is not None:
+            self._perform(output)
+        deadline = self.core.next_deadline()
+        if deadline is None or self._stopped:
+            return
+        if self._timer is None or deadline.at < self._timer_at - 0.0005:
+            if self._timer is not None:
+                self._timer.cancel()
+            delay = max(0.0, deadline.at - clock.monotonic())
+            self._timer_at = deadline.at
+            self._timer = asyncio.get_running_loop().call_later(delay, self._expired)
+
+    def _expired(self) -> None:
+        self._timer = None
+        self.handle(Expired())
+
+    def received(self, flow: Flow, data: bytes) -> None:
+        """A whole message came in."""
+        if self._trace is not None:
+            self._seen("in", flow, data)
+        self.handle(Received(flow, data))
+
+    # ---- from the core ----
+
+    def _perform(self, output: object) -> None:
+        if isinstance(output, Send):
+            self._send(output.flow, output.data)
+        elif isinstance(output, Trace):
+            self._event(output.event)
+        elif isinstance(output, Open):
+            self._spawn(self._open(output))
+        elif isinstance(output, Close):
+            stream = self._streams.get(output.flow.token)
+            if stream is not None:
+                stream.close()
+        elif isinstance(output, Media):
+            self._spawn(self._do_media(output))
+        elif self._on_output is not None:
+            self._on_output(output)
+
+    def _send(self, flow: Flow, data: bytes) -> None:
+        if flow.transport is Transport.UDP:
+            udp = self._udp.get(flow.interface)
+            if udp is not None and udp.transport is not None:
+                udp.transport.sendto(data, flow.remote)
+        else:
+            stream = self._streams.get(flow.token)
+            if stream is None:
+                asyncio.get_running_loop().call_soon(self.handle, Closed(flow, "connection is gone"))
+                return
+            stream.send(data)
+        if self._trace is not None and len(data) > 4:
+            self._seen("out", flow, data)
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _open(self, order: Open) -> None:
+        listener = self._listeners[order.interface]
+        tls = order.transport is Transport.TLS
+        if tls and self._tls_client is None:
+            self.handle(OpenFailed(order.ticket, "no TLS client profile is configured"))
+            return
+        connection = StreamConnection(
+            self, order.interface, order.transport, listener.limits, ticket=order.ticket
+        )
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await asyncio.get_running_loop().create_connection(
+                    lambda: connection,
+                    order.remote.host,
+                    order.remote.port,
+                    local_addr=(listener.ip, 0),
+                    ssl=self._tls_client if tls else None,
+                    server_hostname=(order.server_name or order.remote.host) if tls else None,
+                )
+        except TimeoutError:
+            self.handle(OpenFailed(order.ticket, f"no answer in {CONNECT_SECONDS:.0f} s"))
+        except OSError as error:
+            self.handle(OpenFailed(order.ticket, str(error)))
+
+    async def _do_media(self, order: Media) -> None:
+        if self._media is None:
+            raise RuntimeError("a core asked for media, but its driver has no engine")
+        reply = await self._media(order.request)
+        if order.ticket:
+            self.handle(MediaDone(order.ticket, reply))
+
+    # ---- connections (called by StreamConnection) ----
+
+    def admit(self, connection: StreamConnection) -> bool:
+        """Whether one more accepted connection fits the interface's limit."""
+        if connection.ticket is not None:
+            return True
+        limit = self._listeners[connection.interface].limits.max_connections
+        if self._accepted[connection.interface] >= limit:
+            remote = str(connection.remote)
+            self._event(Refused("connections", f"limit {limit}", connection.interface, remote))
+            return False
+        self._accepted[connection.interface] += 1
+        return True
+
+    def opened(self, connection: StreamConnection) -> Flow:
+        """Number a new connection and tell the core."""
+        self._next_token += 1
+        flow = Flow(
+            self._next_token,
+            connection.interface,
+            connection.kind,
+            connection.local,
+            connection.remote,
+        )
+        self._streams[flow.token] = connection
+        self.handle(Opened(flow, connection.ticket))
+        return flow
+
+    def closed(self, connection: StreamConnection, flow: Flow, reason: str) -> None:
+        """Forget a connection and tell the core."""
+        if self._streams.pop(flow.token, None) is None:
+            return
+        if connection.ticket is None:
+            self._accepted[connection.interface] -= 1
+        self.handle(Closed(flow, reason))
+
+    def pong(self, flow: Flow) -> None:
+        """A keep-alive was answered."""
+        if self._on_pong is not None:
+            self._on_pong(flow)
+
+    def refused(self, reason: str, detail: str, flow: Flow) -> None:
+        """Something on a connection could not be read."""
+        self._event(Refused(reason, detail, flow.interface, str(flow.remote)))
+
+    # ---- trace ----
+
+    def _seen(self, direction: Direction, flow: Flow, data: bytes) -> None:
+        match = _CALL_ID.search(data, 0, 8192)
+        call = match.group(1).strip().decode("utf-8", "replace") if match else ""
+        self._event(
+            MessageSeen(
+                direction,
+                flow.interface,
+                flow.transport.value,
+                str(flow.local),
+                str(flow.remote),
+                call,
+                data,
+            )
+        )
+
+    def _event(self, event: Event) -> None:
+        if self._trace is not None:
+            self._trace(event)

@@ -1,0 +1,116 @@
+"""`farline run`: one process a role, started again when it dies, ended in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from farline.runtime import clock
+from farline.runtime.control import ControlError, call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 10.0
+STEADY_SECONDS = 30.0
+"""A role that ran this long starts again with the shortest pause."""
+STOP_SECONDS = 5.0
+
+
+class Child:
+    """One role's process. Its output goes to run_dir/log/<role>.log."""
+
+    def __init__(self, role: str, command: Sequence[str], run_dir: Path) -> None:
+        self.role = role
+        self.command = tuple(command)
+        self.run_dir = run_dir
+        self.starts = 0
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def run(self, notice: Callable[[str], None]) -> None:
+        """Keep the role running until cancelled; then end it."""
+        pause = FIRST_PAUSE
+        try:
+            while True:
+                began = clock.monotonic()
+                status = await self._once()
+                if clock.monotonic() - began > STEADY_SECONDS:
+                    pause = FIRST_PAUSE
+                notice(f"{self.role} ended with status {status}; starting it again in {pause:.1f} s")
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+        finally:
+            await self._end()
+
+    async def _once(self) -> int:
+        log_file = self.run_dir / "log" / f"{self.role}.log"
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        with log_file.open("ab") as output:
+            self.starts += 1
+            self.process = await asyncio.create_subprocess_exec(
+                *self.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, "FARLINE_PARENT": str(os.getpid())},
+                start_new_session=True,
+            )
+            return await self.process.wait()
+
+    async def _end(self) -> None:
+        process = self.process
+        if process is None or process.returncode is not None:
+            return
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), STOP_SECONDS)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+class Supervisor:
+    """Starts the given roles in order and keeps them running."""
+
+    def __init__(
+        self, roles: Sequence[str], config: Path, run_dir: Path, notice: Callable[[str], None]
+    ) -> None:
+        self.notice = notice
+        self.run_dir = run_dir
+        self.children = [Child(role, role_command(role, config, run_dir), run_dir) for role in roles]
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for child in self.children:
+                group.create_task(child.run(self.notice))
+            for child in self.children:
+                await wait_ready(child.role, self.run_dir)
+                self.notice(f"{child.role} is ready")
+
+
+def role_command(role: str, config: Path, run_dir: Path) -> list[str]:
+    """The command that runs one role alone."""
+    options = ["--role", role, "--config", str(config), "--run-dir", str(run_dir)]
+    return [sys.executable, "-m", "farline.cli.main", "run", *options]
+
+
+async def wait_ready(role: str, run_dir: Path, seconds: float = 60.0) -> None:
+    """Wait until the role answers on its control socket. Raises ControlError after `seconds`."""
+    until = clock.monotonic() + seconds
+    while True:
+        try:
+            await call(run_dir / "control" / f"{role}.sock", "status")
+        except ControlError:
+            if clock.monotonic() > until:
+                raise
+            await asyncio.sleep(0.05)
+        else:
+            return
