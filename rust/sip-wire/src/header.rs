@@ -1,6 +1,4 @@
 //! Names of headers: long, compact, and which of them are lists.
-use crate::tokens::is_space;
-
 /// Number of a known header; [`OTHER`] for any other name, [`BROKEN`] for a line that is none.
 pub type HeaderId = u8;
 /// A name that the table does not have.
@@ -174,7 +172,11 @@ pub fn lookup(name: &[u8]) -> HeaderId {
         _ => {
             let mut at = slot(name);
             while TABLE[at] != OTHER {
-                if KNOWN[TABLE[at] as usize].long.as_bytes().eq_ignore_ascii_case(name) {
+                if KNOWN[TABLE[at] as usize]
+                    .long
+                    .as_bytes()
+                    .eq_ignore_ascii_case(name)
+                {
                     return TABLE[at];
                 }
                 at = (at + 1) % SLOTS;
@@ -197,7 +199,7 @@ pub fn is_list(id: HeaderId) -> bool {
 /// Where the name that ends at a colon ends itself (`HCOLON` allows space before the colon).
 pub fn name_end(line: &[u8], start: usize, colon: usize) -> usize {
     let mut end = colon;
-    while end > start && is_space(line[end - 1]) {
+    while end > start && matches!(line[end - 1], b' ' | b'\t') {
         end -= 1;
     }
     end

@@ -198,7 +198,11 @@ pub fn escape_into(out: &mut Vec<u8>, text: &[u8], class: u8) {
         if byte < 0x80 && is(byte, class) {
             out.push(byte);
         } else {
-            out.extend([b'%', DIGITS[(byte >> 4) as usize], DIGITS[(byte & 15) as usize]]);
+            out.extend([
+                b'%',
+                DIGITS[(byte >> 4) as usize],
+                DIGITS[(byte & 15) as usize],
+            ]);
         }
     }
 }
