@@ -27,7 +27,9 @@ def check(
         deployment = read_deployment(config, secrets)
     except ConfigError as error:
         fail_config(error, config, as_json)
-    parts = [name for name in ("border", "office", "portal", "ems", "lab") if getattr(deployment, name)]
+    parts = [
+        name for name in ("border", "office", "portal", "ems", "lab") if getattr(deployment, name)
+    ]
     if as_json:
         typer.echo(json.dumps({"ok": True, "file": str(config), "parts": parts}))
     else:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from farline.runtime.roles import serve
 
 from farline.cli.files import fail_config, read_deployment
 from farline.config import ConfigError
 from farline.runtime.process import die_with_parent, run_until_signal
 from farline.runtime.role import ROLES, RoleContext, roles_of
-from farline.runtime.roles import serve
 from farline.runtime.supervisor import Supervisor
 
 
@@ -20,7 +20,9 @@ def run(
     role: Annotated[
         str | None, typer.Option(help=f"Run one role alone: {', '.join(ROLES)}.")
     ] = None,
-    run_dir: Annotated[Path, typer.Option(help="Where sockets, traces and state go.")] = Path("run"),
+    run_dir: Annotated[Path, typer.Option(help="Where sockets, traces and state go.")] = Path(
+        "run"
+    ),
     secrets: Annotated[
         Path | None, typer.Option(help="Secrets file; default: secrets.yaml beside the deployment.")
     ] = None,

@@ -40,7 +40,9 @@ def set_secret(
     values = load_secrets(file.read_text(encoding="utf-8")) if file.exists() else {}
     values[name] = value
     write_secrets(file, values)
-    typer.echo(json.dumps({"set": name, "file": str(file)}) if as_json else f"{name} is set in {file}")
+    typer.echo(
+        json.dumps({"set": name, "file": str(file)}) if as_json else f"{name} is set in {file}"
+    )
 
 
 @app.command("list")

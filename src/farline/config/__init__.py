@@ -10,8 +10,8 @@ from farline.config.deployment import Border, Deployment, Ems
 from farline.config.flows import ApplicationRelay, ServerFlow, SubscriberFlow
 from farline.config.interfaces import MediaInterface, SignalingInterface
 from farline.config.lab import Lab
-from farline.config.network import Interface, Network, TlsClientProfile, TlsServerProfile
 from farline.config.load import ConfigError, load_deployment, load_secrets
+from farline.config.network import Interface, Network, TlsClientProfile, TlsServerProfile
 from farline.config.office import Office, User
 from farline.config.portal import Portal
 from farline.config.server import (

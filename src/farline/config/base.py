@@ -85,7 +85,9 @@ class Secret:
         if isinstance(value, Secret):
             return value
         if not isinstance(value, Mapping) or set(value) != {"secret"}:
-            raise ValueError("a secret is written {secret: NAME}, its value stands in the secrets file")
+            raise ValueError(
+                "a secret is written {secret: NAME}, its value stands in the secrets file"
+            )
         name = str(value["secret"])
         secrets = (info.context or {}).get("secrets", {})
         if name not in secrets:
@@ -139,7 +141,9 @@ def _port_range(value: object) -> tuple[int, int]:
         raise ValueError("a port range is written as 35000-40000")
     low, high = int(value[0]), int(value[1])
     if not 1024 <= low < high <= 65535:
-        raise ValueError(f"ports {low}-{high}: give a range within 1024-65535, the lower port first")
+        raise ValueError(
+            f"ports {low}-{high}: give a range within 1024-65535, the lower port first"
+        )
     return low, high
 
 

@@ -44,7 +44,9 @@ def _duplicates(place: str, items: Sequence[Form]) -> Iterator[Problem]:
     for index, item in enumerate(items):
         name = str(getattr(item, "name", ""))
         if counts[name] > 1:
-            yield Problem(f"{place}[{index}].name", f"{name!r} is used twice", "rename one", item.form)
+            yield Problem(
+                f"{place}[{index}].name", f"{name!r} is used twice", "rename one", item.form
+            )
 
 
 def _border(border: Border, server_tls: set[str], client_tls: set[str]) -> list[Problem]:
@@ -118,9 +120,7 @@ def _interfaces(border: Border, server_tls: set[str]) -> Iterator[Problem]:
         if signaling.tls_port is None:
             continue
         if signaling.tls_profile is None:
-            yield Problem(
-                place + "tls_profile", "TLS needs a profile", "name one", signaling.form
-            )
+            yield Problem(place + "tls_profile", "TLS needs a profile", "name one", signaling.form)
         elif signaling.tls_profile not in server_tls:
             yield _missing(
                 place + "tls_profile", signaling, "TLS profile", signaling.tls_profile, server_tls
@@ -191,7 +191,10 @@ def _subnets(place: str, flow: Form) -> Iterator[Problem]:
             ip_network(value, strict=False)
         except ValueError:
             yield Problem(
-                f"{place}.{field}", f"{value!r} is not a subnet", "write 192.168.0.1/24 or *", flow.form
+                f"{place}.{field}",
+                f"{value!r} is not a subnet",
+                "write 192.168.0.1/24 or *",
+                flow.form,
             )
 
 
@@ -220,7 +223,11 @@ def _relays(border: Border, server_tls: set[str], client_tls: set[str]) -> Itera
         taken[key] = f"relay {relay.name!r}"
         if device.listen_transport == "TLS" and device.tls_profile not in server_tls:
             yield _missing(
-                place + "device.tls_profile", relay, "TLS profile", str(device.tls_profile), server_tls
+                place + "device.tls_profile",
+                relay,
+                "TLS profile",
+                str(device.tls_profile),
+                server_tls,
             )
         if remote.transport == "TLS" and remote.tls_client_profile not in client_tls:
             yield _missing(
@@ -242,9 +249,11 @@ def _office(office: Office, server_tls: set[str]) -> Iterator[Problem]:
             yield Problem(
                 place + "extension", f"{user.extension} is used twice", "choose another", user.form
             )
-        if lowered[user.name.lower()] > 1 and lowered[user.name.lower()] != Counter(
-            entry.name for entry in office.users
-        )[user.name]:
+        if (
+            lowered[user.name.lower()] > 1
+            and lowered[user.name.lower()]
+            != Counter(entry.name for entry in office.users)[user.name]
+        ):
             yield Problem(
                 place + "name",
                 f"{user.name!r} differs from another name only in case",
@@ -261,7 +270,11 @@ def _office(office: Office, server_tls: set[str]) -> Iterator[Problem]:
     registrar = office.registrar
     if registrar.tls_port is not None and registrar.tls_profile not in server_tls:
         yield _missing(
-            "office.registrar.tls_profile", registrar, "TLS profile", str(registrar.tls_profile), server_tls
+            "office.registrar.tls_profile",
+            registrar,
+            "TLS profile",
+            str(registrar.tls_profile),
+            server_tls,
         )
     if office.directory is not None and office.directory.tls_profile not in server_tls:
         yield _missing(

@@ -81,7 +81,9 @@ def _problem(tree: CommentedMap, entry: Any) -> Problem:  # noqa: ANN401 - pydan
     elif entry["type"] == "missing":
         text = "missing"
     form = _form_at(path[:-1])
-    label = form.model_fields[str(path[-1])].title if path and path[-1] in form.model_fields else None
+    label = (
+        form.model_fields[str(path[-1])].title if path and path[-1] in form.model_fields else None
+    )
     shown = f"{form.form} > {label}" if form.form and label else form.form
     return Problem(_place(path), text, remedy, shown, _line(tree, path))
 
@@ -90,9 +92,7 @@ def _known_path(tree: CommentedMap, location: Sequence[str | int]) -> tuple[str 
     node: object = tree
     path: list[str | int] = []
     for position, key in enumerate(location):
-        if isinstance(node, CommentedMap) and key in node:
-            node = node[key]
-        elif isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node):
+        if (isinstance(node, CommentedMap) and key in node) or (isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node)):
             node = node[key]
         elif position == len(location) - 1 and isinstance(node, CommentedMap):
             path.append(key)
@@ -156,6 +156,4 @@ def _with_line(tree: CommentedMap, problem: Problem) -> Problem:
     path = [
         int(part) if part.isdecimal() else part for part in re.findall(r"[^.\[\]]+", problem.place)
     ]
-    return Problem(
-        problem.place, problem.text, problem.remedy, problem.form, _line(tree, path)
-    )
+    return Problem(problem.place, problem.text, problem.remedy, problem.form, _line(tree, path))

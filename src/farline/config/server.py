@@ -130,8 +130,12 @@ class EndPointPolicyGroup(Form):
     form: ClassVar[str] = "Domain Policies > End Point Policy Groups"
     name: Name = Field(title="Group Name")
     max_concurrent_sessions: int = Field(10_000, ge=0, title="Application Rule: Maximum Sessions")
-    max_sessions_per_endpoint: int = Field(10, ge=0, title="Application Rule: Sessions Per Endpoint")
-    voice_qos: int = Field(184, ge=0, le=255, multiple_of=4, title="Media Rule: Voice QoS (DS byte)")
+    max_sessions_per_endpoint: int = Field(
+        10, ge=0, title="Application Rule: Sessions Per Endpoint"
+    )
+    voice_qos: int = Field(
+        184, ge=0, le=255, multiple_of=4, title="Media Rule: Voice QoS (DS byte)"
+    )
     media_timeout_seconds: int = Field(60, ge=5, le=3600, title="Media Rule: Media Timeout")
     media_encryption: Annotated[
         Literal["preferred", "off"],

@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING, cast
 from farline.media.engine import Media, MediaDone
 from farline.runtime import clock
 from farline.runtime.sip_stream import StreamConnection, StreamLimits
-from farline.sip.effects import Close, Closed, Core, Expired, Open, Opened, OpenFailed, Received, Send
+from farline.sip.effects import (
+    Close,
+    Closed,
+    Core,
+    Expired,
+    Open,
+    Opened,
+    OpenFailed,
+    Received,
+    Send,
+)
 from farline.sip.transport import Address, Flow, Transport
 from farline.trace.events import MessageSeen, Note, Refused, Trace
 
@@ -247,7 +257,9 @@ class SipDriver:
         else:
             stream = self._streams.get(flow.token)
             if stream is None:
-                asyncio.get_running_loop().call_soon(self.handle, Closed(flow, "connection is gone"))
+                asyncio.get_running_loop().call_soon(
+                    self.handle, Closed(flow, "connection is gone")
+                )
                 return
             stream.send(data)
         if self._trace is not None and len(data) > 4:

@@ -43,7 +43,9 @@ class Child:
                 status = await self._once()
                 if clock.monotonic() - began > STEADY_SECONDS:
                     pause = FIRST_PAUSE
-                notice(f"{self.role} ended with status {status}; starting it again in {pause:.1f} s")
+                notice(
+                    f"{self.role} ended with status {status}; starting it again in {pause:.1f} s"
+                )
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
         finally:
@@ -84,7 +86,9 @@ class Supervisor:
     ) -> None:
         self.notice = notice
         self.run_dir = run_dir
-        self.children = [Child(role, role_command(role, config, run_dir), run_dir) for role in roles]
+        self.children = [
+            Child(role, role_command(role, config, run_dir), run_dir) for role in roles
+        ]
 
     async def run(self) -> None:
         """Serve until cancelled."""
