@@ -1,4 +1,4 @@
-"""What every form shares: strictness, labels, secrets, and fields whose other values are not built."""
+"""What every form shares: strictness, labels, secrets, fields of which one value is built."""
 
 from __future__ import annotations
 
@@ -106,6 +106,7 @@ class Only:
         self.why = why
 
     def __call__(self, given: Any) -> Any:  # noqa: ANN401 - a validator takes whatever the field holds
+        """Refuse any other value."""
         if given != self.value:
             raise ValueError(f"{self.why}; leave it at {self.value!r}")
         return given

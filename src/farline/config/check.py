@@ -1,4 +1,4 @@
-"""Cross checks of a deployment: names that must exist, addresses that must be ours, ports that clash.
+"""Cross checks of a deployment: names that must exist, addresses that must be ours, port clashes.
 
 `check` finds everything wrong at once; each problem names the place, the form and the remedy.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def check(deployment: Deployment) -> list[Problem]:
-    """Every problem of a deployment whose single values are already valid; empty when it can run."""
+    """Every problem of a deployment whose single values are valid; empty when it can run."""
     server_tls = {profile.name for profile in deployment.tls_server_profiles}
     client_tls = {profile.name for profile in deployment.tls_client_profiles}
     problems: list[Problem] = []
@@ -210,8 +210,7 @@ def _relays(border: Border, server_tls: set[str], client_tls: set[str]) -> Itera
         device, remote = relay.device, relay.remote
         for side in ("listen", "connect"):
             network, ip = getattr(device, f"{side}_network"), getattr(device, f"{side}_ip")
-            for problem in _owned(border, f"{place}device.{side}_", relay, network, ip):
-                yield problem
+            yield from _owned(border, f"{place}device.{side}_", relay, network, ip)
         key = (device.listen_ip, device.listen_port)
         if key in taken:
             yield Problem(

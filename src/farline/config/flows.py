@@ -25,7 +25,7 @@ class SubscriberFlow(Form):
     """A substring of the User-Agent header, or *."""
     source_subnet: str = Field(ANY, title="Source Subnet")
     via_host: str = Field(ANY, title="Via Host")
-    """A host name, an address or a subnet, matched against the host of the phone's own Via, or *."""
+    """A host name, an address or a subnet: the host of the phone's own Via; or *."""
     contact_host: str = Field(ANY, title="Contact Host")
     signaling_interface: Name = Field(title="Signaling Interface")
     source: Annotated[
@@ -58,7 +58,7 @@ class ServerFlow(Form):
     uri_group: Annotated[str, only(ANY, "URI groups are not built yet")] = Field(
         ANY, title="URI Group"
     )
-    transport: Transport | Literal["*"] = Field(ANY, title="Transport")
+    transport: Transport | Literal["*"] = Field("*", title="Transport")
     remote_subnet: str = Field(ANY, title="Remote Subnet")
     received_interface: Name = Field(title="Received Interface")
     signaling_interface: Name = Field(title="Signaling Interface")

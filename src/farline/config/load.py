@@ -88,12 +88,18 @@ def _problem(tree: CommentedMap, entry: Any) -> Problem:  # noqa: ANN401 - pydan
     return Problem(_place(path), text, remedy, shown, _line(tree, path))
 
 
+def _has(node: object, key: str | int) -> bool:
+    if isinstance(node, CommentedMap):
+        return key in node
+    return isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node)
+
+
 def _known_path(tree: CommentedMap, location: Sequence[str | int]) -> tuple[str | int, ...]:
     node: object = tree
     path: list[str | int] = []
     for position, key in enumerate(location):
-        if (isinstance(node, CommentedMap) and key in node) or (isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node)):
-            node = node[key]
+        if _has(node, key):
+            node = node[key]  # type: ignore[index]  # `_has` looked
         elif position == len(location) - 1 and isinstance(node, CommentedMap):
             path.append(key)
             break

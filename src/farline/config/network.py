@@ -27,8 +27,9 @@ class NetworkAddress(Form):
 
     form: ClassVar[str] = "Device Specific Settings > Network Management > Networks"
     ip: IpText = Field(title="IP Address")
-    public_ip: IpText | None = Field(None, title="Public IP")
-    """What phones are told instead of `ip` when a 1:1 NAT stands before the border; None: use `ip`."""
+    public_ip: Annotated[IpText | None, only(None, "public addresses are not built yet")] = Field(
+        None, title="Public IP"
+    )
     gateway_override: Annotated[
         IpText | None, only(None, "gateway overrides are not built yet")
     ] = Field(None, title="Gateway Override")

@@ -57,7 +57,7 @@ def test_a_missing_secret_names_the_command_that_makes_it():
          "border.signaling_interfaces[0].tcp_port", "less than or equal to 65535"),
         ("grooming: false", "grooming: true",
          "border.server_profiles[0].advanced.grooming", "leave it at False"),
-        ("port_range: 35000-40000}\n    - {name: IPORWB1", "port_range: 40000-35000}\n    - {name: IPORWB1",
+        ("ip: 10.10.10.7, port_range: 35000-40000", "ip: 10.10.10.7, port_range: 40000-35000",
          "border.media_interfaces[0].port_range", "the lower port first"),
         ("naptr: false", "natpr: false", "border.routing_profiles[0].natpr", "no such field"),
         ("{name: A1, enabled: true}", "{name: A1, enabled: false}",
