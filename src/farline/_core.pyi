@@ -1,17 +1,35 @@
 """Contract of the compiled module. Exceptions and policy are Python's; bytes are Rust's."""
 
-from typing import final
+from collections.abc import Sequence
+from typing import Self, TypedDict, final, type_check_only
+
+__all__ = [
+    "MAX_MESSAGE",
+    "Message",
+    "NameAddr",
+    "Relay",
+    "RelayError",
+    "StreamFramer",
+    "Uri",
+    "Via",
+    "WireError",
+]
 
 class WireError(ValueError):
     """A message that cannot be used. `args` is (status, reason, where): what to answer and why.
 
-    status: 400-class code fit for the answer, or 0 where only dropping is right.
+    status: 400, 505 or 513, whichever fits the answer, or 0 where only dropping is right: not SIP, a
+    response, an ACK, or an argument of ours that cannot be written (a line break in a value).
     where: the header or part at fault, e.g. "Content-Length", "start-line", "Via".
+    head: from `StreamFramer` the header part of the message at fault, to answer it; else b"".
+    Nothing in it is text of the peer.
     """
 
     status: int
     reason: str
     where: str
+    head: bytes
+    def __init__(self, status: int, reason: str, where: str, head: bytes = b"") -> None: ...
 
 MAX_MESSAGE: int
 """Largest message accepted, in bytes (65535)."""
@@ -25,7 +43,13 @@ class Message:
     """
 
     @staticmethod
-    def parse(data: bytes, /) -> Message: ...
+    def parse(data: bytes, /) -> Message:
+        """Takes what can be answered, `validate` has the rest.
+
+        Raises WireError for what is not SIP, an unreadable status line (both 0), more than
+        MAX_MESSAGE bytes or 512 header lines (513). Bytes after Content-Length are dropped.
+        """
+
     @staticmethod
     def request(method: str, uri: str, /) -> Message: ...
     @staticmethod
@@ -55,7 +79,7 @@ class Message:
 
     @property
     def from_tag(self) -> str:
-        """"" when there is none."""
+        """ "" when there is none."""
 
     @property
     def to_tag(self) -> str: ...
@@ -65,7 +89,9 @@ class Message:
         """Raises WireError unless the mandatory headers are there once and well formed.
 
         RFC 3261 section 8.1.1: To, From, CSeq (method equals), Call-ID, Max-Forwards 0-255 where
-        present, Via; Content-Length not beyond the body; SIP/2.0 (else 505); URI scheme readable.
+        present, the top Via; Content-Length not beyond the body; SIP/2.0 (else 505); the
+        Request-URI (any scheme, SIP ones by their grammar); every line a header, ended by CRLF.
+        The status is 0 for responses and ACK, which have no answer.
         """
 
     def get(self, name: str, /) -> str | None:
@@ -75,10 +101,14 @@ class Message:
         """Every header line of that name."""
 
     def values(self, name: str, /) -> list[str]:
-        """Every value: lines split at commas outside quotes and angle brackets."""
+        """Every value: lines split at commas outside quotes and angle brackets.
+
+        Empty values are left out. Headers that are no lists (RFC 3261 section 7.3.1: the digest
+        headers, Date, Subject, ...) give one value a line; unknown headers are taken for lists.
+        """
 
     def headers(self) -> list[tuple[str, str]]:
-        """(long name, value) in order."""
+        """(long name, value) in order, without lines that are no headers."""
 
     def set(self, name: str, value: str, /) -> None:
         """Put the value where the first line of that name stood (else at the end), drop the rest."""
@@ -99,11 +129,17 @@ class Message:
         """Remove every line of that name, return how many there were."""
 
     def copy(self) -> Message: ...
-    def to_bytes(self) -> bytes: ...
+    def to_bytes(self) -> bytes:
+        """Untouched lines as they came, changed ones as `Name: value`; nothing is added."""
 
 @final
 class Uri:
-    """A SIP, SIPS or TEL URI (RFC 3261 section 19.1, RFC 3966). Immutable; text as given is kept."""
+    """A SIP, SIPS or TEL URI (RFC 3261 section 19.1, RFC 3966). Immutable; text as given is kept.
+
+    Other schemes are kept as text, with "" for a host and no parameters. `str` gives the text, and
+    `==` compares it (`equivalent` compares meanings). Parameters are read unescaped and escaped
+    when written.
+    """
 
     @staticmethod
     def parse(text: str, /) -> Uri: ...
@@ -120,7 +156,7 @@ class Uri:
     def scheme(self) -> str: ...
     @property
     def user(self) -> str | None:
-        """Unescaped user part (tel: the number)."""
+        """Unescaped user part without password (tel: the number), None when there is none."""
 
     @property
     def host(self) -> str:
@@ -133,7 +169,7 @@ class Uri:
     @property
     def headers(self) -> str: ...
     def param(self, name: str, /) -> str | None:
-        """"" for a parameter without value, None for an absent one."""
+        """ "" for a parameter without value, None for an absent one."""
 
     def with_param(self, name: str, value: str | None, /) -> Uri: ...
     def without_param(self, name: str, /) -> Uri: ...
@@ -143,7 +179,11 @@ class Uri:
 
 @final
 class NameAddr:
-    """Name, address and header parameters: From, To, Contact, Route, ... (RFC 3261 section 20.10)."""
+    """Name, address and header parameters: From, To, Contact, Route, ... (RFC 3261 section 20.10).
+
+    Immutable, `str` gives the text. Parameters are read without quotes and written with quotes
+    where the value needs them. `*` (RFC 3261 section 10.2.2) is no address.
+    """
 
     @staticmethod
     def parse(text: str, /) -> NameAddr: ...
@@ -180,7 +220,7 @@ class Via:
     def port(self) -> int | None: ...
     @property
     def branch(self) -> str:
-        """"" when there is none."""
+        """ "" when there is none."""
 
     def param(self, name: str, /) -> str | None: ...
     def with_param(self, name: str, value: str | None, /) -> Via: ...
@@ -192,14 +232,114 @@ class StreamFramer:
     MESSAGE: int
     PING: int
     PONG: int
-    def __init__(self, max_message: int = 65535) -> None: ...
+    def __new__(cls, max_message: int = 65535) -> StreamFramer: ...
     def feed(self, data: bytes, /) -> list[tuple[int, bytes]]:
         """(kind, bytes) in order: a whole message, CRLFCRLF (ping) or CRLF (pong).
 
-        Raises WireError when the stream cannot be followed any more (no or bad Content-Length,
-        header part or message too large): answer if status is not 0, then close.
+        A CRLF that ends the data is a pong at once, and a ping too if the next data begin with
+        another. Raises WireError when the stream cannot be followed any more (no or bad
+        Content-Length, header part or message too large): answer `head` if it is not empty and
+        status is not 0, then close. Where messages came before the fault they are given first:
+        `broken` is then true and the next call, `feed(b"")` will do, raises.
         """
+
+    @property
+    def broken(self) -> bool:
+        """Whether the next call of `feed` raises."""
 
     @property
     def buffered(self) -> int:
         """Bytes of an unfinished message now held."""
+
+# ---- media (rust/relay) ----
+
+class RelayError(Exception):
+    """The relay did not do what was asked. `args` is (status, reason).
+
+    status: the SIP status that fits, 503 where ports ran out, else 500.
+    """
+
+    status: int
+    reason: str
+
+@type_check_only
+class PortStats(TypedDict):
+    """A snapshot of one port; a plain dict at run time."""
+
+    stream: int
+    side: int
+    kind: str
+    """"rtp" or "rtcp"."""
+    local: str
+    """address:port"""
+    latched: str | None
+    received_packets: int
+    received_bytes: int
+    sent_packets: int
+    sent_bytes: int
+    refused_packets: int
+    malformed_packets: int
+    unsent_packets: int
+    last_seen_ms: int | None
+
+@final
+class Relay:
+    """The relay's threads and ports. Safe to use from any thread; no call blocks for long."""
+
+    def __new__(
+        cls,
+        interfaces: Sequence[tuple[str, str, int, int, int, int]],
+        *,
+        threads: int,
+        rest_ms: int,
+        silence_ms: int,
+    ) -> Self:
+        """Start `threads` threads (at least one).
+
+        interfaces: (name, IP address, first port, last port, port to begin with, traffic class).
+        rest_ms: how long a returned pair of ports is not given again.
+        silence_ms: how long a session may be silent before `silences` names it; 0: never.
+        """
+
+    def open(
+        self, session: str, stream: int, interfaces: tuple[str, str], rtp: bool, /
+    ) -> tuple[int, int]:
+        """Open a stream (m= line) and return the RTP port of each side; RTCP is on the next.
+
+        rtp: False lets any datagram pass (T.38 over UDPTL). Raises RelayError.
+        """
+
+    def signal(
+        self,
+        session: str,
+        stream: int,
+        side: int,
+        *,
+        rtp: tuple[str, int] | None,
+        rtcp: tuple[str, int] | None,
+        source: str | None,
+        muted: bool,
+    ) -> None:
+        """Take what signaling says of one side: addresses in SDP, and where it comes from.
+
+        muted: send nothing there. Raises RelayError, ValueError for what is no IP address.
+        """
+
+    def hold(self, session: str, held: bool, /) -> None:
+        """On hold, silence is not reported."""
+
+    def close(self, session: str, stream: int, /) -> None:
+        """End one stream."""
+
+    def query(self, session: str, /) -> list[PortStats] | None:
+        """In the order stream, side, kind; None: no such session."""
+
+    def delete(self, session: str, /) -> list[PortStats] | None:
+        """End the session and return its last counters; None: no such session."""
+
+    def sessions(self) -> list[str]: ...
+    def silences(self) -> list[tuple[str, int]]:
+        """Sessions found silent since the last call, with the milliseconds; each once a silence."""
+
+    def report_fd(self) -> int:
+        """A descriptor that is readable while `silences` has something; do not close it."""

@@ -44,7 +44,10 @@ impl Uri {
     }
 
     #[staticmethod]
-    #[pyo3(signature = (host, *, user=None, port=None, scheme=None, params=None))]
+    #[pyo3(
+        signature = (host, *, user=None, port=None, scheme=None, params=None),
+        text_signature = "(host, *, user=None, port=None, scheme='sip', params=None)"
+    )]
     fn build(
         py: Python<'_>,
         host: &Str<'_>,
@@ -155,7 +158,10 @@ impl NameAddr {
     }
 
     #[staticmethod]
-    #[pyo3(signature = (uri, *, display=None, params=None))]
+    #[pyo3(
+        signature = (uri, *, display=None, params=None),
+        text_signature = "(uri, *, display='', params=None)"
+    )]
     fn build(
         py: Python<'_>,
         uri: &Uri,

@@ -19,7 +19,7 @@ impl StreamFramer {
     const PONG: u8 = 2;
 
     #[new]
-    #[pyo3(signature = (max_message=sip_wire::MAX_MESSAGE))]
+    #[pyo3(signature = (max_message=sip_wire::MAX_MESSAGE), text_signature = "(max_message=65535)")]
     fn new(max_message: usize) -> Self {
         Self(Framer::new(max_message))
     }

@@ -82,8 +82,8 @@ impl Message {
         self.0.cseq().map_or(-1, i64::from)
     }
 
-    #[getter]
-    fn from_tag<'py>(&self, py: Python<'py>) -> PyResult<Str<'py>> {
+    #[getter(from_tag)]
+    fn tag_of_from<'py>(&self, py: Python<'py>) -> PyResult<Str<'py>> {
         to_text(py, &self.0.from_tag())
     }
 
