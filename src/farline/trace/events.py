@@ -1,7 +1,7 @@
 """The event stream: every message and every decision, with time, interface and call.
 
 Cores emit these values; `runtime` stamps them (wall-clock seconds, role) and writes them as JSON
-lines, which `farline trace` reads back. They are what pcap files, ladders and explanations are made of.
+lines, which `farline trace` reads back. Pcap files, ladders and explanations are made of them.
 """
 
 from __future__ import annotations
@@ -59,6 +59,8 @@ class CallChanged:
     call: str
     state: str
     detail: str = ""
+    other: str = ""
+    """Call-ID of the other leg, where a switch made one call of two: readers show both."""
 
 
 @dataclass(frozen=True, slots=True)
