@@ -4,6 +4,7 @@ from farline.testing.chance import SeededIds, SeededRandom
 from farline.testing.clock import ManualClock
 from farline.testing.link import Impairment, Link, Seen
 from farline.testing.matchers import Containing, Instance, Matcher, Matching, Placeholder, Sip
+from farline.testing.messages import flow, sip_request
 from farline.testing.playbook import Playbook, Wait
 from farline.testing.stack import LayerCore
 
@@ -23,4 +24,6 @@ __all__ = [
     "Seen",
     "Sip",
     "Wait",
+    "flow",
+    "sip_request",
 ]

@@ -11,6 +11,7 @@ class ManualClock:
         self.now = now
 
     def __call__(self) -> float:
+        """The time."""
         return self.now
 
     def advance(self, seconds: float) -> float:

@@ -229,12 +229,12 @@ class Link:
             return
         core, interface = there
         flow = Flow(0, interface, Transport.UDP, output.flow.remote, output.flow.local)
+        arrived = Received(flow, output.data)
         for _ in range(2 if random.random() < how.duplicate else 1):
             delay = how.latency + how.jitter * random.random()
             if random.random() < how.reorder:
                 delay += 3 * how.latency
-            event = Received(flow, output.data)
-            self._later(delay, lambda: core.handle(event, self.clock.now))
+            self._later(delay, lambda: core.handle(arrived, self.clock.now))
 
     def _later(self, delay: float, action: Callable[[], None]) -> None:
         self._serial += 1

@@ -123,9 +123,9 @@ class Sip(Matcher):
         if not line.startswith(self._start):
             return f"starts with {line!r}"
         for name, wanted in self._headers.items():
-            if not wanted == message.get(name):
+            if wanted != message.get(name):
                 return f"{name} is {message.get(name)!r}"
-        if self._body is not ... and not self._body == message.body:
+        if self._body is not ... and self._body != message.body:
             return f"body is {message.body!r}"
         return ""
 

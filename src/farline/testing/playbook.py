@@ -57,7 +57,7 @@ class Playbook:
         if not self._pending:
             raise AssertionError(f"expected {expected!r}, but the core said nothing")
         output = self._pending.pop(0)
-        if not expected == output:
+        if expected != output:
             rest = "".join(f"\n  then {later!r}" for later in self._pending)
             raise AssertionError(f"expected {expected!r}\n  got  {output!r}{rest}")
         return self
