@@ -18,8 +18,8 @@ __all__ = [
 class WireError(ValueError):
     """A message that cannot be used. `args` is (status, reason, where): what to answer and why.
 
-    status: 400, 505 or 513, whichever fits the answer, or 0 where only dropping is right: not SIP, a
-    response, an ACK, or an argument of ours that cannot be written (a line break in a value).
+    status: 400, 505 or 513, whichever fits the answer, or 0 where only dropping is right: not SIP,
+    a response, an ACK, or an argument of ours that cannot be written (a line break in a value).
     where: the header or part at fault, e.g. "Content-Length", "start-line", "Via".
     head: from `StreamFramer` the header part of the message at fault, to answer it; else b"".
     Nothing in it is text of the peer.
@@ -79,7 +79,7 @@ class Message:
 
     @property
     def from_tag(self) -> str:
-        """ "" when there is none."""
+        """Empty when there is none."""
 
     @property
     def to_tag(self) -> str: ...
@@ -111,7 +111,7 @@ class Message:
         """(long name, value) in order, without lines that are no headers."""
 
     def set(self, name: str, value: str, /) -> None:
-        """Put the value where the first line of that name stood (else at the end), drop the rest."""
+        """Put the value where the first line of the name stood (else at the end), drop the rest."""
 
     def set_all(self, name: str, values: list[str], /) -> None:
         """The same with one line a value; an empty list removes."""
@@ -169,7 +169,7 @@ class Uri:
     @property
     def headers(self) -> str: ...
     def param(self, name: str, /) -> str | None:
-        """ "" for a parameter without value, None for an absent one."""
+        """Empty for a parameter without value, None for an absent one."""
 
     def with_param(self, name: str, value: str | None, /) -> Uri: ...
     def without_param(self, name: str, /) -> Uri: ...
@@ -220,14 +220,14 @@ class Via:
     def port(self) -> int | None: ...
     @property
     def branch(self) -> str:
-        """ "" when there is none."""
+        """Empty when there is none."""
 
     def param(self, name: str, /) -> str | None: ...
     def with_param(self, name: str, value: str | None, /) -> Via: ...
 
 @final
 class StreamFramer:
-    """Cuts a TCP or TLS byte stream into messages (RFC 3261 section 18.3, RFC 5626 section 3.5.1)."""
+    """Cuts a TCP or TLS stream into messages (RFC 3261 section 18.3, RFC 5626 section 3.5.1)."""
 
     MESSAGE: int
     PING: int
@@ -339,7 +339,10 @@ class Relay:
 
     def sessions(self) -> list[str]: ...
     def silences(self) -> list[tuple[str, int]]:
-        """Sessions found silent since the last call, with the milliseconds; each once a silence."""
+        """Sessions found silent since the last call, with the milliseconds; each once a silence.
+
+        Raises RelayError when a relay thread has ended: its sessions are lost.
+        """
 
     def report_fd(self) -> int:
         """A descriptor that is readable while `silences` has something; do not close it."""

@@ -7,8 +7,8 @@ use crate::message::{Message, Values};
 use crate::scan::{Line, Span, Start};
 use crate::tokens::{self, all, TOKEN};
 
-/// A buffer that edits have grown to this beyond its live bytes is written anew.
-const SLACK: usize = 1 << 20;
+/// A buffer that edits have grown by this beyond twice its live bytes is written anew.
+pub(crate) const SLACK: usize = 1 << 14;
 
 fn check_line(text: &[u8], place: &'static str) -> Result<(), Error> {
     match memchr::memchr2(b'\r', b'\n', text) {

@@ -204,3 +204,38 @@ pub fn name_end(line: &[u8], start: usize, colon: usize) -> usize {
     }
     end
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{is_list, long_name, lookup, KNOWN, OTHER};
+
+    #[test]
+    fn every_name_finds_itself_in_any_case_and_form() {
+        for (id, known) in KNOWN.iter().enumerate() {
+            let id = u8::try_from(id).expect("fewer than 254 names");
+            assert_eq!(lookup(known.long.as_bytes()), id);
+            assert_eq!(lookup(known.long.to_uppercase().as_bytes()), id);
+            assert_eq!(long_name(id), Some(known.long));
+            if known.compact != 0 {
+                assert_eq!(lookup(&[known.compact]), id);
+                assert_eq!(lookup(&[known.compact.to_ascii_uppercase()]), id);
+            }
+        }
+    }
+
+    #[test]
+    fn other_names_are_other() {
+        for name in [
+            &b""[..],
+            b"g",
+            b"1",
+            b"Vi",
+            b"Viaa",
+            b"X-Custom",
+            "\u{e4}".as_bytes(),
+        ] {
+            assert_eq!(lookup(name), OTHER);
+        }
+        assert!(is_list(OTHER) && is_list(lookup(b"via")) && !is_list(lookup(b"date")));
+    }
+}

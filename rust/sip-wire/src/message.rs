@@ -1,6 +1,7 @@
 //! The message: one buffer, the places of its lines, and reading from them.
 use std::borrow::Cow;
 
+use crate::edit::SLACK;
 use crate::error::Error;
 use crate::header::{self, HeaderId, BROKEN, CALL_ID, CONTENT_LENGTH, CSEQ, FROM, OTHER, TO};
 use crate::name_addr::AddrParts;
@@ -54,7 +55,7 @@ impl Message {
             lines: head.lines,
             body: Span::new(head.body, data.len()),
             defect: head.defect,
-            compact_at: 1 << 20,
+            compact_at: 2 * data.len() + SLACK,
         };
         message.buffer = data.to_vec();
         message.cut_body();
