@@ -1,4 +1,4 @@
-"""The whole deployment as typed, validated values: a file a domain noun, named as the guide's forms.
+"""The whole deployment as typed, validated values: a file a noun, named as the guide's forms.
 
 `load_deployment(text, secrets)` gives a `Deployment` that can run, or a `ConfigError` with every
 problem: place, line, form and remedy. Values are frozen; a change is a new deployment.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from farline.config.base import Form, IpText, Port
 from farline.config.flows import ApplicationRelay, ServerFlow, SubscriberFlow
@@ -47,11 +48,18 @@ class Border(Form):
 
 
 class Ems(Form):
-    """The element manager's own address."""
+    """The element manager's own address: on this machine only, for it speaks plain HTTP."""
 
     form: ClassVar[str] = "Element Manager"
     ip: IpText = Field("127.0.0.1", title="Management address")
     port: Port = Field(8090, title="Port")
+
+    @field_validator("ip")
+    @classmethod
+    def _stays_here(cls, ip: str) -> str:
+        if not ip_address(ip).is_loopback:
+            raise ValueError("the element manager has no TLS yet; give a loopback address (127.x)")
+        return ip
 
 
 class Deployment(Form):

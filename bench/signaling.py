@@ -1,0 +1,191 @@
+"""What a REGISTER cycle and a call cost a border, ours and Kamailio with topology hiding in one run.
+
+CPU time is that of all the border's processes (the kernel's work inside their system calls
+included), per finished cycle. Both run on core 1, the load on core 0, on loopback addresses of
+their own. The two are measured in turn, so that a drift of the machine touches both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from load import CallServer, Counters, Phone, cycles
+from report import Row
+
+OUTSIDE, INSIDE, SERVER, CLIENT = "127.61.0.1", "127.61.0.2", "127.61.0.3", "127.61.0.4"
+PHONES = 20
+RUNS = 3
+COUNTS = {"register": 3000, "call": 1500}
+BORDER_CORE, LOAD_CORE = 1, 0
+
+
+def cpu_seconds(pids: list[int]) -> float:
+    """CPU clock of whole processes, in seconds."""
+    return sum(time.clock_gettime((~pid << 3) | 2) for pid in pids)
+
+
+def family(pid: int) -> list[int]:
+    """A process and all its descendants."""
+    found, todo = [], [pid]
+    while todo:
+        one = todo.pop()
+        found.append(one)
+        for task in Path(f"/proc/{one}/task").iterdir():
+            todo += [int(child) for child in (task / "children").read_text().split()]
+    return found
+
+
+@contextmanager
+def process(argv: list[str], ready: float = 0.0, **options: object) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of ours on the border's core, ended by its own group."""
+    child = subprocess.Popen(
+        ["taskset", "-c", str(BORDER_CORE), *argv],
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        **options,  # type: ignore[call-overload]  # stdout, stderr
+    )
+    try:
+        time.sleep(ready)
+        if child.poll() is not None:
+            raise SystemExit(f"{argv[0]} ended with status {child.returncode}")
+        yield child
+    finally:
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGTERM)
+            try:
+                child.wait(5)
+            except subprocess.TimeoutExpired:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+
+
+def border_deployment(transport: str) -> str:
+    """A deployment of a border alone, on the benchmark's addresses."""
+    port = f"{transport}_port: 5060"
+    return f"""
+version: 1
+border:
+  interfaces: [{{name: A1, enabled: true}}, {{name: B1, enabled: true}}]
+  networks:
+    - {{name: in, default_gateway: {INSIDE}, prefix: 255.255.255.0, interface: A1, addresses: [{{ip: {INSIDE}}}]}}
+    - {{name: out, default_gateway: {OUTSIDE}, prefix: 255.255.255.0, interface: B1, addresses: [{{ip: {OUTSIDE}}}]}}
+  media_interfaces:
+    - {{name: mi, network: in, ip: {INSIDE}, port_range: 35000-40000}}
+    - {{name: mo, network: out, ip: {OUTSIDE}, port_range: 35000-40000}}
+  signaling_interfaces:
+    - {{name: si, network: in, ip: {INSIDE}, {port}}}
+    - {{name: so, network: out, ip: {OUTSIDE}, {port}}}
+  server_profiles:
+    - name: PBX
+      addresses: [{{address: {SERVER}, port: 5080, transport: {transport.upper()}}}]
+  routing_profiles:
+    - name: to-PBX
+      next_hops: [{{server: PBX, address: {SERVER}, port: 5080, transport: {transport.upper()}}}]
+  end_point_policy_groups:
+    - {{name: bench, max_concurrent_sessions: 100000, max_sessions_per_endpoint: 1000}}
+  subscriber_flows:
+    - {{name: sub, signaling_interface: so, media_interface: mo, end_point_policy_group: bench, routing_profile: to-PBX}}
+  server_flows:
+    - {{name: srv, server_profile: PBX, received_interface: so, signaling_interface: si, media_interface: mi, end_point_policy_group: bench}}
+"""
+
+
+@contextmanager
+def farline(transport: str, work: Path, *, trace: bool = False) -> Iterator[list[int]]:
+    """Our border and its media engine; gives their process ids."""
+    config = work / "border.yaml"
+    config.write_text(border_deployment(transport))
+    run = [sys.executable, "-m", "farline.cli.main", "run", "--config", str(config)]
+    run += ["--run-dir", str(work / "run")] + ([] if trace else ["--no-trace"])
+    log = (work / "farline.log").open("wb")
+    with (
+        process([*run, "--role", "media"], stdout=log, stderr=log) as media,
+        process([*run, "--role", "border"], stdout=log, stderr=log) as border,
+    ):
+        wait_for_socket(work / "run" / "control" / "border.sock")
+        yield [*family(border.pid), *family(media.pid)]
+
+
+def wait_for_socket(path: Path, seconds: float = 20.0) -> None:
+    """Until a role's control socket is there."""
+    until = time.monotonic() + seconds
+    while not path.exists():
+        if time.monotonic() > until:
+            raise SystemExit(f"no {path} after {seconds} s")
+        time.sleep(0.05)
+    time.sleep(0.3)
+
+
+@contextmanager
+def kamailio(transport: str, work: Path) -> Iterator[list[int]]:
+    """The peer; gives its process ids."""
+    text = (Path(__file__).parent / "kamailio.cfg").read_text()
+    for name, address in (("OUTSIDE", OUTSIDE), ("INSIDE", INSIDE), ("SERVER", SERVER)):
+        text = text.replace(name, address)
+    config = work / "kamailio.cfg"
+    config.write_text(text)
+    defines = ["-A", "WITH_TCP"] if transport == "tcp" else []
+    argv = ["kamailio", "-DD", "-E", "-f", str(config), "-m", "256", "-M", "16"]
+    argv += ["-P", str(work / "kamailio.pid"), "-Y", str(work), "-w", str(work), *defines]
+    log = (work / "kamailio.log").open("wb")
+    with process(argv, 2.5, stdout=log, stderr=log) as child:
+        yield family(child.pid)
+
+
+async def drive(what: str, transport: str, count: int, pids: list[int], sdp: bool) -> float:
+    """One measurement: microseconds of border CPU a cycle."""
+    server = CallServer(SERVER, 5080)
+    await server.open()
+    phones = [Phone(number, CLIENT, (OUTSIDE, 5060), transport) for number in range(PHONES)]
+    counters = Counters()
+    try:
+        for phone in phones:
+            await phone.open()
+            await phone.register(counters)
+        one = (lambda p: p.register(counters)) if what == "register" else (lambda p: p.call(counters, sdp))
+        await cycles(phones, min(count, 200), one)
+        counters.done = 0
+        before = cpu_seconds(pids)
+        await cycles(phones, count, one)
+        spent = cpu_seconds(pids) - before
+    finally:
+        for phone in phones:
+            phone.close()
+        server.close()
+    if counters.failed:
+        raise SystemExit(f"{counters.failed} cycles failed: {counters.failures}")
+    return spent * 1e6 / counters.done
+
+
+def measure(what: str, transport: str) -> list[Row]:
+    """Ours and the peer in turn, RUNS times."""
+    os.sched_setaffinity(0, {LOAD_CORE})
+    count = COUNTS[what]
+    ours: list[float] = []
+    peer: list[float] = []
+    media: list[float] = []
+    for _ in range(RUNS):
+        with tempfile.TemporaryDirectory(prefix="farline-bench-") as name:
+            work = Path(name)
+            with farline(transport, work) as pids:
+                ours.append(asyncio.run(drive(what, transport, count, pids, sdp=False)))
+                if what == "call":
+                    media.append(asyncio.run(drive(what, transport, count, pids, sdp=True)))
+            with kamailio(transport, work) as pids:
+                peer.append(asyncio.run(drive(what, transport, count, pids, sdp=False)))
+    title = "REGISTER cycle" if what == "register" else "call, signalling only"
+    rows = [Row(f"{title} {transport}", "us CPU", ours, peer, "Kamailio with topoh")]
+    if media:
+        rows.append(Row(f"call with media set-up {transport}", "us CPU", media, [], ""))
+    return rows
+
+
