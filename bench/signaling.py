@@ -45,7 +45,9 @@ def family(pid: int) -> list[int]:
 
 
 @contextmanager
-def process(argv: list[str], ready: float = 0.0, **options: object) -> Iterator[subprocess.Popen[bytes]]:
+def process(
+    argv: list[str], ready: float = 0.0, **options: object
+) -> Iterator[subprocess.Popen[bytes]]:
     """A process of ours on the border's core, ended by its own group."""
     child = subprocess.Popen(
         ["taskset", "-c", str(BORDER_CORE), *argv],
@@ -151,7 +153,11 @@ async def drive(what: str, transport: str, count: int, pids: list[int], sdp: boo
         for phone in phones:
             await phone.open()
             await phone.register(counters)
-        one = (lambda p: p.register(counters)) if what == "register" else (lambda p: p.call(counters, sdp))
+        one = (
+            (lambda p: p.register(counters))
+            if what == "register"
+            else (lambda p: p.call(counters, sdp))
+        )
         await cycles(phones, min(count, 200), one)
         counters.done = 0
         before = cpu_seconds(pids)
@@ -187,5 +193,3 @@ def measure(what: str, transport: str) -> list[Row]:
     if media:
         rows.append(Row(f"call with media set-up {transport}", "us CPU", media, [], ""))
     return rows
-
-

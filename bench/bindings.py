@@ -1,0 +1,75 @@
+"""Memory of a border with 10,000 bindings, ours and Kamailio's, on UDP and on TCP.
+
+Each phone has a socket of its own and stays registered; the figure is how much proportional set
+size (PSS) the border's processes gained, divided by the bindings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from load import CallServer, Counters, Phone
+from report import Row
+from signaling import CLIENT, LOAD_CORE, OUTSIDE, SERVER, farline, kamailio
+
+BINDINGS = 10_000
+RUNS = 3
+AT_ONCE = 50
+
+
+def memory_kb(pids: list[int]) -> int:
+    """PSS of the processes, kB."""
+    total = 0
+    for pid in pids:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        total += int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)[1])  # type: ignore[index]
+    return total
+
+
+async def fill(transport: str, pids: list[int]) -> float:
+    """Register BINDINGS phones; kB of border memory each."""
+    server = CallServer(SERVER, 5080)
+    await server.open()
+    counters = Counters()
+    # 127.61.0.4 and upwards: a client address has too few ports for 10,000 phones and their past
+    first, last = CLIENT.rsplit(".", 1)
+    phones = [
+        Phone(number, f"{first}.{int(last) + number // 5000}", (OUTSIDE, 5060), transport)
+        for number in range(BINDINGS)
+    ]
+    before = memory_kb(pids)
+    try:
+        for start in range(0, BINDINGS, AT_ONCE):
+            group = phones[start : start + AT_ONCE]
+            await asyncio.gather(*(phone.open() for phone in group))
+            await asyncio.gather(*(phone.register(counters) for phone in group))
+        after = memory_kb(pids)
+    finally:
+        for phone in phones:
+            phone.close()
+        server.close()
+    if counters.failed:
+        raise SystemExit(f"{counters.failed} registrations failed: {counters.failures}")
+    return (after - before) / BINDINGS
+
+
+def measure() -> list[Row]:
+    """Both transports, ours and the peer in turn."""
+    os.sched_setaffinity(0, {LOAD_CORE})
+    rows = []
+    for transport in ("udp", "tcp"):
+        ours: list[float] = []
+        peer: list[float] = []
+        for _ in range(RUNS):
+            with tempfile.TemporaryDirectory(prefix="farline-bench-") as name:
+                with farline(transport, Path(name)) as pids:
+                    ours.append(asyncio.run(fill(transport, pids)))
+                with kamailio(transport, Path(name)) as pids:
+                    peer.append(asyncio.run(fill(transport, pids)))
+        title = f"memory a binding, {BINDINGS} on {transport}"
+        rows.append(Row(title, "kB", ours, peer, "Kamailio with topoh (keeps no bindings)"))
+    return rows
