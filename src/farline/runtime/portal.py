@@ -1,0 +1,221 @@
+"""The portal role: puts directory, REST, instant messaging and mybuddy together and serves."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import ssl
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import farline.portal.im
+from farline.portal.im.keys import BuddyLogin, KeyServer
+from farline.portal.im.mybuddy import MyBuddy
+from farline.portal.im.prosody import Prosody
+from farline.portal.im.prosody_files import ProsodyFiles, ProsodySettings
+from farline.portal.login import Doorman
+from farline.portal.providers.directory import Directory
+from farline.portal.rest import RestServer
+from farline.portal.status import Component, ComponentStatus
+from farline.portal.throttle import Throttle
+from farline.runtime import clock
+from farline.runtime.ids import RealIds
+from farline.runtime.tls import client_context, server_context
+from farline.trace.events import Event, Note
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from farline.config import Portal
+    from farline.portal.accounts import Accounts
+    from farline.runtime.role import RoleContext
+
+MODULES = Path(farline.portal.im.__file__).parent / "lua"
+DECOY_BYTES = 32
+
+
+async def run_portal(context: RoleContext) -> None:
+    """Serve until cancelled.
+
+    Raises OSError for an address that cannot be listened on, TlsError for an unusable certificate,
+    ImServerError when Prosody is missing or does not start.
+    """
+    async with AsyncExitStack() as stack:
+        trace = await stack.enter_async_context(context.trace())
+        role = PortalRole(context, trace)
+        await role.start(stack)
+        commands = {
+            "show": role.show,
+            "components": role.status.show,
+            "synchronise": role.synchronise,
+        }
+        await stack.enter_async_context(context.control(commands))
+        await role.serve()
+
+
+class PortalRole:
+    """The parts of a running portal."""
+
+    def __init__(self, context: RoleContext, trace: Callable[[Event], None]) -> None:
+        portal = context.deployment.portal
+        if portal is None:
+            raise ValueError("this deployment has no portal")
+        self.portal: Portal = portal
+        self._context = context
+        self._trace = trace
+        ids = RealIds()
+        messaging = portal.im_presence
+        self.status = ComponentStatus(clock.wall, self._component_changed)
+        self.throttle = Throttle(portal.max_failed_logins)
+        state = context.run_dir / "state"
+        decoy_secret = _kept_secret(state / "portal-decoy.key")
+        self.directory = Directory(
+            portal.dsml_provider,
+            tls=client_context(
+                context.deployment, portal.dsml_provider.tls_client_profile, context.base
+            ),
+            source_ip=portal.ip,
+            copy=state / "portal-directory.json",
+            reserved={messaging.mybuddy: "the name is that of mybuddy"},
+            status=self.status,
+            wall=clock.wall,
+            trace=trace,
+            on_change=self._accounts_changed,
+        )
+        self._doorman = Doorman(
+            self._accounts,
+            self.throttle,
+            realm=portal.sip_info.realm,
+            decoy_secret=decoy_secret,
+            ids=ids,
+            clock=clock.monotonic,
+        )
+        self.rest = RestServer(portal, self._doorman, trace)
+        buddy = BuddyLogin(messaging.mybuddy, ids)
+        self.keys = KeyServer(
+            self._accounts,
+            buddy,
+            self.throttle,
+            decoy_secret=decoy_secret,
+            ids=ids,
+            clock=clock.monotonic,
+            trace=trace,
+        )
+        self.messaging: Prosody | None = None
+        certificate, _ = self._certificate()
+        self.mybuddy = MyBuddy(
+            buddy,
+            messaging.domain,
+            address=(portal.ip, messaging.port),
+            tls=_pinned(certificate),
+            status=self.status,
+        )
+
+    async def start(self, stack: AsyncExitStack) -> None:
+        """Open everything; `stack` closes it again in the opposite order."""
+        portal = self.portal
+        self.directory.load_copy()
+        stack.callback(self._doorman.close)
+        tls = server_context(self._context.deployment, portal.tls_profile, self._context.base)
+        ports = [port for port in (portal.rest_port, portal.communicator_port) if port is not None]
+        stack.push_async_callback(self.rest.stop)
+        await self.rest.start(ports, tls)
+        stack.push_async_callback(self.keys.stop)
+        await self.keys.start()
+        self.messaging = self._prosody()
+        stack.push_async_callback(self.messaging.stop)
+        await self.messaging.start(self._accounts())
+
+    async def serve(self) -> None:
+        """Run the lasting tasks until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.directory.run(), name="directory")
+            tasks.create_task(self.mybuddy.run(), name="mybuddy")
+
+    def show(self) -> dict[str, object]:
+        """The state of every part, as data."""
+        accounts = self._accounts()
+        return {
+            "components": self.status.show(),
+            "users": len(accounts),
+            "messaging_users": sum(account.messaging for account in accounts),
+            "rest": self.rest.show(),
+            "im": self.messaging.show() if self.messaging is not None else None,
+            "im_logins": {"keys_served": self.keys.served, "failed": self.keys.failed},
+            "throttled": self.throttle.refused,
+            "mybuddy": {"jid": self.mybuddy.jid, "answered": self.mybuddy.answered},
+        }
+
+    def synchronise(self) -> str:
+        """Ask the office for its users now."""
+        self.directory.synchronise()
+        return "asked"
+
+    def _accounts(self) -> Accounts:
+        return self.directory.accounts
+
+    async def _accounts_changed(self, accounts: Accounts) -> None:
+        if self.messaging is not None:
+            await self.messaging.change_accounts(accounts)
+
+    def _component_changed(self, component: Component) -> None:
+        detail = f"{component.name}: {component.status}: {component.additional_info}"
+        self._trace(Note("component", detail))
+
+    def _certificate(self) -> tuple[Path, Path]:
+        """Certificate and key of the instant messaging server."""
+        name = self.portal.im_presence.tls_profile
+        profiles = self._context.deployment.tls_server_profiles
+        profile = next(entry for entry in profiles if entry.name == name)
+        base = self._context.base
+        return (base / profile.certificate).resolve(), (base / profile.key).resolve()
+
+    def _prosody(self) -> Prosody:
+        portal, run_dir = self.portal, self._context.run_dir.resolve()
+        server_context(  # reads the files, so that Prosody is not left to fail over them
+            self._context.deployment, portal.im_presence.tls_profile, self._context.base
+        )
+        certificate, key = self._certificate()
+        settings = ProsodySettings(
+            ip=portal.ip,
+            port=portal.im_presence.port,
+            domain=portal.im_presence.domain,
+            mybuddy=portal.im_presence.mybuddy,
+            certificate=certificate,
+            key=key,
+            portal_url=self.keys.url,
+            modules=MODULES,
+        )
+        files = ProsodyFiles(run_dir / "prosody", run_dir / "log" / "prosody.log")
+        return Prosody(settings, files, status=self.status, trace=self._trace)
+
+
+def _pinned(certificate: Path) -> ssl.SSLContext:
+    """For mybuddy: exactly our own server's certificate, whoever issued it and for which names."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    text = certificate.read_text(encoding="ascii")
+    leaf = text[text.index(begin) : text.index(end) + len(end)]
+    context.load_verify_locations(cadata=leaf + "\n")
+    return context
+
+
+def _kept_secret(path: Path) -> bytes:
+    """Random bytes that stay the same over restarts: decoy keys must not change with them."""
+    try:
+        kept = path.read_bytes()
+    except FileNotFoundError:
+        kept = b""
+    if len(kept) == DECOY_BYTES:
+        return kept
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = secrets.token_bytes(DECOY_BYTES)
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(fresh)
+    return fresh
