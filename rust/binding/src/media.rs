@@ -98,6 +98,7 @@ impl Relay {
         started.map(Self).map_err(|error| failed(&error))
     }
 
+    #[pyo3(signature = (session, stream, interfaces, rtp, /))]
     fn open(
         &self,
         py: Python<'_>,
@@ -135,16 +136,19 @@ impl Relay {
         done.map_err(|error| failed(&error))
     }
 
+    #[pyo3(signature = (session, held, /))]
     fn hold(&self, session: &str, held: bool) -> PyResult<()> {
         self.0.hold(session, held).map_err(|error| failed(&error))
     }
 
+    #[pyo3(signature = (session, stream, /))]
     fn close(&self, session: &str, stream: u16) -> PyResult<()> {
         self.0
             .close(session, stream)
             .map_err(|error| failed(&error))
     }
 
+    #[pyo3(signature = (session, /))]
     fn query<'py>(
         &self,
         py: Python<'py>,
@@ -158,6 +162,7 @@ impl Relay {
             .transpose()
     }
 
+    #[pyo3(signature = (session, /))]
     fn delete<'py>(
         &self,
         py: Python<'py>,
@@ -175,12 +180,12 @@ impl Relay {
         self.0.sessions()
     }
 
-    fn silences(&self) -> Vec<(String, u64)> {
-        self.0
-            .silences()
+    fn silences(&self) -> PyResult<Vec<(String, u64)>> {
+        let found = self.0.silences().map_err(|error| failed(&error))?;
+        Ok(found
             .into_iter()
             .map(|one| (one.session, one.idle))
-            .collect()
+            .collect())
     }
 
     fn report_fd(&self) -> i32 {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -92,7 +93,21 @@ pub struct Relay {
     ledger: Mutex<Ledger>,
     silences: Mutex<Receiver<(u64, Millis)>>,
     report: Arc<EventFd>,
+    broken: Arc<AtomicBool>,
     epoch: Instant,
+}
+
+/// Tells, when a thread ends for whatever reason, that the relay is not whole any more.
+struct Bell {
+    broken: Arc<AtomicBool>,
+    report: Arc<EventFd>,
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        self.broken.store(true, Ordering::Release);
+        self.report.notify();
+    }
 }
 
 struct Link {
@@ -124,6 +139,7 @@ impl Relay {
     pub fn start(interfaces: Vec<Interface>, options: Options) -> Result<Self, RelayError> {
         let epoch = Instant::now();
         let report = Arc::new(EventFd::new().map_err(RelayError::System)?);
+        let broken = Arc::new(AtomicBool::new(false));
         let (silences_in, silences) = mpsc::channel();
         let mut links = Vec::new();
         for number in 0..options.threads.max(1) {
@@ -142,9 +158,14 @@ impl Relay {
                 epoch,
             };
             let name = format!("relay-{number}");
-            let thread = std::thread::Builder::new()
-                .name(name)
-                .spawn(move || worker.run());
+            let bell = Bell {
+                broken: Arc::clone(&broken),
+                report: Arc::clone(&report),
+            };
+            let thread = std::thread::Builder::new().name(name).spawn(move || {
+                let _bell = bell;
+                worker.run()
+            });
             links.push(Link {
                 commands,
                 wake,
@@ -167,6 +188,7 @@ impl Relay {
             ledger: Mutex::new(ledger),
             silences: Mutex::new(silences),
             report,
+            broken,
             epoch,
         })
     }
@@ -316,9 +338,14 @@ impl Relay {
     }
 
     /// Sessions found silent since the last call; makes `report_fd` unreadable.
-    #[must_use]
-    pub fn silences(&self) -> Vec<Silence> {
+    ///
+    /// # Errors
+    /// `Stuck` when a thread has ended: its sessions are lost, and the process had better end too.
+    pub fn silences(&self) -> Result<Vec<Silence>, RelayError> {
         self.report.drain();
+        if self.broken.load(Ordering::Acquire) {
+            return Err(RelayError::Stuck);
+        }
         let found: Vec<_> = lock(&self.silences).try_iter().collect();
         let ledger = self.ledger();
         let named = |(number, idle): (u64, Millis)| {
@@ -327,7 +354,7 @@ impl Relay {
                 idle,
             })
         };
-        found.into_iter().filter_map(named).collect()
+        Ok(found.into_iter().filter_map(named).collect())
     }
 
     /// A descriptor that becomes readable when `silences` has something.

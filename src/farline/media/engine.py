@@ -1,9 +1,9 @@
 """What a media session is, and the requests that an engine serves.
 
-A session has two sides, named by the caller (the border: "outside" and "inside"; the office: "a" and "b"). On each
-side, and for each m= line, the engine owns a pair of ports (RTP, RTCP) on the address of that side's
-media interface; what arrives on one side leaves on the other. The shape is that of rtpengine's
-offer / answer / delete / query, so that another engine can take this place.
+A session has two sides, named by the caller (the border: "outside" and "inside"; the office: "a"
+and "b"). On each side, and for each m= line, the engine owns a pair of ports (RTP, RTCP) on the
+address of that side's media interface; what arrives on one side leaves on the other. The shape is
+that of rtpengine's offer / answer / delete / query, so that another engine can take this place.
 
 Cores emit these requests as values with a ticket and get a `MediaReply` with the same ticket.
 """
@@ -92,6 +92,10 @@ class StreamStats:
     """Packets from a source that may not latch, or that is not the latched one."""
     last_seen_ms: int | None
     """Milliseconds since the last accepted packet; None: never."""
+    malformed_packets: int = 0
+    """Packets that are not what the stream carries (no RTP on an RTP stream), or too large."""
+    unsent_packets: int = 0
+    """Packets that the system would not take from us on this port."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,220 @@
+"""One media session: what its two sides said, and what the relay is told because of it.
+
+No sockets and no clock: the relay is given, and its calls return at once. The rules are those of
+RFC 3264. What a re-offer would change takes effect with its answer, so a re-offer that is rejected
+leaves the call as it was (section 8); only streams that nobody has answered yet take it at once,
+for early media.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
+
+from farline._core import RelayError
+from farline.media.stream import Remote, Stream
+from farline.sdp import Description, MediaPorts, SdpError, rewrite
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farline._core import PortStats
+    from farline.media.engine import Side
+    from farline.sdp import Media
+
+
+class RelayControl(Protocol):
+    """What a session needs of `farline._core.Relay`."""
+
+    def open(
+        self, session: str, stream: int, interfaces: tuple[str, str], rtp: bool, /
+    ) -> tuple[int, int]:
+        """Open a stream and return the RTP port of each side; raises RelayError."""
+
+    def signal(
+        self,
+        session: str,
+        stream: int,
+        side: int,
+        *,
+        rtp: tuple[str, int] | None,
+        rtcp: tuple[str, int] | None,
+        source: str | None,
+        muted: bool,
+    ) -> None:
+        """Take what signaling says of one side."""
+
+    def hold(self, session: str, held: bool, /) -> None:
+        """On hold, silence is not reported."""
+
+    def close(self, session: str, stream: int, /) -> None:
+        """End one stream."""
+
+    def query(self, session: str, /) -> Sequence[PortStats] | None:
+        """The counters."""
+
+    def delete(self, session: str, /) -> Sequence[PortStats] | None:
+        """End the session."""
+
+
+class SessionError(ValueError):
+    """A request that does not fit the session; the caller's mistake (SIP status 500)."""
+
+
+@dataclass(slots=True)
+class _Offered:
+    """The offer that waits for, or last had, an answer."""
+
+    description: Description
+    offerer: int
+
+
+@dataclass(slots=True)
+class MediaSession:
+    """Offer and answer of one session against a relay."""
+
+    name: str
+    relay: RelayControl
+    addresses: Mapping[str, str]
+    """The address that SDP shows for each media interface."""
+    sides: list[Side]
+    """0 is the sender of the first offer."""
+    streams: dict[int, Stream] = field(default_factory=dict)
+    """The live stream of each m= line."""
+    fresh: dict[int, Stream] = field(default_factory=dict)
+    """Opened by an offer, by m= line, and to take over with its answer."""
+    opened: int = 0
+    """Streams opened so far: the relay's number of the next."""
+    offered: _Offered | None = None
+
+    def offer(self, description: Description, sender: Side, receiver: Side) -> bytes:
+        """Take an offer, and return it as the receiver is to see it.
+
+        Raises SdpError, SessionError, and RelayError where ports run out; the call then goes on
+        as it was.
+        """
+        offerer = self._index(sender, receiver)
+        if len(description.media) < self._lines():
+            raise SdpError(0, "the offer has fewer m= lines than the session (RFC 3264 section 8)")
+        try:
+            for media in description.media:
+                self._open(media)
+        except RelayError:
+            for index in list(self.fresh):
+                self._close(self.fresh, index)
+            raise
+        self.offered = _Offered(description, offerer)
+        self.sides[offerer], self.sides[1 - offerer] = sender, receiver
+        for media in description.media:
+            stream = self._newest(media.index)
+            if stream is not None and not stream.answered:
+                self._signal(stream, offerer, media)
+                self._signal(stream, 1 - offerer, None)
+        return self._shown(description, 1 - offerer)
+
+    def answer(self, description: Description, sender: Side, receiver: Side) -> bytes:
+        """Take the answer to the last offer, and return it as the offerer is to see it.
+
+        A second answer to the same offer (183, then 200) counts like the first. Raises SdpError,
+        SessionError.
+        """
+        answerer = self._index(sender, receiver)
+        if self.offered is None or self.offered.offerer == answerer:
+            raise SessionError("an answer without an offer from the other side")
+        offer = self.offered.description
+        if len(description.media) != len(offer.media):
+            raise SdpError(0, "the answer has not as many m= lines as the offer (RFC 3264 6)")
+        self.sides[answerer], self.sides[1 - answerer] = sender, receiver
+        for ours, theirs in zip(offer.media, description.media, strict=True):
+            self._settle(ours, theirs, answerer)
+        idle = not self.streams or offer.on_hold or description.on_hold
+        self.relay.hold(self.name, idle)
+        return self._shown(description, 1 - answerer)
+
+    def stream_index(self, number: int) -> int | None:
+        """The m= line of one of the relay's stream numbers."""
+        known = [*self.streams.items(), *self.fresh.items()]
+        return next((index for index, stream in known if stream.number == number), None)
+
+    def _index(self, sender: Side, receiver: Side) -> int:
+        """Which side the sender is; both must be the session's, on the interfaces that it has."""
+        names = [side.name for side in self.sides]
+        if {sender.name, receiver.name} != set(names) or sender.name == receiver.name:
+            raise SessionError(f"the sides of this session are {names[0]} and {names[1]}")
+        index = names.index(sender.name)
+        for known, given in ((self.sides[index], sender), (self.sides[1 - index], receiver)):
+            if known.interface != given.interface:
+                raise SessionError(f"side {known.name} is on media interface {known.interface}")
+        return index
+
+    def _lines(self) -> int:
+        """How many m= lines the session has had."""
+        return max([*self.streams, *self.fresh], default=-1) + 1
+
+    def _newest(self, index: int) -> Stream | None:
+        return self.fresh.get(index) or self.streams.get(index)
+
+    def _open(self, media: Media) -> None:
+        """Open ports for an m= line that has none, or none for what it now carries."""
+        newest = self._newest(media.index)
+        wanted = not media.rejected and media.is_datagrams
+        if wanted and newest is not None and newest.rtp == media.is_rtp:
+            return
+        self._close(self.fresh, media.index)  # an earlier offer's, never answered
+        live = self.streams.get(media.index)
+        if not wanted or (live is not None and live.rtp == media.is_rtp):
+            return
+        number, self.opened = self.opened, self.opened + 1
+        interfaces = (self.sides[0].interface, self.sides[1].interface)
+        ports = self.relay.open(self.name, number, interfaces, media.is_rtp)
+        self.fresh[media.index] = Stream(number=number, ports=ports, rtp=media.is_rtp)
+
+    def _settle(self, ours: Media, theirs: Media, answerer: int) -> None:
+        """Put one m= line into force."""
+        index = ours.index
+        fresh = self.fresh.pop(index, None)
+        if fresh is not None:
+            self._close(self.streams, index)
+            self.streams[index] = fresh
+        stream = self.streams.get(index)
+        if stream is None:
+            return
+        if ours.rejected or theirs.rejected:
+            self._close(self.streams, index)
+            return
+        stream.answered = True
+        self._signal(stream, 1 - answerer, ours)
+        self._signal(stream, answerer, theirs)
+
+    def _close(self, streams: dict[int, Stream], index: int) -> None:
+        stream = streams.pop(index, None)
+        if stream is not None:
+            self.relay.close(self.name, stream.number)
+
+    def _signal(self, stream: Stream, side: int, media: Media | None) -> None:
+        """Tell the relay what one side said (None: nothing yet) and where its signaling is from."""
+        source = self.sides[side].signaling_source or None
+        before = stream.remotes[side]
+        if media is None:
+            remote = replace(before, source=source)
+        else:
+            remote = Remote.of(media, source, before)
+        stream.remotes[side] = remote
+        self.relay.signal(
+            self.name,
+            stream.number,
+            side,
+            rtp=remote.rtp,
+            rtcp=remote.rtcp,
+            source=remote.source,
+            muted=remote.muted,
+        )
+
+    def _shown(self, description: Description, side: int) -> bytes:
+        """The description with our ports on that side."""
+        ports = []
+        for media in description.media:
+            stream = self._newest(media.index)
+            rtp = stream.ports[side] if stream is not None else None
+            ports.append(MediaPorts(rtp, rtp + 1) if rtp is not None else None)
+        return rewrite(description, self.addresses[self.sides[side].interface], ports)

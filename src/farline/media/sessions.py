@@ -1,0 +1,113 @@
+"""The built-in engine's sessions: a `MediaRequest` in, a `MediaReply` out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farline._core import RelayError
+from farline.media.engine import Answer, Delete, MediaReply, Offer, Query, StreamStats
+from farline.media.session import MediaSession, SessionError
+from farline.sdp import SdpError, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from farline._core import PortStats
+    from farline.media.engine import MediaRequest
+    from farline.media.session import RelayControl
+
+
+class MediaSessions:
+    """Every session of one relay."""
+
+    def __init__(self, relay: RelayControl, addresses: Mapping[str, str]) -> None:
+        """`addresses`: what SDP shows for each media interface, by name."""
+        self._relay = relay
+        self._addresses = addresses
+        self._sessions: dict[str, MediaSession] = {}
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def names(self) -> list[str]:
+        """The names of all sessions, oldest first."""
+        return list(self._sessions)
+
+    def perform(self, request: MediaRequest) -> MediaReply:
+        """Serve one request; what goes wrong is in the reply."""
+        try:
+            match request:
+                case Offer():
+                    return self._offer(request)
+                case Answer():
+                    return self._answer(request)
+                case Delete():
+                    return self._delete(request)
+                case Query():
+                    return self._query(request)
+        except SdpError as error:
+            return MediaReply(error=str(error), status=488)
+        except SessionError as error:
+            return MediaReply(error=str(error), status=500)
+        except RelayError as error:
+            return MediaReply(error=error.reason, status=error.status)
+
+    def _offer(self, request: Offer) -> MediaReply:
+        description = parse(request.sdp)
+        session = self._sessions.get(request.session)
+        if session is not None:
+            return MediaReply(session.offer(description, request.sender, request.receiver))
+        for side in (request.sender, request.receiver):
+            if side.interface not in self._addresses:
+                raise SessionError(f"no media interface is called {side.interface!r}")
+        sides = [request.sender, request.receiver]
+        session = MediaSession(request.session, self._relay, self._addresses, sides)
+        try:
+            sdp = session.offer(description, request.sender, request.receiver)
+        except (SdpError, SessionError, RelayError):
+            self._relay.delete(request.session)
+            raise
+        self._sessions[request.session] = session
+        return MediaReply(sdp)
+
+    def _answer(self, request: Answer) -> MediaReply:
+        session = self._known(request.session)
+        return MediaReply(session.answer(parse(request.sdp), request.sender, request.receiver))
+
+    def _delete(self, request: Delete) -> MediaReply:
+        session = self._known(request.session)
+        del self._sessions[request.session]
+        return MediaReply(stats=_stats(session, self._relay.delete(request.session) or ()))
+
+    def _query(self, request: Query) -> MediaReply:
+        session = self._known(request.session)
+        return MediaReply(stats=_stats(session, self._relay.query(request.session) or ()))
+
+    def _known(self, name: str) -> MediaSession:
+        try:
+            return self._sessions[name]
+        except KeyError:
+            raise SessionError(f"no media session {name!r}") from None
+
+
+def _stats(session: MediaSession, ports: Iterable[PortStats]) -> tuple[StreamStats, ...]:
+    known = ((session.stream_index(port["stream"]), port) for port in ports)
+    return tuple(
+        StreamStats(
+            side=session.sides[port["side"]].name,
+            index=index,
+            kind=port["kind"],
+            local=port["local"],
+            latched=port["latched"],
+            received_packets=port["received_packets"],
+            received_bytes=port["received_bytes"],
+            sent_packets=port["sent_packets"],
+            sent_bytes=port["sent_bytes"],
+            refused_packets=port["refused_packets"],
+            last_seen_ms=port["last_seen_ms"],
+            malformed_packets=port["malformed_packets"],
+            unsent_packets=port["unsent_packets"],
+        )
+        for index, port in known
+        if index is not None
+    )

@@ -1,0 +1,58 @@
+"""One stream (m= line) of a session as its two sides described it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from farline.sdp import Media
+
+HostPort = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """Where one side is, as far as signaling says."""
+
+    rtp: HostPort | None = None
+    rtcp: HostPort | None = None
+    source: str | None = None
+    """Where its signaling comes from."""
+    muted: bool = False
+
+    @classmethod
+    def of(cls, media: Media, source: str | None, before: Remote) -> Remote:
+        """What an m= section says.
+
+        The null address (old hold) mutes and leaves the address as it was before, so that the latch
+        outlives the hold. A name instead of an address is not resolved: the first packet tells.
+        """
+        if media.null_address:
+            return cls(before.rtp, before.rtcp, source, muted=True)
+        return cls(_literal(media.rtp_address), _literal(media.rtcp_address), source)
+
+
+def _literal(at: HostPort | None) -> HostPort | None:
+    if at is None:
+        return None
+    try:
+        ip_address(at[0])
+    except ValueError:
+        return None
+    return at
+
+
+@dataclass(slots=True)
+class Stream:
+    """A stream that the relay has open."""
+
+    number: int
+    """The relay's, unlike the m= line's index never used twice in a session."""
+    ports: tuple[int, int]
+    """Our RTP port on each side; RTCP is on the next."""
+    rtp: bool
+    """RTP, or any datagrams (T.38 over UDPTL)."""
+    answered: bool = False
+    remotes: list[Remote] = field(default_factory=lambda: [Remote(), Remote()])

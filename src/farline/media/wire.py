@@ -1,0 +1,112 @@
+"""Media requests and replies as JSON objects: what border and office say to the media process.
+
+SDP travels as text with one character a byte (ISO 8859-1), so any bytes survive.
+
+    {"op": "offer", "session": ..., "sdp": ..., "sender": {"name", "interface",
+     "signaling_source"}, "receiver": {...}}
+    {"op": "answer", ...the same}  {"op": "delete", "session", "reason"}  {"op": "query", "session"}
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from farline.media.engine import (
+    Answer,
+    Delete,
+    MediaReply,
+    MediaRequest,
+    Offer,
+    Query,
+    Side,
+    StreamStats,
+)
+
+MAX_NAME = 512
+"""Longest name of a session, side or interface, in characters."""
+
+
+class MediaWireError(ValueError):
+    """An object that is no request or reply."""
+
+
+def encode_request(request: MediaRequest) -> dict[str, Any]:
+    """A request as an object for JSON."""
+    match request:
+        case Offer() | Answer():
+            return {
+                "op": "offer" if isinstance(request, Offer) else "answer",
+                "session": request.session,
+                "sdp": request.sdp.decode("latin-1"),
+                "sender": asdict(request.sender),
+                "receiver": asdict(request.receiver),
+            }
+        case Delete():
+            return {"op": "delete", "session": request.session, "reason": request.reason}
+        case Query():
+            return {"op": "query", "session": request.session}
+
+
+def decode_request(value: dict[str, Any]) -> MediaRequest:
+    """The reverse of `encode_request`; raises MediaWireError."""
+    session = _text(value, "session")
+    match value.get("op"):
+        case "offer":
+            return Offer(session, _sdp(value), _side(value, "sender"), _side(value, "receiver"))
+        case "answer":
+            return Answer(session, _sdp(value), _side(value, "sender"), _side(value, "receiver"))
+        case "delete":
+            return Delete(session, _text(value, "reason"))
+        case "query":
+            return Query(session)
+        case _:
+            raise MediaWireError("op is none of offer, answer, delete, query")
+
+
+def encode_reply(reply: MediaReply) -> dict[str, Any]:
+    """A reply as an object for JSON."""
+    return {
+        "sdp": None if reply.sdp is None else reply.sdp.decode("latin-1"),
+        "stats": [asdict(one) for one in reply.stats],
+        "error": reply.error,
+        "status": reply.status,
+    }
+
+
+def decode_reply(value: dict[str, Any]) -> MediaReply:
+    """The reverse of `encode_reply`; raises MediaWireError."""
+    try:
+        sdp = value["sdp"]
+        return MediaReply(
+            sdp=None if sdp is None else sdp.encode("latin-1"),
+            stats=tuple(StreamStats(**one) for one in value["stats"]),
+            error=value["error"],
+            status=value["status"],
+        )
+    except (KeyError, TypeError, AttributeError, UnicodeError) as error:
+        raise MediaWireError(f"no reply: {error}") from None
+
+
+def _text(value: dict[str, Any], name: str) -> str:
+    text = value.get(name)
+    if not isinstance(text, str) or len(text) > MAX_NAME:
+        raise MediaWireError(f"{name} is no text of at most {MAX_NAME} characters")
+    return text
+
+
+def _sdp(value: dict[str, Any]) -> bytes:
+    sdp = value.get("sdp")
+    if not isinstance(sdp, str):
+        raise MediaWireError("sdp is missing")
+    try:
+        return sdp.encode("latin-1")
+    except UnicodeError:
+        raise MediaWireError("sdp has characters beyond a byte") from None
+
+
+def _side(value: dict[str, Any], name: str) -> Side:
+    side = value.get(name)
+    if not isinstance(side, dict):
+        raise MediaWireError(f"{name} is no side")
+    return Side(_text(side, "name"), _text(side, "interface"), _text(side, "signaling_source"))

@@ -1,0 +1,146 @@
+"""The client of the media process: requests in flight by number, and a connection that comes back.
+
+While the process is away every request fails at once with status 500; nothing waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from farline.media.engine import MediaReply, MediaTimeout
+from farline.media.wire import MediaWireError, decode_reply, encode_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from farline.media.engine import MediaRequest
+
+log = logging.getLogger(__name__)
+
+MAX_PENDING = 1_000
+"""Requests in flight: a media process that is this far behind is of no use to more calls."""
+REQUEST_SECONDS = 5.0
+"""Longer, and the caller's own transaction is at risk (timer C aside, people hang up)."""
+RECONNECT_SECONDS = (0.05, 1.0)
+"""The first and the longest pause between two attempts to connect."""
+LINE_LIMIT = 1024 * 1024
+"""Bytes of a reply: 16 streams have 64 ports of 300 bytes; a list of sessions is the longest."""
+
+
+class MediaClient:
+    """One connection to the media process, kept up."""
+
+    def __init__(self, path: Path, on_timeout: Callable[[MediaTimeout], None]) -> None:
+        """`on_timeout` is called on the event loop for every session found silent."""
+        self._path = path
+        self._on_timeout = on_timeout
+        self._pending: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._next = 0
+        self._writer: asyncio.StreamWriter | None = None
+        self._connected = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether the media process is there."""
+        return self._connected.is_set()
+
+    def start(self) -> None:
+        """Begin to connect, and to connect again whenever the connection is lost."""
+        self._task = asyncio.get_running_loop().create_task(self._keep_up())
+
+    async def wait_connected(self) -> None:
+        """Return once there is a connection."""
+        await self._connected.wait()
+
+    async def stop(self) -> None:
+        """Close; requests in flight fail."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def perform(self, request: MediaRequest) -> MediaReply:
+        """Have a request served; whatever goes wrong is in the reply, nothing is raised."""
+        value = await self._ask(encode_request(request))
+        try:
+            return decode_reply(value)
+        except MediaWireError as error:
+            return MediaReply(error=str(error), status=500)
+
+    async def sessions(self) -> list[str]:
+        """The names of all sessions; raises ConnectionError where the process is away."""
+        value = await self._ask({"op": "sessions"})
+        if "sessions" not in value:
+            raise ConnectionError(value["error"])
+        return [str(name) for name in value["sessions"]]
+
+    async def _ask(self, value: dict[str, Any]) -> dict[str, Any]:
+        if self._writer is None:
+            return _failure("the media process is not running")
+        if len(self._pending) >= MAX_PENDING:
+            return _failure("the media process is overloaded", status=503)
+        self._next += 1
+        number = self._next
+        future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._pending[number] = future
+        line = json.dumps({"id": number, **value}, separators=(",", ":"))
+        self._writer.write(line.encode() + b"\n")
+        try:
+            return await asyncio.wait_for(future, REQUEST_SECONDS)
+        except TimeoutError:
+            return _failure("the media process does not answer")
+        finally:
+            self._pending.pop(number, None)
+
+    async def _keep_up(self) -> None:
+        first, longest = RECONNECT_SECONDS
+        pause = first
+        while True:
+            try:
+                reader, writer = await asyncio.open_unix_connection(
+                    str(self._path), limit=LINE_LIMIT
+                )
+            except OSError:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, longest)
+                continue
+            pause = first
+            await self._serve(reader, writer)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Read until the connection ends; what is still waiting then fails."""
+        self._writer = writer
+        self._connected.set()
+        reason = "the media process closed the connection"
+        try:
+            while line := await reader.readline():
+                self._take(json.loads(line))
+        except (OSError, ValueError) as error:
+            reason = f"the connection to the media process failed: {error}"
+        finally:
+            log.warning("%s", reason)
+            self._writer = None
+            self._connected.clear()
+            writer.close()
+            for future in self._pending.values():
+                if not future.done():
+                    future.set_result(_failure(reason))
+
+    def _take(self, value: dict[str, Any]) -> None:
+        if value.get("event") == "timeout":
+            self._on_timeout(MediaTimeout(value["session"], value["silent_seconds"]))
+            return
+        future = self._pending.get(value.get("id", 0))
+        if future is not None and not future.done():
+            future.set_result(value)
+
+
+def _failure(reason: str, status: int = 500) -> dict[str, Any]:
+    return {"sdp": None, "stats": [], "error": reason, "status": status}

@@ -1,0 +1,223 @@
+"""The media process: the relay's threads, and a Unix socket for border and office.
+
+One JSON object a line. {"id": n, ...request of farline.media.wire} is answered by {"id": n,
+...reply}; {"id": n, "op": "sessions"} by {"id": n, "sessions": [...]}. {"event": "timeout",
+"session": ..., "silent_seconds": ...} goes to every client. Sessions belong to this process: a
+border that comes back finds them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from farline._core import Relay, RelayError
+from farline.media.sessions import MediaSessions
+from farline.media.wire import MediaWireError, decode_request, encode_reply
+from farline.runtime.ids import RealIds
+from farline.runtime.process import die_with_parent, run_until_signal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from farline.sip.ids import Ids
+
+log = logging.getLogger(__name__)
+
+LINE_LIMIT = 256 * 1024
+"""Bytes of a request: the largest SDP, escaped, fits several times."""
+EVENT_BACKLOG = 1024 * 1024
+"""Bytes that a client may leave unread before it is cut off."""
+VOICE_QOS = 184
+"""The guide's Voice QoS as the DS byte: DSCP 46, expedited forwarding."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPlace:
+    """A media interface as the process needs it."""
+
+    name: str
+    ip: str
+    first: int
+    last: int
+    traffic_class: int = VOICE_QOS
+    """DS byte of the packets that leave here."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSettings:
+    """Settings of the whole process."""
+
+    threads: int = 0
+    """Relay threads; 0: one a core."""
+    rest_seconds: float = 5.0
+    """How long a pair of ports is not given again after a call."""
+    timeout_seconds: float = 60.0
+    """After how long without a packet a session is reported; 0: never."""
+    first_port: int | None = None
+    """Where each range begins to be used; None: anywhere in it, drawn at random."""
+
+
+class MediaBrokenError(RuntimeError):
+    """A relay thread has ended: sessions are lost, and the process is to be started again."""
+
+
+class MediaServer:
+    """Answers requests on a Unix socket."""
+
+    def __init__(
+        self, places: Sequence[MediaPlace], settings: MediaSettings, ids: Ids | None = None
+    ) -> None:
+        chance = ids or RealIds()
+        self._relay = Relay(
+            [_place(place, settings.first_port, chance) for place in places],
+            threads=settings.threads or os.cpu_count() or 1,
+            rest_ms=round(settings.rest_seconds * 1000),
+            silence_ms=round(settings.timeout_seconds * 1000),
+        )
+        self._sessions = MediaSessions(self._relay, {place.name: place.ip for place in places})
+        self._clients: set[asyncio.StreamWriter] = set()
+        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def run(self, path: Path, ready: Callable[[], None] = lambda: None) -> None:
+        """Serve until cancelled; raises MediaBrokenError when the relay is no longer whole."""
+        loop = asyncio.get_running_loop()
+        server = await asyncio.start_unix_server(self._client, sock=_listen(path), limit=LINE_LIMIT)
+        loop.add_reader(self._relay.report_fd(), self._report)
+        try:
+            ready()
+            await self._broken
+        finally:
+            loop.remove_reader(self._relay.report_fd())
+            server.close()
+            for client in list(self._clients):
+                client.close()
+            path.unlink(missing_ok=True)
+
+    def _report(self) -> None:
+        """Pass on which sessions are silent."""
+        try:
+            silences = self._relay.silences()
+        except RelayError as error:
+            if not self._broken.done():
+                self._broken.set_exception(MediaBrokenError(error.reason))
+            return
+        for session, silent_ms in silences:
+            event = {"event": "timeout", "session": session, "silent_seconds": silent_ms / 1000}
+            for client in list(self._clients):
+                self._tell(client, event)
+
+    def _tell(self, client: asyncio.StreamWriter, event: dict[str, Any]) -> None:
+        if client.transport.get_write_buffer_size() > EVENT_BACKLOG:
+            log.warning("a client of the media process does not read: cut off")
+            client.transport.abort()
+            return
+        client.write(_line(event))
+
+    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._clients.add(writer)
+        try:
+            while line := await reader.readline():
+                writer.write(_line(self._answer(line)))
+                await writer.drain()
+        except (ConnectionError, ValueError) as error:  # ValueError: a line beyond the limit
+            log.warning("a client of the media process is gone: %s", error)
+        finally:
+            self._clients.discard(writer)
+            writer.close()
+
+    def _answer(self, line: bytes) -> dict[str, Any]:
+        number = None
+        try:
+            value = json.loads(line)
+            if not isinstance(value, dict):
+                raise MediaWireError("a request is an object")
+            number = value.get("id")
+            if value.get("op") == "sessions":
+                return {"id": number, "sessions": self._sessions.names()}
+            request = decode_request(value)
+        except (ValueError, RecursionError) as error:
+            return {"id": number, "sdp": None, "stats": [], "error": str(error), "status": 500}
+        return {"id": number, **encode_reply(self._sessions.perform(request))}
+
+
+async def serve(
+    socket_path: Path,
+    interfaces: Sequence[MediaPlace],
+    settings: MediaSettings | None = None,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Run the media engine until cancelled. `ready` is called once requests are answered."""
+    await MediaServer(interfaces, settings or MediaSettings()).run(socket_path, ready)
+
+
+def _place(
+    place: MediaPlace, first_port: int | None, chance: Ids
+) -> tuple[str, str, int, int, int, int]:
+    start = first_port
+    if start is None:
+        start = place.first + chance.number(16) % (place.last - place.first + 1)
+    return place.name, place.ip, place.first, place.last, start, place.traffic_class
+
+
+def _listen(path: Path) -> socket.socket:
+    """A Unix socket that only its owner may use; one left behind is replaced."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with suppress(FileNotFoundError):
+        path.unlink()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mask = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(mask)
+    listener.setblocking(False)
+    return listener
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
+
+
+def read_place(text: str) -> MediaPlace:
+    """Read NAME=IP:FIRST-LAST (an IPv6 address in brackets or not); raises ValueError."""
+    name, _, rest = text.partition("=")
+    host, _, ports = rest.rpartition(":")
+    first, _, last = ports.partition("-")
+    host = host.removeprefix("[").removesuffix("]")
+    return MediaPlace(name, str(ip_address(host)), int(first), int(last))
+
+
+def main() -> int:
+    """Run a media process of its own: `python -m farline.runtime.media_process`."""
+    parser = argparse.ArgumentParser(description="The media engine as a process of its own.")
+    parser.add_argument("--socket", type=Path, required=True, help="where to listen")
+    parser.add_argument(
+        "--interface",
+        type=read_place,
+        action="append",
+        required=True,
+        help="NAME=IP:FIRST-LAST, once for each media interface",
+    )
+    parser.add_argument("--threads", type=int, default=0, help="relay threads; 0: one a core")
+    parser.add_argument("--timeout", type=float, default=60.0, help="media time-out, seconds")
+    parser.add_argument("--first-port", type=int, help="port to begin with; default: random")
+    given = parser.parse_args()
+    die_with_parent()
+    settings = MediaSettings(
+        threads=given.threads, timeout_seconds=given.timeout, first_port=given.first_port
+    )
+    return run_until_signal(serve(given.socket, given.interface, settings))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

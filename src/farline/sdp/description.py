@@ -1,0 +1,131 @@
+"""A session description: its lines, and what an offer/answer middlebox reads from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from farline.sdp.fields import Connection, MediaLine, Origin, Rtcp
+
+
+class Direction(StrEnum):
+    """Who sends (RFC 8866 section 6.7), as attribute name."""
+
+    SENDRECV = "sendrecv"
+    SENDONLY = "sendonly"
+    RECVONLY = "recvonly"
+    INACTIVE = "inactive"
+
+
+class Line(NamedTuple):
+    """One line as it came: `type=value` and its end (CRLF, or LF alone)."""
+
+    kind: bytes
+    """The letter before "="."""
+    value: bytes
+    end: bytes
+
+    def to_bytes(self) -> bytes:
+        """As on the wire."""
+        return b"%b=%b%b" % (self.kind, self.value, self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One m= section."""
+
+    index: int
+    """From 0, in the order of the m= lines."""
+    line: MediaLine
+    connection: Connection | None
+    """Its own c= line, else the session's."""
+    rtcp: Rtcp | None
+    rtcp_mux: bool
+    direction: Direction
+    attributes: tuple[bytes, ...]
+    """The values of its a= lines, in order, trimmed."""
+
+    @property
+    def kind(self) -> str:
+        """audio, video, image, ..."""
+        return self.line.kind
+
+    @property
+    def port(self) -> int:
+        """Port 0 rejects or removes the stream (RFC 3264 section 6)."""
+        return self.line.port
+
+    @property
+    def is_rtp(self) -> bool:
+        """Whether RTP is what flows (RTP/AVP, RTP/SAVP, UDP/TLS/RTP/SAVPF, ...)."""
+        return "RTP" in self.line.protocol.split("/")
+
+    @property
+    def is_datagrams(self) -> bool:
+        """Whether it runs over UDP; MSRP and the like (TCP/...) do not."""
+        return self.line.protocol.split("/")[0] != "TCP"
+
+    @property
+    def rejected(self) -> bool:
+        """Port 0."""
+        return self.port == 0
+
+    @property
+    def null_address(self) -> bool:
+        """Its connection address is the null address: nothing is to be sent there."""
+        return self.connection is not None and self.connection.is_null
+
+    @property
+    def on_hold(self) -> bool:
+        """Whether its writer does not want to receive (RFC 3264 section 8.4)."""
+        return self.null_address or self.direction in {Direction.SENDONLY, Direction.INACTIVE}
+
+    @property
+    def rtp_address(self) -> tuple[str, int] | None:
+        """Where its writer wants RTP; None where nothing is to be sent."""
+        if self.rejected or self.connection is None or self.null_address:
+            return None
+        return self.connection.address, self.port
+
+    @property
+    def rtcp_address(self) -> tuple[str, int] | None:
+        """Where its writer wants RTCP: a=rtcp, else the port after RTP's (RFC 3605 section 1)."""
+        at = self.rtp_address
+        if at is None:
+            return None
+        if self.rtcp is not None:
+            return self.rtcp.address or at[0], self.rtcp.port
+        return (at[0], at[1] + 1) if at[1] < 65535 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A whole description. `lines` is what was parsed, byte for byte."""
+
+    lines: tuple[Line, ...]
+    origin: Origin
+    connection: Connection | None
+    """The c= line of the session part."""
+    media: tuple[Media, ...]
+
+    @property
+    def on_hold(self) -> bool:
+        """Whether every stream that is not rejected is held."""
+        live = [one for one in self.media if not one.rejected]
+        return bool(live) and all(one.on_hold for one in live)
+
+    def numbered(self) -> Iterator[tuple[int, Line]]:
+        """The lines with the index of the m= section that each is in, -1 for the session part."""
+        section = -1
+        for line in self.lines:
+            if line.kind == b"m":
+                section += 1
+            yield section, line
+
+    def to_bytes(self) -> bytes:
+        """As it came."""
+        return b"".join(line.to_bytes() for line in self.lines)

@@ -1,0 +1,245 @@
+"""Offer and answer against a relay that only writes down what it is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from farline._core import RelayError
+from farline.media.engine import Answer, Delete, MediaReply, Offer, Query, Side
+from farline.media.sessions import MediaSessions
+
+OUTSIDE = Side("outside", "B1", "192.168.67.61")
+INSIDE = Side("inside", "A1", "10.10.10.13")
+ADDRESSES = {"B1": "192.168.64.96", "A1": "10.10.10.7"}
+AUDIO = "m=audio 5000 RTP/AVP 8\r\n"
+VIDEO = "m=video 6000 RTP/AVP 96\r\n"
+FAX = "m=image 5000 udptl t38\r\n"
+
+
+@dataclass
+class Notebook:
+    """A relay of two pairs a stream: 35000, 35002, ... on both sides."""
+
+    pairs: int = 8
+    live: dict[tuple[str, int], bool] = field(default_factory=dict)
+    remotes: dict[tuple[int, int], tuple] = field(default_factory=dict)
+    held: bool | None = None
+    given: int = 0
+
+    def open(self, session, stream, interfaces, rtp, /):
+        assert interfaces == ("B1", "A1")
+        if len(self.live) == self.pairs:
+            raise_exhausted()
+        self.live[session, stream] = rtp
+        self.given += 1
+        return 34998 + 2 * self.given, 44998 + 2 * self.given
+
+    def signal(self, session, stream, side, *, rtp, rtcp, source, muted):
+        assert (session, stream) in self.live
+        self.remotes[stream, side] = (rtp, rtcp, source, muted)
+
+    def hold(self, session, held, /):
+        self.held = held
+
+    def close(self, session, stream, /):
+        del self.live[session, stream]
+
+    def query(self, session, /):
+        stats = dict.fromkeys(("sent_packets", "sent_bytes", "refused_packets"), 0)
+        stats |= dict.fromkeys(("received_packets", "received_bytes", "malformed_packets"), 0)
+        stats |= {"unsent_packets": 0, "kind": "rtp", "local": "10.10.10.7:35000"}
+        stats |= {"side": 1, "latched": None, "last_seen_ms": None}
+        return [{**stats, "stream": stream} for name, stream in self.live if name == session]
+
+    def delete(self, session, /):
+        stats = self.query(session)
+        self.live = {key: rtp for key, rtp in self.live.items() if key[0] != session}
+        return stats
+
+
+def raise_exhausted():
+    error = RelayError(503, "no free ports")
+    error.status, error.reason = error.args
+    raise error
+
+
+def sdp(media: str, address: str = "172.22.33.101", version: int = 1) -> bytes:
+    head = f"v=0\r\no=- 1 {version} IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n"
+    return (head + media).encode()
+
+
+class Call:
+    """The guide's call from outside."""
+
+    def __init__(self, pairs: int = 8) -> None:
+        self.relay = Notebook(pairs)
+        self.sessions = MediaSessions(self.relay, ADDRESSES)
+
+    def offer(self, media: str, address: str = "172.22.33.101", *, source: str | None = None):
+        sender = Side("outside", "B1", source or OUTSIDE.signaling_source)
+        return self.sessions.perform(Offer("call", sdp(media, address), sender, INSIDE))
+
+    def answer(self, media: str, address: str = "10.10.10.13", *, source: str | None = None):
+        receiver = Side("outside", "B1", source or OUTSIDE.signaling_source)
+        return self.sessions.perform(Answer("call", sdp(media, address), INSIDE, receiver))
+
+
+def ports(reply: MediaReply) -> list[int]:
+    assert reply.error is None, reply.error
+    assert reply.sdp is not None
+    lines = reply.sdp.decode().splitlines()
+    return [int(line.split()[1]) for line in lines if line.startswith("m=")]
+
+
+def test_offer_and_answer_show_our_addresses_and_tell_the_relay_theirs() -> None:
+    call = Call()
+    offered = call.offer(AUDIO)
+    assert offered.sdp == sdp("m=audio 45000 RTP/AVP 8\r\n", "10.10.10.7")
+    phone = ("172.22.33.101", 5000), ("172.22.33.101", 5001), "192.168.67.61", False
+    assert call.relay.remotes[0, 0] == phone
+    assert call.relay.remotes[0, 1] == (None, None, "10.10.10.13", False)  # early media may latch
+    answered = call.answer("m=audio 40752 RTP/AVP 8\r\na=rtcp:40759\r\n")
+    assert answered.sdp == sdp("m=audio 35000 RTP/AVP 8\r\na=rtcp:35001\r\n", "192.168.64.96")
+    office = ("10.10.10.13", 40752), ("10.10.10.13", 40759), "10.10.10.13", False
+    assert call.relay.remotes[0, 1] == office
+    assert call.relay.held is False
+
+
+def test_an_answer_that_rejects_a_stream_frees_its_ports() -> None:
+    call = Call()
+    assert ports(call.offer(AUDIO + VIDEO)) == [45000, 45002]
+    assert ports(call.answer(AUDIO + "m=video 0 RTP/AVP 96\r\n")) == [35000, 0]
+    assert list(call.relay.live) == [("call", 0)]
+
+
+def test_a_reinvite_takes_effect_with_its_answer_only() -> None:
+    call = Call()
+    call.offer(AUDIO)
+    call.answer(AUDIO)
+    before = call.relay.remotes[0, 0]
+    moved = call.offer(AUDIO, "172.22.33.7", source="192.168.67.99")
+    assert ports(moved) == [45000]
+    assert call.relay.remotes[0, 0] == before  # a 488 now would leave the call as it was
+    call.answer(AUDIO, source="192.168.67.99")
+    after = ("172.22.33.7", 5000), ("172.22.33.7", 5001), "192.168.67.99", False
+    assert call.relay.remotes[0, 0] == after
+
+
+def test_hold_from_the_inside_and_back() -> None:
+    call = Call()
+    call.offer(AUDIO)
+    call.answer(AUDIO)
+    hold = sdp(AUDIO + "a=sendonly\r\n", "10.10.10.13")
+    held = call.sessions.perform(Offer("call", hold, INSIDE, OUTSIDE))
+    assert held.sdp == sdp("m=audio 35000 RTP/AVP 8\r\na=sendonly\r\n", "192.168.64.96")
+    answer = Answer("call", sdp(AUDIO + "a=recvonly\r\n"), OUTSIDE, INSIDE)
+    assert ports(call.sessions.perform(answer)) == [45000]
+    assert call.relay.held is True
+    call.offer(AUDIO)
+    call.answer(AUDIO)
+    assert call.relay.held is False
+
+
+def test_hold_with_the_null_address_mutes_and_keeps_the_address() -> None:
+    call = Call()
+    call.offer(AUDIO)
+    call.answer(AUDIO)
+    rtp, rtcp, source, _ = call.relay.remotes[0, 0]
+    offered = call.offer(AUDIO, "0.0.0.0")
+    assert offered.sdp is not None
+    assert b"c=IN IP4 0.0.0.0\r\n" in offered.sdp
+    call.answer(AUDIO)
+    assert call.relay.remotes[0, 0] == (rtp, rtcp, source, True)
+    assert call.relay.held is True
+    call.offer(AUDIO)
+    call.answer(AUDIO)
+    assert call.relay.remotes[0, 0] == (rtp, rtcp, source, False)
+
+
+def test_fax_takes_the_place_of_audio_with_ports_of_its_own() -> None:
+    call = Call()
+    call.offer(AUDIO)
+    call.answer(AUDIO)
+    assert ports(call.offer(FAX)) == [45002]
+    assert call.relay.live == {("call", 0): True, ("call", 1): False}  # audio flows on meanwhile
+    assert ports(call.offer(FAX)) == [45002]  # asked again, with the same ports
+    assert ports(call.offer(AUDIO)) == [45000]  # refused: back to audio
+    assert call.relay.live == {("call", 0): True}
+    call.offer(FAX)
+    call.answer(FAX)
+    assert call.relay.live == {("call", 2): False}
+    assert [one.index for one in call.sessions.perform(Query("call")).stats] == [0]
+
+
+def test_streams_can_be_added_and_removed() -> None:
+    call = Call()
+    call.offer(AUDIO)
+    call.answer(AUDIO)
+    assert ports(call.offer(AUDIO + VIDEO)) == [45000, 45002]
+    assert ports(call.answer(AUDIO + VIDEO)) == [35000, 35002]
+    removed = AUDIO + "m=video 0 RTP/AVP 96\r\n"
+    assert ports(call.offer(removed)) == [45000, 0]
+    assert ports(call.answer(removed)) == [35000, 0]
+    assert list(call.relay.live) == [("call", 0)]
+
+
+def test_183_and_200_may_both_answer() -> None:
+    call = Call()
+    call.offer(AUDIO)
+    assert call.answer(AUDIO) == call.answer(AUDIO)
+
+
+def test_names_and_tcp_media() -> None:
+    call = Call()
+    assert ports(call.offer("m=message 9 TCP/MSRP *\r\n" + AUDIO, "phone.example")) == [0, 45000]
+    assert call.relay.remotes[0, 0] == (None, None, "192.168.67.61", False)
+
+
+def test_running_out_of_ports_leaves_nothing_behind_and_the_call_as_it_was() -> None:
+    call = Call(pairs=1)
+    reply = call.offer(AUDIO + VIDEO)
+    assert (reply.status, reply.error) == (503, "no free ports")
+    assert call.relay.live == {}
+    assert len(call.sessions) == 0
+    call.offer(AUDIO)
+    call.answer(AUDIO)
+    assert call.offer(AUDIO + VIDEO).status == 503
+    assert call.relay.live == {("call", 0): True}
+    assert ports(call.answer(AUDIO)) == [35002]  # still the answer to the first offer
+
+
+@pytest.mark.parametrize(
+    ("status", "request_"),
+    [
+        (488, Offer("call", b"v=0\r\n", OUTSIDE, INSIDE)),
+        (488, Answer("call", sdp(AUDIO + VIDEO), INSIDE, OUTSIDE)),
+        (488, Offer("call", sdp(""), OUTSIDE, INSIDE)),
+        (500, Answer("call", sdp(AUDIO), OUTSIDE, INSIDE)),
+        (500, Answer("other", sdp(AUDIO), INSIDE, OUTSIDE)),
+        (500, Offer("call", sdp(AUDIO), Side("c", "B1", ""), INSIDE)),
+        (500, Offer("call", sdp(AUDIO), OUTSIDE, OUTSIDE)),
+        (500, Offer("call", sdp(AUDIO), Side("outside", "A1", ""), INSIDE)),
+        (500, Offer("new", sdp(AUDIO), Side("outside", "C1", ""), INSIDE)),
+        (500, Delete("other", "gone")),
+        (500, Query("other")),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_a_status(status, request_) -> None:
+    call = Call()
+    call.offer(AUDIO)
+    reply = call.sessions.perform(request_)
+    assert (reply.status, reply.sdp) == (status, None)
+    assert reply.error
+    assert list(call.relay.live) == [("call", 0)]
+    assert call.sessions.names() == ["call"]
+
+
+def test_delete_gives_the_last_counters_and_ends_the_session() -> None:
+    call = Call()
+    call.offer(AUDIO)
+    reply = call.sessions.perform(Delete("call", "BYE"))
+    assert [(one.side, one.index) for one in reply.stats] == [("inside", 0)]
+    assert call.relay.live == {}
+    assert len(call.sessions) == 0

@@ -1,0 +1,219 @@
+"""The media process end to end: offer and answer over its socket, RTP over loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import stat
+import sys
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farline.media.engine import Answer, Delete, MediaTimeout, Offer, Query, Side
+from farline.runtime.media_client import MediaClient
+from farline.runtime.media_process import MediaPlace, MediaSettings, read_place, serve
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+B1, A1 = "127.85.1.96", "127.85.2.7"
+PHONE, OFFICE = "127.85.3.61", "127.85.4.13"
+OUTSIDE = Side("outside", "B1", PHONE)
+INSIDE = Side("inside", "A1", OFFICE)
+
+
+def _places(first: int, last: int) -> list[MediaPlace]:
+    return [MediaPlace("B1", B1, first, last), MediaPlace("A1", A1, first, last)]
+
+
+def _sdp(address: str, port: int, extra: str = "") -> bytes:
+    return (
+        f"v=0\r\no=- 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n"
+        f"m=audio {port} RTP/AVP 8\r\n{extra}"
+    ).encode()
+
+
+def _media_port(sdp: bytes | None) -> int:
+    assert sdp is not None
+    return int(sdp.split(b"m=audio ")[1].split()[0])
+
+
+def _rtp(sequence: int) -> bytes:
+    return bytes([0x80, 8, 0, sequence]) + bytes(8) + b"\xd5" * 160
+
+
+def _peer(address: str) -> socket.socket:
+    peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    peer.bind((address, 0))
+    peer.setblocking(False)
+    return peer
+
+
+@asynccontextmanager
+async def _engine(path: Path, settings: MediaSettings, first: int = 36000) -> AsyncIterator[None]:
+    ready = asyncio.Event()
+    task = asyncio.create_task(serve(path, _places(first, first + 99), settings, ready.set))
+    waiter = asyncio.create_task(ready.wait())
+    await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
+    assert ready.is_set(), task.exception()
+    try:
+        yield
+    finally:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
+async def _client(path: Path) -> AsyncIterator[tuple[MediaClient, asyncio.Queue[MediaTimeout]]]:
+    timeouts: asyncio.Queue[MediaTimeout] = asyncio.Queue()
+    client = MediaClient(path, timeouts.put_nowait)
+    client.start()
+    try:
+        await client.wait_connected()
+        yield client, timeouts
+    finally:
+        await client.stop()
+
+
+async def test_a_call_is_relayed_both_ways(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    path = tmp_path / "media.sock"
+    with _peer(PHONE) as phone, _peer(OFFICE) as office:
+        settings = MediaSettings(threads=1, first_port=36010)
+        async with _engine(path, settings), _client(path) as (client, _):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+            # The phone writes an address that nobody can reach; its packets come from PHONE.
+            offer = Offer("call", _sdp("127.85.9.101", 5000), OUTSIDE, INSIDE)
+            offered = await client.perform(offer)
+            assert offered.error is None
+            assert offered.sdp == _sdp(A1, 36010)
+            answer = Answer("call", _sdp(OFFICE, office.getsockname()[1]), INSIDE, OUTSIDE)
+            answered = await client.perform(answer)
+            assert answered.sdp == _sdp(B1, 36010)
+            await loop.sock_sendto(phone, _rtp(1), (B1, 36010))
+            data, source = await loop.sock_recvfrom(office, 2048)
+            assert (data, source) == (_rtp(1), (A1, 36010))
+            await loop.sock_sendto(office, _rtp(2), (A1, 36010))
+            data, source = await loop.sock_recvfrom(phone, 2048)
+            assert (data, source) == (_rtp(2), (B1, 36010))
+            assert await client.sessions() == ["call"]
+            stats = (await client.perform(Delete("call", "BYE"))).stats
+            assert [(one.side, one.kind, one.received_packets) for one in stats] == [
+                ("outside", "rtp", 1),
+                ("outside", "rtcp", 0),
+                ("inside", "rtp", 1),
+                ("inside", "rtcp", 0),
+            ]
+            host, port = phone.getsockname()
+            assert stats[0].latched == f"{host}:{port}"
+            assert await client.sessions() == []
+
+
+async def test_what_leaves_is_marked_for_expedited_forwarding(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    path = tmp_path / "media.sock"
+    with _peer(PHONE) as phone, _peer(OFFICE) as office:
+        office.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
+        async with _engine(path, MediaSettings(threads=1)), _client(path) as (client, _):
+            offer = Offer("call", _sdp(PHONE, phone.getsockname()[1]), OUTSIDE, INSIDE)
+            assert (await client.perform(offer)).error is None
+            answer = Answer("call", _sdp(OFFICE, office.getsockname()[1]), INSIDE, OUTSIDE)
+            port = _media_port((await client.perform(answer)).sdp)
+            await loop.sock_sendto(phone, _rtp(1), (B1, port))
+            readable = loop.create_future()
+            loop.add_reader(office, readable.set_result, None)
+            await readable
+            loop.remove_reader(office)
+            _, ancillary, _, _ = office.recvmsg(2048, 64)
+    assert ancillary[0][2][0] == 184
+
+
+async def test_silence_is_told_to_the_client(tmp_path: Path) -> None:
+    path = tmp_path / "media.sock"
+    settings = MediaSettings(threads=1, timeout_seconds=0.2)
+    async with _engine(path, settings), _client(path) as (client, timeouts):
+        await client.perform(Offer("quiet", _sdp(PHONE, 5000), OUTSIDE, INSIDE))
+        timeout = await timeouts.get()
+    assert timeout.session == "quiet"
+    assert 0.2 <= timeout.silent_seconds < 10
+
+
+async def test_errors_have_a_status_and_ports_come_back(tmp_path: Path) -> None:
+    path = tmp_path / "media.sock"
+    settings = MediaSettings(threads=1, rest_seconds=0, first_port=36000)
+    async with _engine(path, settings), _client(path) as (client, _):
+        bad = await client.perform(Offer("bad", b"hello", OUTSIDE, INSIDE))
+        assert (bad.status, bad.error) == (488, "SDP line 1: not of the form letter=value")
+        nowhere = Offer("bad", _sdp(PHONE, 5000), OUTSIDE, Side("inside", "C1", OFFICE))
+        assert (await client.perform(nowhere)).status == 500
+        names = [f"call-{number}" for number in range(51)]
+        offers = [Offer(name, _sdp(PHONE, 5000), OUTSIDE, INSIDE) for name in names]
+        replies = await asyncio.gather(*(client.perform(offer) for offer in offers))
+        assert [reply.status for reply in replies] == [0] * 50 + [503]
+        assert replies[-1].error == 'no free ports on media interface "B1"'
+        assert (await client.perform(Query("bad"))).status == 500
+        await client.perform(Delete(names[0], "test"))
+        assert (await client.perform(offers[-1])).status == 0
+
+
+async def test_another_client_finds_the_session(tmp_path: Path) -> None:
+    path = tmp_path / "media.sock"
+    async with _engine(path, MediaSettings(threads=2)):
+        async with _client(path) as (client, _):
+            await client.perform(Offer("call", _sdp(PHONE, 5000), OUTSIDE, INSIDE))
+        async with _client(path) as (client, _):
+            assert await client.sessions() == ["call"]
+            assert len((await client.perform(Query("call"))).stats) == 4
+
+
+async def test_garbage_is_answered_and_harms_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "media.sock"
+    async with _engine(path, MediaSettings(threads=1)):
+        reader, writer = await asyncio.open_unix_connection(str(path))
+        for line in (b"hello", b"[]", b'{"id":3,"op":"offer"}', b'{"id":4,"op":"x","session":""}'):
+            writer.write(line + b"\n")
+            assert b'"status":500' in await reader.readline()
+        writer.write(b"x" * (1024 * 1024))
+        with suppress(ConnectionResetError):  # it closed with our bytes unread
+            assert await reader.read() == b""
+        writer.close()
+        async with _client(path) as (client, _):
+            assert await client.sessions() == []
+
+
+async def test_a_killed_process_fails_fast_and_is_found_again(tmp_path: Path) -> None:
+    path = tmp_path / "media.sock"
+    arguments = ["--socket", str(path), "--threads", "1", "--interface", f"B1={B1}:36200-36299"]
+    command = [sys.executable, "-m", "farline.runtime.media_process", *arguments]
+    command += ["--interface", f"A1={A1}:36200-36299"]
+    offer = Offer("call", _sdp(PHONE, 5000), OUTSIDE, INSIDE)
+    client = MediaClient(path, lambda _: None)
+    client.start()
+    assert (await client.perform(offer)).error == "the media process is not running"
+    for ending in (signal.SIGKILL, signal.SIGTERM):
+        process = await asyncio.create_subprocess_exec(*command)
+        await client.wait_connected()
+        assert (await client.perform(offer)).status == 0
+        os.kill(process.pid, signal.SIGSTOP)
+        waiting = asyncio.create_task(client.perform(offer))
+        await asyncio.wait({waiting}, timeout=0)
+        process.send_signal(ending)
+        process.send_signal(signal.SIGCONT)
+        reply = await waiting
+        if ending is signal.SIGKILL:
+            assert (reply.status, reply.sdp) == (500, None)
+        assert await process.wait() in {0, -signal.SIGKILL}
+    await client.stop()
+
+
+def test_an_interface_is_read_from_the_command_line() -> None:
+    assert read_place("A1=10.10.10.7:35000-40000") == MediaPlace("A1", "10.10.10.7", 35000, 40000)
+    assert read_place("A1=[2001:db8::7]:35000-40000").ip == "2001:db8::7"
+    with pytest.raises(ValueError):
+        read_place("A1")
