@@ -3,9 +3,10 @@ use std::borrow::Cow;
 
 use crate::error::Error;
 use crate::header::{self, CONTENT_LENGTH, CONTENT_TYPE};
-use crate::message::{Message, Values};
+use crate::message::Message;
 use crate::scan::{Line, Span, Start};
 use crate::tokens::{self, all, TOKEN};
+use crate::values::Values;
 
 /// A buffer that edits have grown by this beyond twice its live bytes is written anew.
 pub(crate) const SLACK: usize = 1 << 14;

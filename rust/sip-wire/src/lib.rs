@@ -15,7 +15,9 @@ mod scan;
 mod tokens;
 mod uri;
 mod uri_compare;
+mod uri_edit;
 mod validate;
+mod values;
 mod via;
 
 pub use error::Error;

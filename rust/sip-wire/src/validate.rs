@@ -3,11 +3,12 @@ use crate::error::Error;
 use crate::header::{
     self, HeaderId, CALL_ID, CONTENT_LENGTH, CSEQ, FROM, MAX_FORWARDS, OTHER, TO, VIA,
 };
-use crate::message::{Message, Values};
+use crate::message::Message;
 use crate::name_addr::AddrParts;
 use crate::scan::Line;
 use crate::tokens::{self, all, is_space, TOKEN};
 use crate::uri::UriParts;
+use crate::values::Values;
 use crate::via::ViaParts;
 
 /// Headers of which there is at most one; the flag says that there must be one.
