@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, NoReturn
+from pathlib import Path
+from typing import NoReturn
 
 import typer
 
 from farline.config import ConfigError, Deployment, Problem, load_deployment, load_secrets
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 SECRETS_ENV = "FARLINE_SECRETS"
 
 
 def secrets_path(config: Path, secrets: Path | None) -> Path:
-    """The secrets file: as given, else $FARLINE_SECRETS, else secrets.yaml beside the deployment."""
+    """As given, else $FARLINE_SECRETS, else secrets.yaml beside the deployment."""
     if secrets is not None:
         return secrets
     named = os.environ.get(SECRETS_ENV)
-    return type(config)(named) if named else config.with_name("secrets.yaml")
+    return Path(named) if named else config.with_name("secrets.yaml")
 
 
 def read_deployment(config: Path, secrets: Path | None) -> Deployment:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from farline.runtime.roles import serve
 
 from farline.cli.files import fail_config, read_deployment
+from farline.cli.roles import serve
 from farline.config import ConfigError
 from farline.runtime.process import die_with_parent, run_until_signal
 from farline.runtime.role import ROLES, RoleContext, roles_of

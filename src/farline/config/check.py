@@ -61,6 +61,7 @@ def _border(border: Border, server_tls: set[str], client_tls: set[str]) -> list[
     problems += _interfaces(border, server_tls)
     problems += _servers(border, client_tls)
     problems += _flows(border)
+    problems += _media_rules(border)
     problems += _relays(border, server_tls, client_tls)
     return problems
 
@@ -180,6 +181,33 @@ def _flows(border: Border) -> Iterator[Problem]:
                     place = f"border.{kind}[{index}].{field}"
                     yield _missing(place, flow, label, str(value), known)
             yield from _subnets(f"border.{kind}[{index}]", flow)
+
+
+def _media_rules(border: Border) -> Iterator[Problem]:
+    """Voice QoS acts per media interface and the media timeout per border: flows must agree."""
+    groups = {group.name: group for group in border.policy_groups}
+    first: dict[tuple[str, str], int] = {}
+    for kind, flows in (
+        ("subscriber_flows", border.subscriber_flows),
+        ("server_flows", border.server_flows),
+    ):
+        for index, flow in enumerate(flows):
+            group = groups.get(flow.end_point_policy_group)
+            if group is None:
+                continue
+            for field, shared in (
+                ("voice_qos", f"media interface {flow.media_interface!r}"),
+                ("media_timeout_seconds", "the border"),
+            ):
+                value = getattr(group, field)
+                other = first.setdefault((field, shared), value)
+                if value != other:
+                    yield Problem(
+                        f"border.{kind}[{index}].end_point_policy_group",
+                        f"{field} {value} of {group.name!r}: other flows of {shared} have {other}",
+                        "give them the same value",
+                        group.form,
+                    )
 
 
 def _subnets(place: str, flow: Form) -> Iterator[Problem]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from farline.config import Deployment
 
-ROLES = ("media", "office", "portal", "border", "ems")
+ROLES = ("media", "office-media", "office", "portal", "border", "ems")
 """In the order of starting: who is needed first."""
 
 
@@ -36,8 +36,9 @@ class RoleContext:
 
     @property
     def media_path(self) -> Path:
-        """Where the media process listens."""
-        return self.run_dir / "control" / "media-engine.sock"
+        """Where this box's media engine listens: the office has one of its own."""
+        name = "office-media" if self.role.startswith("office") else "media"
+        return self.run_dir / "control" / f"{name}-engine.sock"
 
     @asynccontextmanager
     async def trace(self) -> AsyncIterator[TraceWriter]:
@@ -68,6 +69,7 @@ def roles_of(deployment: Deployment) -> tuple[str, ...]:
         "office": deployment.office is not None,
         "portal": deployment.portal is not None,
         "ems": deployment.ems is not None,
-        "media": deployment.border is not None or deployment.office is not None,
+        "media": deployment.border is not None,
+        "office-media": deployment.office is not None,
     }
     return tuple(role for role in ROLES if present[role])

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
+import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -31,7 +33,6 @@ from farline.sip.transport import Address, Flow, Transport
 from farline.trace.events import MessageSeen, Note, Refused, Trace
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Awaitable, Callable, Sequence
 
     from farline.media.engine import MediaReply, MediaRequest
@@ -41,7 +42,7 @@ log = logging.getLogger(__name__)
 
 _CALL_ID = re.compile(rb"\r\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]{1,256})", re.IGNORECASE)
 CONNECT_SECONDS = 5.0
-"""How long a TCP and TLS set-up may take: well under Timer B (32 s), so that failover can follow."""
+"""How long a TCP and TLS set-up may take: well under Timer B (32 s), so that failover follows."""
 
 
 @dataclass(frozen=True)
@@ -292,7 +293,7 @@ class SipDriver:
         except TimeoutError:
             self.handle(OpenFailed(order.ticket, f"no answer in {CONNECT_SECONDS:.0f} s"))
         except OSError as error:
-            self.handle(OpenFailed(order.ticket, str(error)))
+            self.handle(OpenFailed(order.ticket, _in_words(error)))
 
     async def _do_media(self, order: Media) -> None:
         if self._media is None:
@@ -366,3 +367,9 @@ class SipDriver:
     def _event(self, event: Event) -> None:
         if self._trace is not None:
             self._trace(event)
+
+
+def _in_words(error: OSError) -> str:
+    """Why a connection failed: TLS errors speak for themselves, others by their number."""
+    known = error.errno is not None and not isinstance(error, ssl.SSLError)
+    return os.strerror(error.errno) if known else str(error)  # type: ignore[arg-type]  # known

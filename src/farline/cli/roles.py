@@ -1,0 +1,24 @@
+"""Which function serves which role; each is imported only in the process that runs it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from farline.runtime.role import RoleContext
+
+_SERVERS = {
+    "media": ("farline.runtime.media", "run_border_media"),
+    "office-media": ("farline.runtime.media", "run_office_media"),
+    "office": ("farline.runtime.office", "run_office"),
+    "portal": ("farline.runtime.portal", "run_portal"),
+    "border": ("farline.runtime.border", "run_border"),
+    "ems": ("farline.ems", "run_ems"),
+}
+
+
+async def serve(context: RoleContext) -> None:
+    """Serve the role of this process until cancelled."""
+    module, name = _SERVERS[context.role]
+    await getattr(import_module(module), name)(context)

@@ -1,0 +1,98 @@
+"""The media roles: the border's engine, and the office's own, each with its box's addresses."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from farline.media.engine import Query
+from farline.runtime.media_client import MediaClient
+from farline.runtime.media_process import MediaPlace, MediaSettings, serve
+
+if TYPE_CHECKING:
+    from farline.config import Border, Deployment, EndPointPolicyGroup
+    from farline.runtime.role import RoleContext
+
+OFFICE_PLACE = "office"
+"""Name of the office's one media interface."""
+SHOWN = 500
+"""Sessions whose streams `show` lists: more than a person reads."""
+OFFICE_TIMEOUT = 60.0
+"""Seconds without media after which the office ends a call, as the border's default."""
+
+
+async def run_border_media(context: RoleContext) -> None:
+    """Serve the border's media engine until cancelled."""
+    border = context.deployment.border
+    if border is None:
+        raise ValueError("this deployment has no border")
+    groups = media_groups(border)
+    places = [
+        MediaPlace(
+            interface.name,
+            interface.ip,
+            *interface.port_range,
+            traffic_class=groups[interface.name].voice_qos,
+        )
+        for interface in border.media_interfaces
+        if interface.name in groups
+    ]
+    timeout = min((group.media_timeout_seconds for group in groups.values()), default=60)
+    await _run(context, places, float(timeout))
+
+
+async def run_office_media(context: RoleContext) -> None:
+    """Serve the office's media engine until cancelled."""
+    await _run(context, office_places(context.deployment), OFFICE_TIMEOUT)
+
+
+def office_places(deployment: Deployment) -> list[MediaPlace]:
+    """The office's media interface: its address and RTP port range."""
+    office = deployment.office
+    if office is None:
+        raise ValueError("this deployment has no office")
+    return [MediaPlace(OFFICE_PLACE, office.ip, *office.registrar.rtp_port_range)]
+
+
+def media_groups(border: Border) -> dict[str, EndPointPolicyGroup]:
+    """For each media interface in use, the policy group that decides over it.
+
+    `farline.config.check` has made sure that all flows of an interface agree in what is used here.
+    """
+    groups = {group.name: group for group in border.policy_groups}
+    flows = (*border.subscriber_flows, *border.server_flows)
+    return {flow.media_interface: groups[flow.end_point_policy_group] for flow in flows}
+
+
+async def _run(context: RoleContext, places: list[MediaPlace], timeout: float) -> None:
+    path = context.media_path
+    serving = asyncio.ensure_future(serve(path, places, MediaSettings(timeout_seconds=timeout)))
+    client = MediaClient(path, lambda _: None)
+    client.start()
+    try:
+        connected = asyncio.ensure_future(client.wait_connected())
+        await asyncio.wait({connected, serving}, return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            serving.result()
+
+        async with context.control({"show": lambda: _show(client, places)}):
+            await serving
+    finally:
+        serving.cancel()
+        await client.stop()
+        await asyncio.gather(serving, return_exceptions=True)
+
+
+async def _show(client: MediaClient, places: list[MediaPlace]) -> dict[str, object]:
+    """The interfaces, and the counters of every stream of the first SHOWN sessions."""
+    sessions = await client.sessions()
+    streams: list[dict[str, object]] = []
+    for session in sessions[:SHOWN]:
+        reply = await client.perform(Query(session))
+        streams += [{"session": session, **asdict(stats)} for stats in reply.stats]
+    return {
+        "interfaces": [f"{p.name} {p.ip}:{p.first}-{p.last}" for p in places],
+        "sessions": len(sessions),
+        "streams": streams,
+    }
