@@ -123,8 +123,9 @@ class Link:
 
     def cut(self, flow: Flow, reason: str = "cut") -> None:
         """End a connection now; both sides get `Closed` at once."""
-        connection = self._connections.pop(flow.token, None)
+        connection = self._connections.get(flow.token)
         for core, end in connection.ends if connection else ():
+            del self._connections[end.token]
             core.handle(Closed(end, reason), self.clock.now)
 
     def run(self, seconds: float) -> None:
@@ -162,7 +163,7 @@ class Link:
 
     def _perform(self, core: Core, output: object) -> None:
         if isinstance(output, Send):
-            self._send(output)
+            self._send(core, output)
         elif isinstance(output, Open):
             self._later(self.impairment.latency, lambda: self._open(core, output))
         elif isinstance(output, Close):
@@ -198,7 +199,7 @@ class Link:
         core.handle(Opened(flow, ticket), self.clock.now)
         return flow
 
-    def _send(self, output: Send) -> None:
+    def _send(self, core: Core, output: Send) -> None:
         if output.flow.transport is Transport.UDP:
             self._send_datagram(output)
             return
@@ -206,19 +207,14 @@ class Link:
         if output.flow.token in self._connections:
             self._later(self.impairment.latency, lambda: self._arrive(output))
         else:
-            self._later(0.0, lambda: self._bounce(output.flow))
+            gone = Closed(output.flow, "no such connection")
+            self._later(0.0, lambda: core.handle(gone, self.clock.now))
 
     def _arrive(self, output: Send) -> None:
         connection = self._connections.get(output.flow.token)
         if connection is not None:
             core, flow = connection.other(output.flow)
             core.handle(Received(flow, output.data), self.clock.now)
-
-    def _bounce(self, flow: Flow) -> None:
-        """Tell whoever still writes to a connection that it is gone."""
-        for core in self._cores:
-            if (id(core), flow.interface) in self._hosts:
-                core.handle(Closed(flow, "no such connection"), self.clock.now)
 
     def _send_datagram(self, output: Send) -> None:
         how, random = self.impairment, self._random
