@@ -60,7 +60,7 @@ def _ulaw_encode_table() -> NDArray[np.uint8]:
     exponent = _segment(magnitude) - 5
     mantissa = (magnitude >> (exponent + 1)) & 15
     code = (exponent << 4) | mantissa | np.where(linear < 0, 0x80, 0)
-    return (code ^ 0xFF).astype(np.uint8)
+    return np.asarray(code ^ 0xFF, np.uint8)
 
 
 # Indexed by the sample seen as unsigned: a view of the array instead of an addition.
