@@ -38,6 +38,11 @@ def test_lone_surrogates_survive() -> None:
     assert str(Uri.build("example.com", user=uri.user)) == "sip:%E9@example.com"
 
 
+def test_text_that_is_no_text_is_refused() -> None:
+    with pytest.raises(WireError, match="encoded"):
+        Uri.build("example.com", user="\ud800")
+
+
 def test_name_addr() -> None:
     text = '"Dora \\"D\\"" <sip:3003@h>;q=1;+sip.instance="<urn:uuid:1>";lone'
     address = NameAddr.parse(text)

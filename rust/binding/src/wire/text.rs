@@ -2,6 +2,7 @@
 use std::borrow::Cow;
 use std::ffi::CString;
 
+use pyo3::exceptions::PyUnicodeEncodeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyString, PyType};
@@ -56,13 +57,20 @@ pub fn to_text<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyStri
 pub struct Text<'a>(Cow<'a, [u8]>);
 
 impl<'a> Text<'a> {
-    /// Encodes the way `to_text` decodes.
+    /// Encodes the way `to_text` decodes; other lone surrogates (out of JSON, say) are refused.
     pub fn of(text: &'a Bound<'_, PyString>) -> PyResult<Self> {
         if let Ok(plain) = text.to_str() {
             return Ok(Self(Cow::Borrowed(plain.as_bytes())));
         }
-        let encoded = text.call_method1("encode", ("utf-8", "surrogateescape"))?;
-        Ok(Self(Cow::Owned(encoded.extract()?)))
+        let py = text.py();
+        match text.call_method1("encode", ("utf-8", "surrogateescape")) {
+            Ok(encoded) => Ok(Self(Cow::Owned(encoded.extract()?))),
+            Err(error) if error.is_instance_of::<PyUnicodeEncodeError>(py) => {
+                let error = sip_wire::Error::unusable("text cannot be encoded", "argument");
+                Err(raise(py, error, b""))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The bytes, to keep.
