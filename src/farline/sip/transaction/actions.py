@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # The transaction of an action is as the table's side has it, which types cannot say: hence Any.
 Do: TypeAlias = "Callable[[Machine, Any, Message | None, float], None]"
+_ACCEPTED = State.ACCEPTED
 Compiled: TypeAlias = dict[State, dict[Input, tuple[State, tuple[Do, ...]]]]
 
 
@@ -83,7 +84,7 @@ def _pass(
         return
     if isinstance(tx, ClientTransaction):
         machine.out.append(ResponseArrived(tx, message))
-    elif tx.state is State.ACCEPTED:
+    elif tx.state is _ACCEPTED:
         machine.out.append(AckArrived(message, machine.arrival or tx.flow, tx))
     else:
         machine.out.append(RequestArrived(tx, message, tx.flow))

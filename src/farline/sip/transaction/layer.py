@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -15,6 +14,7 @@ from farline.sip.transaction import (
     non_invite_server,
 )
 from farline.sip.transaction.actions import compiled
+from farline.sip.transaction.counters import Counters
 from farline.sip.transaction.events import AckArrived, CancelArrived, StrayResponse
 from farline.sip.transaction.inside import make_cancel
 from farline.sip.transaction.machine import Machine
@@ -34,30 +34,13 @@ if TYPE_CHECKING:
     from farline.sip.transaction.transaction import Key
     from farline.sip.transport import Address, Flow
 
+_MAX_VIA_HEADS = 256
+_UDP = Transport.UDP
+
 _INVITE_CLIENT = compiled(invite_client.TABLE)
 _INVITE_SERVER = compiled(invite_server.TABLE)
 _NON_INVITE_CLIENT = compiled(non_invite_client.TABLE)
 _NON_INVITE_SERVER = compiled(non_invite_server.TABLE)
-
-
-@dataclass(slots=True)
-class Counters:
-    """How often the layer did something that no event tells."""
-
-    refused: int = 0
-    """Requests answered 503 because the layer was full."""
-
-    stray: int = 0
-    """Responses without a transaction, dropped (RFC 6026: never forwarded)."""
-
-    without_via: int = 0
-    """Messages without a readable top Via, dropped."""
-
-    absorbed: int = 0
-    """Repeated or late messages that a transaction swallowed without an answer."""
-
-    late: int = 0
-    """Responses of the user that no longer fitted, not sent."""
 
 
 class TransactionLayer:
@@ -81,6 +64,9 @@ class TransactionLayer:
         self._retry_after = retry_after
         self._merged = merged
         self._machine = Machine(timers or Timers())
+        self._via_heads: dict[tuple[Transport, Address], str] = {}
+        """Our Via up to its branch, by what it depends on."""
+
         self.counters = Counters()
 
     def __len__(self) -> int:
@@ -275,14 +261,19 @@ class TransactionLayer:
     def _push_via(self, message: Message, flow: Flow, sent_by: Address) -> tuple[str, str]:
         """Prepend our Via; its value and its branch."""
         branch = f"{COOKIE}{self._ids.token()}"
-        rport = ";rport" if flow.transport is Transport.UDP else ""
-        via = f"SIP/2.0/{flow.transport.value} {sent_by};branch={branch}{rport}"
+        head = self._via_heads.get((flow.transport, sent_by))
+        if head is None:
+            head = f"SIP/2.0/{flow.transport.value} {sent_by};branch="
+            if len(self._via_heads) < _MAX_VIA_HEADS:
+                self._via_heads[flow.transport, sent_by] = head
+        via = f"{head}{branch};rport" if flow.transport is _UDP else head + branch
         message.prepend("Via", via)
         return via, branch
 
 
+_KINDS = (Input.PROVISIONAL, Input.PROVISIONAL, Input.SUCCESS, *[Input.REJECTION] * 7)
+
+
 def _kind(status: int) -> Input:
-    """The class of a response."""
-    if status >= 300:
-        return Input.REJECTION
-    return Input.SUCCESS if status >= 200 else Input.PROVISIONAL
+    """The class of a response, 100 to 999."""
+    return _KINDS[status // 100]

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from farline.sip.transaction.transaction import Key, Transaction
     from farline.sip.transport import Address, Flow
 
+# Members of an enumeration are slow to reach by their class, and these are reached a lot.
+_REQUEST = Input.REQUEST
+_TERMINATED = State.TERMINATED
+
 
 class Machine:
     """Every running transaction of one layer."""
@@ -60,7 +64,7 @@ class Machine:
             if tx.merge_key is not None:
                 self.merging[tx.merge_key] = tx
         self._watch(tx)
-        self.step(tx, Input.REQUEST, tx.request, now)
+        self.step(tx, _REQUEST, tx.request, now)
 
     def step(self, tx: Transaction, event: Input, message: Message | None, now: float) -> bool:
         """Run one transition; False when the state absorbs the input."""
@@ -70,13 +74,13 @@ class Machine:
         tx.state = after = transition[0]
         for action in transition[1]:
             action(self, tx, message, now)
-        if after is State.TERMINATED:
+        if after is _TERMINATED:
             self._end(tx)
         return True
 
     def start(self, tx: Transaction, timer: Input, now: float) -> None:
         """Start a timer that runs once; one of zero seconds fires here and now."""
-        delay = self._delays[tx.flow.transport.reliable][timer]
+        delay = self._delays[tx.reliable][timer]
         if delay:
             self.heap.start(now + delay, tx, timer)
         else:
@@ -84,7 +88,7 @@ class Machine:
 
     def repeat(self, tx: Transaction, timer: Input, now: float, interval: float) -> None:
         """Start a retransmission timer (A, E, G), which only UDP has."""
-        if not tx.flow.transport.reliable:
+        if not tx.reliable:
             tx.interval = interval
             self.heap.start(now + interval, tx, timer)
 

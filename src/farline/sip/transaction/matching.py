@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 COOKIE = "z9hG4bK"
 """A branch that begins so is unique (RFC 3261 section 8.1.1.7)."""
 
+_UDP = Transport.UDP
+
 
 def server_key(request: Message, via: Via, method: str) -> Key:
     """The key of the server transaction of a request (section 17.2.3).
@@ -43,12 +45,11 @@ def note_source(request: Message, via: Via, flow: Flow) -> Flow:
     """
     source = flow.remote
     asks = via.param("rport") is not None
-    if asks:
-        via = via.with_param("rport", str(source.port))
     if asks or via.host != source.host:
+        noted = via.with_param("rport", str(source.port)) if asks else via
         request.pop("Via")
-        request.prepend("Via", str(via.with_param("received", source.host)))
-    if asks or flow.transport is not Transport.UDP:
+        request.prepend("Via", str(noted.with_param("received", source.host)))
+    if asks or flow.transport is not _UDP:
         return flow
     port = via.port or flow.transport.default_port
     return flow if port == source.port else replace(flow, remote=Address(source.host, port))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from farline.sip.transaction.table import State
+from farline.sip.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from farline.sip.transport import Flow
 
 Key: TypeAlias = tuple[str | int | None, ...]
+
+# Members of an enumeration are slow to reach by their class, and these are reached a lot.
+_START = State.START
+_UDP = Transport.UDP
 
 
 class _Transaction:
@@ -29,6 +34,7 @@ class _Transaction:
         "key",
         "lost",
         "method",
+        "reliable",
         "request",
         "silent",
         "state",
@@ -46,8 +52,9 @@ class _Transaction:
         self.back = back
         """Where messages go. Server: `flow`, but over UDP without rport the port of the Via."""
 
+        self.reliable = flow.transport is not _UDP
         self.method = method
-        self.state = State.START
+        self.state = _START
         self.user: Any = None
         """Free for the owner."""
 
