@@ -165,14 +165,15 @@ impl Default for Batch {
 }
 
 impl Batch {
-    /// Reads what a socket holds, at most a batch; returns how many datagrams came.
-    pub fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
+    /// Reads what a socket holds, at most `room` datagrams of a batch; returns how many came.
+    pub fn receive(&mut self, socket: &UdpSocket, room: usize) -> io::Result<usize> {
+        let room = room.min(BATCH);
         let mut headers = empty_headers();
         let mut vectors = [libc::iovec {
             iov_base: std::ptr::null_mut(),
             iov_len: SLOT,
         }; BATCH];
-        for (at, header) in headers.iter_mut().enumerate() {
+        for (at, header) in headers.iter_mut().enumerate().take(room) {
             vectors[at].iov_base = self.data[at].as_mut_ptr().cast();
             header.msg_hdr.msg_iov = &raw mut vectors[at];
             header.msg_hdr.msg_iovlen = 1;
@@ -180,13 +181,13 @@ impl Batch {
             header.msg_hdr.msg_namelen = mem::size_of::<libc::sockaddr_storage>() as u32;
         }
         let (fd, list) = (socket.as_raw_fd(), headers.as_mut_ptr());
-        // SAFETY: every header points at a vector, a name and a buffer that outlive the call, with
-        // their true lengths; no time-out is given.
+        // SAFETY: each of the `room` headers points at a vector, a name and a buffer that outlive the
+        // call, with their true lengths; no time-out is given.
         let count = check(unsafe {
             libc::recvmmsg(
                 fd,
                 list,
-                BATCH as u32,
+                room as u32,
                 libc::MSG_DONTWAIT as _,
                 std::ptr::null_mut(),
             )
@@ -325,7 +326,7 @@ mod tests {
         a.send_to(b"one", to).expect("sent");
         a.send_to(&[0; SLOT + 1], to).expect("sent");
         let mut batch = Batch::default();
-        assert_eq!(batch.receive(&b).expect("received"), 2);
+        assert_eq!(batch.receive(&b, BATCH).expect("received"), 2);
         assert_eq!(batch.datagram(0), Some(&b"one"[..]));
         assert_eq!(batch.datagram(1), None);
         assert_eq!(batch.sender(0), a.local_addr().ok());
