@@ -34,7 +34,7 @@ pub struct Message {
 impl Message {
     /// Reads a message that is there whole: a datagram or a frame.
     ///
-    /// Accepts what can be answered with 400; `validate` has the rest. Line ends before the start
+    /// Accepts what can be answered with 400; `validate` has the rest. CRLFs before the start
     /// line are skipped (RFC 3261 section 7.5), bytes after Content-Length are dropped (18.3).
     ///
     /// # Errors
@@ -43,11 +43,10 @@ impl Message {
         if data.len() > MAX_MESSAGE {
             return Err(Error::too_large("message too large", "message"));
         }
-        let blank = data
-            .iter()
-            .take_while(|b| matches!(b, b'\r' | b'\n'))
-            .count();
-        let data = &data[blank..];
+        let mut data = data;
+        while let Some(rest) = data.strip_prefix(b"\r\n") {
+            data = rest;
+        }
         let head = scan::scan(data)?;
         let mut message = Self {
             buffer: Vec::new(),

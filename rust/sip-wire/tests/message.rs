@@ -195,6 +195,16 @@ fn limits() {
 }
 
 #[test]
+fn line_ends_before_the_start_line() -> Result<(), Error> {
+    let after = |before: &[u8]| Message::parse(&[before, INVITE].concat());
+    after(b"\r\n\r\n")?.validate()?;
+    for before in [b"\n", b"\r", b" "] {
+        assert_eq!(after(before)?.validate().err().map(|e| e.status), Some(400));
+    }
+    Ok(())
+}
+
+#[test]
 fn what_is_not_sip_is_not_answered() {
     for data in [
         &b""[..],

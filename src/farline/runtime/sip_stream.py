@@ -103,6 +103,8 @@ class StreamConnection(asyncio.Protocol):
         elif frames and self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+        if self._framer.broken:  # what came before the fault has been handed on
+            self.data_received(b"")
 
     def eof_received(self) -> bool:
         """SIP has no use for a half-closed connection."""

@@ -192,6 +192,17 @@ async def test_garbage_closes_its_own_connection_only(wire):
     good.close()
 
 
+async def test_what_came_before_the_garbage_is_handed_on(wire):
+    reader, writer = await asyncio.open_connection("127.0.0.1", wire.port(Transport.TCP))
+    await wire.core.next(Opened)
+    writer.write(OPTIONS + b"INVITE sip:x SIP/2.0\r\nContent-Length: -5\r\n\r\n")
+    assert (await wire.core.next(Received)).data == OPTIONS
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    assert "malformed" in [event.reason for event in wire.events if isinstance(event, Refused)]
+    writer.close()
+
+
 async def test_a_peer_that_does_not_read_is_dropped(wire):
     import socket
 
