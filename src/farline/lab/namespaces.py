@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farline.lab import offload
+from farline.lab.errors import LabError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,10 +32,6 @@ _KEEPER = """
 mount --bind "$1" /etc/resolv.conf && echo ready && exec cat
 """
 """Process 1 of a node: it reads our end of a pipe, so it ends too when that is closed."""
-
-
-class LabError(RuntimeError):
-    """The lab could not be built, or something in it did not start; the text is for people."""
 
 
 def missing_for_namespaces() -> str | None:

@@ -43,8 +43,8 @@ def test_all_that_named_an_address_names_its_new_one(guide):
     assert {r.device.connect_ip for r in mapped.border.application_relays} == {"127.10.10.7"}
     assert mapped.portal.sip_info.private_address == "127.10.10.13"
     dump = str(mapped.model_dump(mode="json"))
-    assert dump.count("10.10.10.") == dump.count("127.10.10.")
-    assert "192.168" not in dump and "172.22" not in dump
+    for old in ("10.10.10.", "192.168", "172.22"):
+        assert old not in dump
 
 
 def test_networks_keep_prefix_and_gateway(guide):
