@@ -11,7 +11,7 @@ use crate::values::Values;
 /// A buffer that edits have grown by this beyond twice its live bytes is written anew.
 pub(crate) const SLACK: usize = 1 << 14;
 
-fn check_line(text: &[u8], place: &'static str) -> Result<(), Error> {
+pub(crate) fn check_line(text: &[u8], place: &'static str) -> Result<(), Error> {
     match memchr::memchr2(b'\r', b'\n', text) {
         Some(_) => Err(Error::unusable("line break in a value", place)),
         None => Ok(()),
@@ -27,68 +27,6 @@ fn check_name(name: &[u8]) -> Result<(), Error> {
 }
 
 impl Message {
-    fn empty(start: Start) -> Self {
-        Self {
-            buffer: Vec::with_capacity(1024),
-            start,
-            start_line: Span::default(),
-            lines: Vec::with_capacity(20),
-            body: Span::default(),
-            defect: None,
-            compact_at: SLACK,
-        }
-    }
-
-    /// A request without headers.
-    ///
-    /// # Errors
-    /// The method is no token, or the URI is empty or has white space in it.
-    pub fn request(method: &[u8], uri: &[u8]) -> Result<Self, Error> {
-        if !all(method, TOKEN) {
-            return Err(Error::unusable("not a method", "start-line"));
-        }
-        let nothing = Span::default();
-        let mut message = Self::empty(Start::Request {
-            method: nothing,
-            uri: nothing,
-            version: nothing,
-        });
-        let method = message.intern(method);
-        let version = message.intern(b"SIP/2.0");
-        message.start = Start::Request {
-            method,
-            uri: nothing,
-            version,
-        };
-        message.set_uri(uri)?;
-        Ok(message)
-    }
-
-    /// A response without headers.
-    ///
-    /// # Errors
-    /// The status is not 100 to 699 or the reason has a line break in it.
-    pub fn response(status: u16, reason: &[u8]) -> Result<Self, Error> {
-        if !(100..700).contains(&status) {
-            return Err(Error::unusable("not a status code", "start-line"));
-        }
-        check_line(reason, "start-line")?;
-        let nothing = Span::default();
-        let mut message = Self::empty(Start::Response {
-            version: nothing,
-            status,
-            reason: nothing,
-        });
-        let reason = message.intern(reason);
-        let version = message.intern(b"SIP/2.0");
-        message.start = Start::Response {
-            version,
-            status,
-            reason,
-        };
-        Ok(message)
-    }
-
     /// Replaces the Request-URI.
     ///
     /// # Errors
@@ -322,7 +260,7 @@ impl Message {
     }
 
     /// Puts bytes at the end of the buffer.
-    fn intern(&mut self, text: &[u8]) -> Span {
+    pub(crate) fn intern(&mut self, text: &[u8]) -> Span {
         let start = self.buffer.len();
         self.buffer.extend_from_slice(text);
         Span::new(start, self.buffer.len())

@@ -4,6 +4,7 @@
 //! lines that nobody touches leave as they came. Nothing here does I/O or knows Python.
 #![forbid(unsafe_code)]
 
+mod create;
 mod edit;
 mod error;
 mod framer;
