@@ -1,4 +1,4 @@
-"""A whole login: DNS, im-info, XMPP, mybuddy, sip-info, REGISTER, as the mobile client measures it."""
+"""A whole login, DNS to REGISTER, as the mobile client measures it."""
 
 from __future__ import annotations
 

@@ -6,12 +6,14 @@ import argparse
 import importlib
 import json
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from report import show
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # name: (module, arguments of its measure(), what it says)
 BENCHMARKS: dict[str, tuple[str, tuple[str, ...], str]] = {

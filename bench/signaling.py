@@ -1,4 +1,4 @@
-"""What a REGISTER cycle and a call cost a border, ours and Kamailio with topology hiding in one run.
+"""What a REGISTER cycle and a call cost a border: ours and Kamailio with topology hiding.
 
 CPU time is that of all the border's processes (the kernel's work inside their system calls
 included), per finished cycle. Both run on core 1, the load on core 0, on loopback addresses of
@@ -14,12 +14,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from load import CallServer, Counters, Phone, cycles
 from report import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 OUTSIDE, INSIDE, SERVER, CLIENT = "127.61.0.1", "127.61.0.2", "127.61.0.3", "127.61.0.4"
 PHONES = 20
@@ -70,42 +73,21 @@ def process(
                 child.wait()
 
 
-def border_deployment(transport: str) -> str:
-    """A deployment of a border alone, on the benchmark's addresses."""
-    port = f"{transport}_port: 5060"
-    return f"""
-version: 1
-border:
-  interfaces: [{{name: A1, enabled: true}}, {{name: B1, enabled: true}}]
-  networks:
-    - {{name: in, default_gateway: {INSIDE}, prefix: 255.255.255.0, interface: A1, addresses: [{{ip: {INSIDE}}}]}}
-    - {{name: out, default_gateway: {OUTSIDE}, prefix: 255.255.255.0, interface: B1, addresses: [{{ip: {OUTSIDE}}}]}}
-  media_interfaces:
-    - {{name: mi, network: in, ip: {INSIDE}, port_range: 35000-40000}}
-    - {{name: mo, network: out, ip: {OUTSIDE}, port_range: 35000-40000}}
-  signaling_interfaces:
-    - {{name: si, network: in, ip: {INSIDE}, {port}}}
-    - {{name: so, network: out, ip: {OUTSIDE}, {port}}}
-  server_profiles:
-    - name: PBX
-      addresses: [{{address: {SERVER}, port: 5080, transport: {transport.upper()}}}]
-  routing_profiles:
-    - name: to-PBX
-      next_hops: [{{server: PBX, address: {SERVER}, port: 5080, transport: {transport.upper()}}}]
-  end_point_policy_groups:
-    - {{name: bench, max_concurrent_sessions: 100000, max_sessions_per_endpoint: 1000}}
-  subscriber_flows:
-    - {{name: sub, signaling_interface: so, media_interface: mo, end_point_policy_group: bench, routing_profile: to-PBX}}
-  server_flows:
-    - {{name: srv, server_profile: PBX, received_interface: so, signaling_interface: si, media_interface: mi, end_point_policy_group: bench}}
-"""
+def filled(template: str, **more: str) -> str:
+    """A file of this folder with the benchmark's addresses filled in."""
+    text = (Path(__file__).parent / template).read_text()
+    words = {"OUTSIDE": OUTSIDE, "INSIDE": INSIDE, "SERVER": SERVER, **more}
+    for word, value in words.items():
+        text = text.replace(word, value)
+    return text
 
 
 @contextmanager
 def farline(transport: str, work: Path, *, trace: bool = False) -> Iterator[list[int]]:
     """Our border and its media engine; gives their process ids."""
     config = work / "border.yaml"
-    config.write_text(border_deployment(transport))
+    ports = f"{transport}_port: 5060"
+    config.write_text(filled("border.yaml", PORTS=ports, TRANSPORT=transport.upper()))
     run = [sys.executable, "-m", "farline.cli.main", "run", "--config", str(config)]
     run += ["--run-dir", str(work / "run")] + ([] if trace else ["--no-trace"])
     log = (work / "farline.log").open("wb")
@@ -130,11 +112,8 @@ def wait_for_socket(path: Path, seconds: float = 20.0) -> None:
 @contextmanager
 def kamailio(transport: str, work: Path) -> Iterator[list[int]]:
     """The peer; gives its process ids."""
-    text = (Path(__file__).parent / "kamailio.cfg").read_text()
-    for name, address in (("OUTSIDE", OUTSIDE), ("INSIDE", INSIDE), ("SERVER", SERVER)):
-        text = text.replace(name, address)
     config = work / "kamailio.cfg"
-    config.write_text(text)
+    config.write_text(filled("kamailio.cfg"))
     defines = ["-A", "WITH_TCP"] if transport == "tcp" else []
     argv = ["kamailio", "-DD", "-E", "-f", str(config), "-m", "256", "-M", "16"]
     argv += ["-P", str(work / "kamailio.pid"), "-Y", str(work), "-w", str(work), *defines]

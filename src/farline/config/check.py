@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from farline.config.deployment import Border, Deployment
+    from farline.config.flows import ServerFlow, SubscriberFlow
     from farline.config.office import Office
     from farline.config.portal import Portal
 
@@ -187,10 +188,11 @@ def _media_rules(border: Border) -> Iterator[Problem]:
     """Voice QoS acts per media interface and the media timeout per border: flows must agree."""
     groups = {group.name: group for group in border.policy_groups}
     first: dict[tuple[str, str], int] = {}
-    for kind, flows in (
+    kinds: tuple[tuple[str, tuple[SubscriberFlow | ServerFlow, ...]], ...] = (
         ("subscriber_flows", border.subscriber_flows),
         ("server_flows", border.server_flows),
-    ):
+    )
+    for kind, flows in kinds:
         for index, flow in enumerate(flows):
             group = groups.get(flow.end_point_policy_group)
             if group is None:

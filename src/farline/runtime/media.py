@@ -11,7 +11,7 @@ from farline.runtime.media_client import MediaClient
 from farline.runtime.media_process import MediaPlace, MediaSettings, serve
 
 if TYPE_CHECKING:
-    from farline.config import Border, Deployment, EndPointPolicyGroup
+    from farline.config import Border, Deployment, EndPointPolicyGroup, ServerFlow, SubscriberFlow
     from farline.runtime.role import RoleContext
 
 OFFICE_PLACE = "office"
@@ -61,7 +61,7 @@ def media_groups(border: Border) -> dict[str, EndPointPolicyGroup]:
     `farline.config.check` has made sure that all flows of an interface agree in what is used here.
     """
     groups = {group.name: group for group in border.policy_groups}
-    flows = (*border.subscriber_flows, *border.server_flows)
+    flows: tuple[SubscriberFlow | ServerFlow, ...] = border.subscriber_flows + border.server_flows
     return {flow.media_interface: groups[flow.end_point_policy_group] for flow in flows}
 
 

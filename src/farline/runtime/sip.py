@@ -78,7 +78,7 @@ class _Udp(asyncio.DatagramProtocol):
         remote = Address(addr[0], addr[1])
         self.driver.received(Flow(0, self.interface, Transport.UDP, self.local, remote), data)
 
-    def error_received(self, exc: OSError) -> None:
+    def error_received(self, exc: Exception) -> None:
         # ICMP for an earlier datagram: the transaction's own timer finds the dead peer.
         log.debug("%s: UDP error: %s", self.interface, exc)
 

@@ -69,7 +69,7 @@ class TraceWriter:
         if not batch:
             return
         try:
-            with self.path.open("a", encoding="utf-8", opener=_private) as file:
+            with open(self.path, "a", encoding="utf-8", opener=_private) as file:
                 file.write("\n".join(batch) + "\n")
                 full = file.tell() > MAX_FILE
             if full:
