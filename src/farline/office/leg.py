@@ -1,0 +1,380 @@
+"""One side of a call: a SIP dialog with one phone, turned into call events.
+
+A leg begins with the phone's INVITE (`Leg.arrived`) or with ours (`Leg.call`); from the first 2xx
+on both kinds are the same. What happens is told to the listener (the call) as a `LegEvent`; what shall
+happen the call says with `answer`, `refuse`, `offer`, `hang_up` and so on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from farline.office import requests
+from farline.office.answering import Answering
+from farline.office.body import OwnDescription
+from farline.office.causes import Cause, cause_of
+from farline.office.connections import way_to
+from farline.office.events import Ended, Refused
+from farline.office.inviting import Inviting
+from farline.office.session_timer import SessionTimer
+from farline.sip import Message, NameAddr, Uri, WireError, headers, responses
+from farline.sip.dialog import Dialog
+
+if TYPE_CHECKING:
+    from farline.config import User
+    from farline.office.bindings import Binding
+    from farline.office.connections import Way
+    from farline.office.events import Acknowledged, Answered, LegEvent
+    from farline.office.stack import Headers, OnResponse, Stack
+    from farline.sip import Flow
+    from farline.sip.transaction import ServerTransaction
+
+
+class Listener(Protocol):
+    """Who hears what a leg tells."""
+
+    def on_event(self, leg: Leg, event: LegEvent, now: float) -> None:
+        """Something happened on `leg`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Whom the phone of a leg sees at the other end."""
+
+    extension: str
+    display: str
+
+
+class Leg:
+    """See the module's text."""
+
+    def __init__(self, stack: Stack, listener: Listener, user: User, party: Party) -> None:
+        """`user` owns the phone; `party` is whom it sees."""
+        self.stack = stack
+        self.listener = listener
+        self.user = user
+        self.party = party
+        self.tag = stack.ids.token()
+        self.dialog: Dialog | None = None
+        self.flow: Flow | None = None
+        """What the phone's last message came by."""
+
+        self.contact_flow: Flow | None = None
+        """For a called phone: what it registered by."""
+
+        self.ended = False
+        self.offered_description = b""
+        """The phone's last description: an INVITE that repeats it is a refresh."""
+
+        self.own = OwnDescription(stack.ids, stack.ip)
+        self.timer = SessionTimer(stack.timers, self._refresh, self._expired)
+        self.answering: Answering | None = None
+        self.inviting: Inviting | None = None
+        self.call_id = ""
+        self.allows: frozenset[str] = frozenset()
+        self._target = ""
+        self._max_forwards = 70
+        self._bye: Cause | None = None
+        self._refreshing = False
+
+    # ---- the two beginnings ----
+
+    def arrived(self, tx: ServerTransaction, offer: bytes | None, now: float) -> None:
+        """The phone's INVITE: 100 at once. Raises WireError (before anything is sent)."""
+        request = tx.request
+        for value in request.values("Record-Route"):
+            NameAddr.parse(value)
+        early = responses.make(request, 180, to_tag=self.tag)
+        dialog = Dialog.as_uas(request, early)
+        uri = NameAddr.parse(request.get("To") or "").uri
+        dialog.local = f"{_quoted(self.party.display)} <{uri}>;tag={self.tag}"
+        dialog.local_seq = request.cseq
+        self.dialog = dialog
+        self.flow = tx.flow
+        self.call_id = request.call_id
+        self.allows = headers.tokens(request, "Allow")
+        self.offered_description = offer or b""
+        self.stack.dialogs[dialog.key] = self
+        self.answering = Answering(self, tx, offer, first=True)
+        tx.user = self.answering
+        self.stack.reply(tx, 100, now)
+
+    def call(self, binding: Binding, sdp: bytes | None, max_forwards: int, now: float) -> None:
+        """Ring the phone at `binding`; `sdp` None asks it for an offer."""
+        self._target = str(binding.uri)
+        self.flow = self.contact_flow = binding.flow
+        self.call_id = self.stack.ids.uuid()
+        self._max_forwards = max_forwards
+        self.inviting = Inviting(self, None if sdp is None else self.own.give(sdp), first=True)
+        self.inviting.start(way_to(binding.uri, binding.flow), now)
+
+    # ---- what the call wants ----
+
+    @property
+    def source(self) -> str:
+        """The address that the phone's signaling comes from, "" before it is known."""
+        return self.flow.remote.host if self.flow is not None else ""
+
+    @property
+    def busy(self) -> bool:
+        """Whether an offer is under way, so that another one must wait (491)."""
+        answering = self.answering is not None and (
+            not self.answering.answered or self.answering.waits_for_ack
+        )
+        inviting = self.inviting is not None and (not self.inviting.over or self.inviting.waits)
+        return answering or inviting
+
+    def progress(self, status: int, sdp: bytes | None, now: float) -> None:
+        """Tell the caller that it rings."""
+        if self.answering is not None and not self.ended:
+            own = self.own.give(sdp) if sdp is not None else None
+            self.answering.progress(status, own, now)
+
+    def answer(self, sdp: bytes, now: float) -> None:
+        """Accept what was offered (or offer, where the phone asked for it)."""
+        if self.answering is not None and not self.ended:
+            self.answering.accept(self.own.give(sdp), now)
+
+    def refuse(self, status: int, cause: Cause, now: float) -> None:
+        """Refuse what was offered; refusing the first INVITE ends the leg."""
+        if self.answering is None or self.answering.answered:
+            return
+        self.answering.refuse(status, now, [("Reason", cause.reason)])
+        if self.answering.first:
+            self.ended = True
+            self._close()
+        else:
+            self.offered_description = b""  # the same offer again is no refresh
+
+    def offer(self, sdp: bytes | None, now: float) -> None:
+        """Send a later INVITE."""
+        if self.dialog is not None and not self.ended:
+            own = self.own.give(sdp) if sdp is not None else None
+            self.inviting = Inviting(self, own, first=False)
+            self.inviting.start(self.way(self.dialog), now)
+
+    def acknowledge(self, sdp: bytes, now: float) -> None:
+        """Send the answer to a late offer."""
+        if self.inviting is not None and self.inviting.waits:
+            self.inviting.acknowledge(self.own.give(sdp), now)
+
+    def hang_up(self, cause: Cause | None, now: float) -> None:
+        """End the leg, whatever it is doing; `cause` None: another phone was answered."""
+        if self.ended:
+            return
+        waits_for_ack = self.answering is not None and self.answering.waits_for_ack
+        self.ended = True
+        self.timer.stop()
+        said = cause or Cause.NORMAL
+        if self.answering is not None and not self.answering.answered:
+            self.answering.refuse(487, now, [("Reason", said.reason)])
+            if self.answering.first:
+                self._close()
+                return
+        if self.inviting is not None and not self.inviting.over:
+            self.inviting.cancel(cause, now)
+        elif self.inviting is not None and self.inviting.waits:
+            self.inviting.acknowledge(None, now)
+        if waits_for_ack:
+            self._bye = said  # RFC 3261 section 15: not before the ACK
+        elif self.dialog is not None:
+            self.dismiss(self.dialog, now, said)
+            self._close()
+
+    def ask(self, method: str, fields: Headers, body: bytes, now: float, then: OnResponse) -> None:
+        """Send another request inside the dialog (INFO, NOTIFY); `fields` have its Content-Type."""
+        if self.dialog is None:
+            then(481, None, now)
+            return
+        dialog = self.dialog
+
+        def build(flow: Flow) -> Message:
+            message = dialog.request(method, [*self.common(flow), *fields])
+            message.body = body
+            return message
+
+        self.stack.ask(build, self.way(dialog), now, then)
+
+    def reply(self, tx: ServerTransaction, status: int, now: float) -> None:
+        """Answer a request that came as Informed or TransferAsked."""
+        self.stack.reply(tx, status, now, headers=self.identity(tx.flow))
+
+    # ---- what the wire brings ----
+
+    def on_request(self, tx: ServerTransaction, message: Message, flow: Flow, now: float) -> None:
+        """A request inside the dialog. Raises WireError."""
+        requests.handle(self, tx, message, flow, now)
+
+    def on_ack(self, message: Message, now: float) -> None:
+        """An ACK inside the dialog."""
+        if self.answering is not None:
+            self.answering.acknowledge(message, now)
+
+    # ---- what Answering and Inviting tell ----
+
+    def tell(self, event: LegEvent, now: float) -> None:
+        """Pass an event on, while the leg lives."""
+        if not self.ended:
+            self.listener.on_event(self, event, now)
+
+    def acknowledged(self, event: Acknowledged, now: float) -> None:
+        """Our 2xx was acknowledged; a BYE that waited for it may go now."""
+        if self._bye is not None and self.dialog is not None:
+            self.dismiss(self.dialog, now, self._bye)
+            self._close()
+            return
+        if event.sdp is not None:
+            self.offered_description = event.sdp
+        self.tell(event, now)
+
+    def unacknowledged(self, now: float) -> None:
+        """Our 2xx was never acknowledged (RFC 3261 section 13.3.1.4): BYE."""
+        if self.dialog is not None:
+            self.dismiss(self.dialog, now, self._bye or Cause.TIMER_EXPIRY)
+        self.over(Ended(Cause.TIMER_EXPIRY), now)
+        self._close()
+
+    def established(self, dialog: Dialog, response: Message, now: float) -> None:
+        """A 2xx to our INVITE: there is a dialog."""
+        if self.dialog is None:
+            self.dialog = dialog
+            self.stack.dialogs[dialog.key] = self
+        self.allows = headers.tokens(response, "Allow") or self.allows
+        if not self.ended:
+            self.timer.accept(response, now)
+
+    def answered(self, inviting: Inviting, event: Answered, now: float) -> None:
+        """The phone accepted."""
+        if event.sdp is not None:
+            self.offered_description = event.sdp
+        if self._refreshing and inviting is self.inviting:
+            self._refreshing = False
+            return
+        self.tell(event, now)
+
+    def refused(
+        self, inviting: Inviting, event: Refused, message: Message | None, now: float
+    ) -> None:
+        """The phone refused; the end for a first INVITE, and for a dialog that it does not know."""
+        self._refreshing = False
+        if inviting.first:
+            self._finish(event, now)
+        elif event.status in (408, 481):
+            self.over(Ended(cause_of(event.status)), now)
+        else:
+            self.tell(event, now)
+
+    def over(self, event: Ended, now: float) -> None:
+        """The leg ended by itself."""
+        self._finish(event, now)
+
+    def _finish(self, event: LegEvent, now: float) -> None:
+        if not self.ended:
+            self.ended = True
+            self.timer.stop()
+            self._close()
+            self.listener.on_event(self, event, now)
+
+    # ---- requests of ours ----
+
+    def invite(self, flow: Flow, sdp: bytes | None) -> Message:
+        """Our INVITE: the first one, or a later one inside the dialog."""
+        fields = [*self.common(flow), self._asserted(flow), *self.timer.ask()]
+        if self.dialog is not None:
+            message = self.dialog.request("INVITE", fields)
+        else:
+            self.flow = flow
+            message = self._first_invite(fields)
+        if sdp is not None:
+            message.set("Content-Type", "application/sdp")
+            message.body = sdp
+        return message
+
+    def _first_invite(self, fields: Headers) -> Message:
+        domain = self.stack.domain
+        own = f"{_quoted(self.party.display)} <sip:{self.party.extension}@{domain}>"
+        message = Message.request("INVITE", self._target)
+        message.add("Max-Forwards", str(self._max_forwards))
+        message.add("From", f"{own};tag={self.tag}")
+        message.add("To", f"<sip:{self.user.extension}@{domain}>")
+        message.add("Call-ID", self.call_id)
+        message.add("CSeq", "1 INVITE")
+        for name, value in fields:
+            message.add(name, value)
+        message.body = b""
+        return message
+
+    def dismiss(self, dialog: Dialog, now: float, cause: Cause = Cause.NORMAL) -> None:
+        """BYE; its answer changes nothing."""
+
+        def build(flow: Flow) -> Message:
+            return dialog.request("BYE", [*self.common(flow), ("Reason", cause.reason)])
+
+        self.stack.ask(build, self.way(dialog), now, _ignore)
+
+    def _refresh(self, now: float) -> None:
+        """It is our turn to refresh the session (RFC 4028): UPDATE where the phone knows it."""
+        if self.busy:
+            return  # the offer under way refreshes it
+        if "update" in self.allows:
+            self.ask("UPDATE", self.timer.ask(), b"", now, self._refreshed)
+        elif self.own.last:
+            self.offer(self.own.last, now)
+            self._refreshing = self.inviting is not None
+
+    def _refreshed(self, status: int, message: Message | None, now: float) -> None:
+        if 200 <= status < 300 and message is not None:
+            self.timer.accept(message, now)
+        elif status in (408, 481):
+            self.over(Ended(cause_of(status)), now)
+
+    def _expired(self, now: float) -> None:
+        """Nobody refreshed the session: it is over, and the phone is told."""
+        if self.dialog is not None:
+            self.dismiss(self.dialog, now, Cause.TIMER_EXPIRY)
+        self.over(Ended(Cause.TIMER_EXPIRY), now)
+
+    # ---- forms ----
+
+    def way(self, dialog: Dialog) -> Way:
+        """How to reach the phone inside a dialog: the first Route, else its Contact."""
+        try:
+            first = NameAddr.parse(dialog.route_set[0]).uri if dialog.route_set else None
+            return way_to(first or Uri.parse(dialog.remote_target), self.flow)
+        except WireError:
+            return () if self.flow is None else (self.flow,)
+
+    def common(self, flow: Flow) -> Headers:
+        """What every request of ours inside a call bears, in the guide's form."""
+        return [("Contact", self.contact(flow)), *self.stack.call_fields()]
+
+    def identity(self, flow: Flow) -> Headers:
+        """What answers say about the other end."""
+        return [("Contact", self.contact(flow)), self._asserted(flow)]
+
+    def contact(self, flow: Flow) -> str:
+        """Our Contact: `"Dora" <sip:3003@10.10.10.13:5060;transport=tcp>`."""
+        here = self.stack.local.get(flow.transport, flow.local)
+        uri = f"sip:{self.party.extension}@{here};transport={flow.transport.uri_param}"
+        return f"{_quoted(self.party.display)} <{uri}>"
+
+    def _asserted(self, flow: Flow) -> tuple[str, str]:
+        here = self.stack.local.get(flow.transport, flow.local)
+        name = _quoted(self.party.display)
+        return "P-Asserted-Identity", f"{name} <sip:{self.party.extension}@{here}>"
+
+    def _close(self) -> None:
+        """Forget the dialog: later requests in it get 481."""
+        if self.answering is not None:
+            self.answering.stop()
+        if self.dialog is not None:
+            self.stack.dialogs.pop(self.dialog.key, None)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _ignore(_status: int, _message: Message | None, _now: float) -> None:
+    """For answers that change nothing."""
