@@ -1,0 +1,366 @@
+"""A SIP phone without I/O: registers, places and takes calls (the shape of `farline.sip.effects`).
+
+    phone = PhoneCore(account, ids)
+    phone.handle(Register(local), now)      inputs: those of sip.effects, commands of `commands`
+    phone.poll()                            Send | Open | Close | Trace, and news of `commands`
+
+It talks to one server: what comes from another host is dropped and traced, so nobody but the
+registrar (or the border before it) makes it ring.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farline.mobile.call import Call, Phase
+from farline.mobile.commands import (
+    CallNews,
+    CallState,
+    Dial,
+    HangUp,
+    Hold,
+    MediaFailed,
+    MediaReady,
+    Pick,
+    Ponged,
+    Register,
+    Reject,
+    Resume,
+    TextReceived,
+    Unregister,
+)
+from farline.mobile.line import ALLOW, Account, Line
+from farline.mobile.placing import PlacedCall
+from farline.mobile.receiving import ReceivedCall
+from farline.mobile.registration import Registration, printable
+from farline.sip import Message, Uri, WireError
+from farline.sip.effects import Closed, Expired, Opened, OpenFailed, Received, Send
+from farline.sip.headers import split_params, tokens
+from farline.sip.responses import for_error, make
+from farline.sip.transaction import (
+    AckArrived,
+    CancelArrived,
+    ClientTransaction,
+    RequestArrived,
+    RequestFailed,
+    ResponseArrived,
+    StrayResponse,
+)
+from farline.trace.events import Refused, Trace
+
+if TYPE_CHECKING:
+    from farline.sip.effects import Deadline
+    from farline.sip.ids import Ids
+    from farline.sip.transaction import Event, ServerTransaction, Timers
+    from farline.sip.transport import Flow
+
+MAX_TEXT = 1300
+"""Bytes of a MESSAGE that are shown (RFC 3428 section 8 allows no more outside a session)."""
+
+UNDERSTOOD = frozenset({"eventlist", "outbound", "replaces"})
+"""Option tags that a peer may require."""
+
+
+class PhoneCore:
+    """See the module's text."""
+
+    def __init__(self, account: Account, ids: Ids, timers: Timers | None = None) -> None:
+        self._line = Line(account, ids, timers)
+        self._registration = Registration(self._line)
+        self._calls: dict[str, Call] = {}
+        self._received = 0
+        self._leaving = False
+
+    @property
+    def registered(self) -> bool:
+        """Whether the binding stands."""
+        return self._registration.registered
+
+    # ---- the three calls of a core ----
+
+    def handle(self, event: object, now: float) -> None:
+        """Take an input."""
+        if isinstance(event, Received):
+            self._receive(event.flow, event.data, now)
+        elif isinstance(event, Expired):
+            self._expire(now)
+        elif isinstance(event, Opened):
+            if event.ticket is not None:
+                self._registration.opened(event.flow, event.ticket, now)
+        elif isinstance(event, OpenFailed):
+            self._registration.open_failed(event.ticket, event.reason, now)
+        elif isinstance(event, Closed):
+            self._closed(event.flow, event.reason, now)
+        else:
+            self._command(event, now)
+        self._pump(now)
+
+    def poll(self) -> object | None:
+        """The next output."""
+        return self._line.out.popleft() if self._line.out else None
+
+    def next_deadline(self) -> Deadline | None:
+        """The earliest timer, ours or a transaction's."""
+        found = [
+            deadline
+            for deadline in (self._line.next_timer(), self._line.layer.next_deadline())
+            if deadline is not None
+        ]
+        return min(found, default=None)
+
+    # ---- inputs ----
+
+    def _receive(self, flow: Flow, data: bytes, now: float) -> None:
+        if not data.strip(b"\r\n\0 "):
+            return  # a keep-alive of the peer
+        if flow.remote.host != self._line.account.server.host:
+            self._refuse("foreign", f"only {self._line.account.server.host} may speak", flow)
+            return
+        try:
+            message = Message.parse(data)
+        except WireError as error:
+            self._refuse("malformed", f"{error.where}: {error.reason}", flow)
+            return
+        try:
+            message.validate()
+        except WireError as error:
+            self._refuse("malformed", f"{error.where}: {error.reason}", flow)
+            answer = for_error(message, error, to_tag=self._line.ids.token())
+            if answer is not None:
+                self._line.layer.send_stateless(answer, flow)
+            return
+        self._line.layer.receive(message, flow, now)
+
+    def _expire(self, now: float) -> None:
+        self._line.layer.expire(now)
+        self._pump(now)
+        while (timer := self._line.take_due(now)) is not None:
+            kind, _, name = timer.partition(" ")
+            if not name:
+                self._registration.expired(kind, now)
+            elif name in self._calls:
+                self._calls[name].expired(kind, now)
+
+    def _closed(self, flow: Flow, reason: str, now: float) -> None:
+        self._line.layer.flow_lost(flow, now)
+        if flow == self._line.flow:
+            self._registration.flow_lost(reason, now)
+
+    def _command(self, command: object, now: float) -> None:
+        if isinstance(command, Register):
+            self._leaving = False
+            self._registration.begin(command.local, now)
+        elif isinstance(command, Unregister):
+            self._unregister(now)
+        elif isinstance(command, Ponged):
+            self._registration.ponged(command.flow)
+        elif isinstance(command, Dial):
+            self._dial(command)
+        elif isinstance(command, MediaReady | MediaFailed | Pick | Reject | HangUp | Hold | Resume):
+            call = self._calls.get(command.call)
+            if call is not None:
+                _tell(call, command, now)
+
+    def _unregister(self, now: float) -> None:
+        """Calls first: the binding is removed when the last BYE is answered."""
+        self._leaving = True
+        for call in list(self._calls.values()):
+            call.hang_up(now)
+        self._leave(now)
+
+    def _leave(self, now: float) -> None:
+        if self._leaving and not self._calls:
+            self._leaving = False
+            self._registration.end(now)
+
+    def _dial(self, command: Dial) -> None:
+        text = command.target
+        if command.call in self._calls:
+            return
+        try:
+            if text.lower().startswith(("sip:", "sips:")):
+                target = Uri.parse(text)
+            else:
+                target = Uri.build(self._line.account.domain, user=text)
+        except (WireError, ValueError) as error:
+            detail = f"cannot call {printable(text)}: {printable(str(error))}"
+            self._line.out.append(CallNews(command.call, CallState.ENDED, detail, 404))
+            return
+        call = PlacedCall(self._line, command.call, target)
+        self._calls[command.call] = call
+        if self._line.flow is None or not self._registration.registered:
+            call.end("not registered", status=503)
+        else:
+            call.need_media()
+
+    # ---- what the transactions say ----
+
+    def _pump(self, now: float) -> None:
+        """Take the layer's events, in order, among our own outputs."""
+        while (event := self._line.layer.poll()) is not None:
+            if isinstance(event, Send):
+                self._line.out.append(event)
+            else:
+                self._event(event, now)
+        for name in [name for name, call in self._calls.items() if call.phase is Phase.ENDED]:
+            del self._calls[name]
+        if self._leaving and not self._calls:
+            self._leave(now)
+            self._pump(now)
+
+    def _event(self, event: Event, now: float) -> None:
+        if isinstance(event, RequestArrived):
+            self._requested(event.tx, event.message, now)
+        elif isinstance(event, ResponseArrived):
+            user = event.tx.user
+            if user is self._registration:
+                self._registration.responded(event.tx, event.message, now)
+            elif isinstance(user, PlacedCall | ReceivedCall):
+                user.responded(event.tx, event.message, now)
+        elif isinstance(event, RequestFailed):
+            self._failed(event.tx, event, now)
+        elif isinstance(event, AckArrived):
+            call = self._find(event.message)
+            if call is not None:
+                call.acked(event.message, now)
+        elif isinstance(event, CancelArrived):
+            if isinstance(event.tx.user, ReceivedCall):
+                event.tx.user.cancelled(event.message, now)
+        elif isinstance(event, StrayResponse):
+            self._stray(event.message, now)
+
+    def _failed(self, tx: ClientTransaction, event: RequestFailed, now: float) -> None:
+        if tx.user is self._registration:
+            self._registration.failed(tx, event.cause, now)
+        elif isinstance(tx.user, PlacedCall | ReceivedCall):
+            tx.user.failed(tx, event.cause, now)
+
+    def _stray(self, message: Message, now: float) -> None:
+        for call in self._calls.values():
+            if isinstance(call, PlacedCall) and call.call_id == message.call_id:
+                call.repeated(message, now)
+
+    # ---- requests that arrive ----
+
+    def _requested(self, tx: ServerTransaction, message: Message, now: float) -> None:
+        unknown = sorted(tokens(message, "Require") - UNDERSTOOD)
+        if unknown:
+            self._answer(tx, 420, now, [("Unsupported", ", ".join(unknown))])
+        elif message.to_tag:
+            call = self._find(message)
+            if call is not None:
+                call.requested(tx, message, now)
+            else:
+                self._answer(tx, 481, now)
+        elif message.method == "INVITE":
+            self._invited(tx, message, now)
+        else:
+            self._outside_dialog(tx, message, now)
+
+    def _outside_dialog(self, tx: ServerTransaction, message: Message, now: float) -> None:
+        method = message.method
+        if method == "OPTIONS":
+            accept = [("Accept", "application/sdp")]
+            self._answer(tx, 486 if self._busy else 200, now, accept)
+        elif method == "MESSAGE":
+            text = message.body[:MAX_TEXT].decode("utf-8", "replace")
+            sender = printable(message.get("From") or "")
+            self._line.out.append(TextReceived(sender, printable(text, MAX_TEXT)))
+            self._answer(tx, 200, now)
+        elif method in ("NOTIFY", "INFO"):
+            # Message waiting and the like come unasked from office servers.
+            self._answer(tx, 200, now)
+        elif method == "PUBLISH":
+            self._answer(tx, 489, now)
+        elif method in ("BYE", "UPDATE"):
+            self._answer(tx, 481, now)
+        elif method == "REFER":
+            self._answer(tx, 603, now)
+        else:
+            self._answer(tx, 405, now, [("Allow", ALLOW)])
+
+    def _invited(self, tx: ServerTransaction, message: Message, now: float) -> None:
+        replaces = message.get("Replaces")
+        replaced: Call | None = None
+        if replaces is not None:
+            replaced = self._replaced(replaces)
+            if replaced is None:
+                self._answer(tx, 481, now)
+                return
+        elif self._busy:
+            self._answer(tx, 486, now)
+            return
+        self._received += 1
+        call = ReceivedCall(self._line, f"in-{self._received}", tx, replaced)
+        tx.user = call
+        self._calls[call.name] = call
+        call.need_media()
+
+    @property
+    def _busy(self) -> bool:
+        return len(self._calls) >= self._line.account.max_calls or self._leaving
+
+    def _replaced(self, value: str) -> Call | None:
+        """The standing call that a Replaces header names (RFC 3891 section 3)."""
+        try:
+            call_id, params = split_params(value, "Replaces")
+        except WireError:
+            return None
+        for call in self._calls.values():
+            dialog = call.dialog
+            if dialog is None or call.phase is not Phase.STANDING:
+                continue
+            tags = (params.get("to-tag"), params.get("from-tag"))
+            if (call_id, *tags) == dialog.key:
+                return call
+        return None
+
+    def _find(self, message: Message) -> Call | None:
+        """The call of an in-dialog request."""
+        key = (message.call_id, message.to_tag, message.from_tag)
+        for call in self._calls.values():
+            if call.dialog is not None and call.dialog.key == key:
+                return call
+        return None
+
+    def _answer(
+        self,
+        tx: ServerTransaction,
+        status: int,
+        now: float,
+        headers: list[tuple[str, str]] | None = None,
+    ) -> None:
+        usual = [] if status == 405 else self._line.common()
+        response = make(
+            tx.request, status, to_tag=self._line.ids.token(), headers=[*usual, *(headers or [])]
+        )
+        self._line.answer(tx, response, now)
+
+    def _refuse(self, reason: str, detail: str, flow: Flow) -> None:
+        refused = Refused(reason, printable(detail), flow.interface, str(flow.remote))
+        self._line.out.append(Trace(refused))
+
+
+def _tell(
+    call: Call,
+    command: MediaReady | MediaFailed | Pick | Reject | HangUp | Hold | Resume,
+    now: float,
+) -> None:
+    """Give a call its user's wish; one that does not fit its state does nothing."""
+    if isinstance(command, HangUp):
+        call.hang_up(now)
+    elif isinstance(command, Hold | Resume):
+        call.hold(now, on=isinstance(command, Hold))
+    elif isinstance(command, MediaReady):
+        if isinstance(call, PlacedCall | ReceivedCall):
+            call.media_ready(command.address, now)
+    elif isinstance(command, MediaFailed):
+        if isinstance(call, ReceivedCall):
+            call.media_failed(command.reason, now)
+        else:
+            call.end(f"no media ports: {command.reason}")
+    elif isinstance(call, ReceivedCall):
+        if isinstance(command, Pick):
+            call.pick(now)
+        else:
+            call.reject(command.status, now)
