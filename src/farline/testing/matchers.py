@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from farline._core import Message, WireError
@@ -12,12 +13,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Matcher:
+class Matcher(ABC):
     """Base: equal to whatever `matches` accepts."""
 
+    @abstractmethod
     def matches(self, value: object) -> bool:
         """Whether `value` is as expected."""
-        raise NotImplementedError
 
     def __eq__(self, other: object) -> bool:
         return self.matches(other)

@@ -5,6 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from farline.sip import responses
+from farline.sip.transaction import (
+    invite_client,
+    invite_server,
+    non_invite_client,
+    non_invite_server,
+)
 from farline.sip.transaction.events import (
     AckArrived,
     Cause,
@@ -13,12 +19,12 @@ from farline.sip.transaction.events import (
     ResponseArrived,
     ResponseLost,
 )
-from farline.sip.transaction.inside import make_ack
+from farline.sip.transaction.inside import make_ack, make_cancel
 from farline.sip.transaction.table import Action, Input, State, Table
 from farline.sip.transaction.transaction import ClientTransaction, ServerTransaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from farline._core import Message
     from farline.sip.transaction.machine import Machine
@@ -122,6 +128,30 @@ def _lost(machine: Machine, tx: ServerTransaction, message: Message | None, now:
             machine.out.append(ResponseLost(tx, Cause.TRANSPORT))
 
 
+def send_cancel(
+    machine: Machine, tx: ClientTransaction, headers: Iterable[tuple[str, str]], now: float
+) -> None:
+    """Send CANCEL once, in a transaction of its own, and give the INVITE 64*T1 to end (9.1)."""
+    tx.cancel_headers = None
+    if tx.cancelled:
+        return
+    tx.cancelled = True
+    request = make_cancel(tx, headers)
+    key = (tx.key[0], "CANCEL")
+    cancel = ClientTransaction(request, tx.flow, key, NON_INVITE_CLIENT, "CANCEL", tx.via)
+    cancel.silent = True
+    machine.start(tx, Input.TIMER_CANCEL, now)
+    machine.begin(cancel, now)
+
+
+def _cancel(machine: Machine, tx: ClientTransaction, message: Message | None, now: float) -> None:
+    send_cancel(machine, tx, (), now)
+
+
+def _persist(machine: Machine, tx: ClientTransaction, message: Message | None, now: float) -> None:
+    machine.persist(tx, now)
+
+
 def _start(timer: Input) -> Do:
     def do(
         machine: Machine,
@@ -160,6 +190,8 @@ _DO: dict[Action, Do] = {
     Action.UNACKNOWLEDGED: _note(Cause.TIMEOUT),
     Action.UNREACHABLE: _note(Cause.TRANSPORT),
     Action.LOST: _lost,
+    Action.CANCEL: _cancel,
+    Action.START_C: _persist,
     Action.START_A: _repeat(Input.TIMER_A, lambda machine, _: machine.timers.t1),
     Action.REPEAT_A: _repeat(Input.TIMER_A, lambda _, last: 2 * last),
     Action.START_E: _repeat(Input.TIMER_E, lambda machine, _: machine.timers.t1),
@@ -178,3 +210,8 @@ _DO: dict[Action, Do] = {
     Action.START_M: _start(Input.TIMER_M),
     Action.START_100: _start(Input.TIMER_100),
 }
+
+INVITE_CLIENT = compiled(invite_client.TABLE)
+INVITE_SERVER = compiled(invite_server.TABLE)
+NON_INVITE_CLIENT = compiled(non_invite_client.TABLE)
+NON_INVITE_SERVER = compiled(non_invite_server.TABLE)

@@ -1,8 +1,9 @@
 """INVITE client transaction: RFC 3261 section 17.1.1 with RFC 6026 (Accepted, timer M).
 
-Two rows are not in the RFCs' figure: a connection lost while Proceeding fails the transaction at
-once (RFC 3261 waits for nothing there, and the answer could not come back any more), and after a
-CANCEL the wait for a final response ends after 64*T1 (section 9.1).
+What is not in the RFCs' figure concerns Proceeding, where it waits without end. A connection lost
+fails the transaction at once, as no answer can come back any more. Timer C, which the RFC gives to
+proxies (section 16.8), cancels the request when provisional responses have stopped for long. And
+after a CANCEL the wait for a final response ends after 64*T1 (section 9.1).
 """
 
 from farline.sip.transaction.table import Action, Input, State, Table
@@ -15,13 +16,14 @@ TABLE: Table = {
     (State.CALLING, Input.TIMER_A): (State.CALLING, (Action.RESEND, Action.REPEAT_A)),
     (State.CALLING, Input.TIMER_B): (State.TERMINATED, (Action.TIMED_OUT,)),
     (State.CALLING, Input.TRANSPORT_ERROR): (State.TERMINATED, (Action.BROKEN,)),
-    (State.CALLING, Input.PROVISIONAL): (State.PROCEEDING, (Action.PASS,)),
+    (State.CALLING, Input.PROVISIONAL): (State.PROCEEDING, (Action.PASS, Action.START_C)),
     (State.CALLING, Input.SUCCESS): (State.ACCEPTED, (Action.PASS, Action.START_M)),
     (State.CALLING, Input.REJECTION): (
         State.COMPLETED,
         (Action.SEND_ACK, Action.PASS, Action.START_D),
     ),
-    (State.PROCEEDING, Input.PROVISIONAL): (State.PROCEEDING, (Action.PASS,)),
+    (State.PROCEEDING, Input.PROVISIONAL): (State.PROCEEDING, (Action.PASS, Action.START_C)),
+    (State.PROCEEDING, Input.TIMER_C): (State.PROCEEDING, (Action.CANCEL,)),
     (State.PROCEEDING, Input.SUCCESS): (State.ACCEPTED, (Action.PASS, Action.START_M)),
     (State.PROCEEDING, Input.REJECTION): (
         State.COMPLETED,

@@ -7,16 +7,15 @@ from zlib import crc32
 
 from farline.sip import responses
 from farline.sip.effects import Send
-from farline.sip.transaction import (
-    invite_client,
-    invite_server,
-    non_invite_client,
-    non_invite_server,
+from farline.sip.transaction.actions import (
+    INVITE_CLIENT,
+    INVITE_SERVER,
+    NON_INVITE_CLIENT,
+    NON_INVITE_SERVER,
+    send_cancel,
 )
-from farline.sip.transaction.actions import compiled
 from farline.sip.transaction.counters import Counters
 from farline.sip.transaction.events import AckArrived, CancelArrived, StrayResponse
-from farline.sip.transaction.inside import make_cancel
 from farline.sip.transaction.machine import Machine
 from farline.sip.transaction.matching import COOKIE, merge_key, note_source, server_key
 from farline.sip.transaction.table import Input, State
@@ -36,11 +35,6 @@ if TYPE_CHECKING:
 
 _MAX_VIA_HEADS = 256
 _UDP = Transport.UDP
-
-_INVITE_CLIENT = compiled(invite_client.TABLE)
-_INVITE_SERVER = compiled(invite_server.TABLE)
-_NON_INVITE_CLIENT = compiled(non_invite_client.TABLE)
-_NON_INVITE_SERVER = compiled(non_invite_server.TABLE)
 
 
 class TransactionLayer:
@@ -97,7 +91,7 @@ class TransactionLayer:
         """
         method = message.method
         via, branch = self._push_via(message, flow, sent_by)
-        table = _INVITE_CLIENT if method == "INVITE" else _NON_INVITE_CLIENT
+        table = INVITE_CLIENT if method == "INVITE" else NON_INVITE_CLIENT
         tx = ClientTransaction(message, flow, (branch, method), table, method, via)
         self._machine.begin(tx, now)
         return tx
@@ -122,7 +116,7 @@ class TransactionLayer:
             return
         tx.cancel_headers = tuple(headers)
         if tx.state is State.PROCEEDING:
-            self._send_cancel(tx, tx.cancel_headers, now)
+            send_cancel(self._machine, tx, tx.cancel_headers, now)
 
     def send_stateless(
         self, message: Message, flow: Flow, *, sent_by: Address | None = None
@@ -182,7 +176,7 @@ class TransactionLayer:
 
     def _begin_server(self, message: Message, key: Key, flow: Flow, back: Flow, now: float) -> None:
         method = message.method
-        table = _INVITE_SERVER if method == "INVITE" else _NON_INVITE_SERVER
+        table = INVITE_SERVER if method == "INVITE" else NON_INVITE_SERVER
         tx = ServerTransaction(message, flow, back, key, table, method)
         if self._merged and not message.to_tag:
             copy = merge_key(message)
@@ -200,7 +194,7 @@ class TransactionLayer:
         if invite is None and len(self._machine) >= self._limit:
             self._refuse(message, back)
             return
-        tx = ServerTransaction(message, flow, back, key, _NON_INVITE_SERVER, "CANCEL")
+        tx = ServerTransaction(message, flow, back, key, NON_INVITE_SERVER, "CANCEL")
         self._answer(tx, 481 if invite is None else 200, now, invite.to_tag if invite else "")
         if invite is not None and invite.state is State.PROCEEDING:
             self._machine.out.append(CancelArrived(invite, message))
@@ -240,23 +234,9 @@ class TransactionLayer:
         elif not self._machine.step(tx, _kind(status), message, now):
             self.counters.absorbed += 1
         elif tx.cancel_headers is not None and tx.state is State.PROCEEDING:
-            self._send_cancel(tx, tx.cancel_headers, now)
+            send_cancel(self._machine, tx, tx.cancel_headers, now)
 
     # ---- what we send ----
-
-    def _send_cancel(
-        self, tx: ClientTransaction, headers: Iterable[tuple[str, str]], now: float
-    ) -> None:
-        """Send CANCEL once and give the INVITE 64*T1 to end (section 9.1)."""
-        tx.cancel_headers = None
-        key = (tx.key[0], "CANCEL")
-        if key in self._machine.clients:
-            return
-        request = make_cancel(tx, headers)
-        cancel = ClientTransaction(request, tx.flow, key, _NON_INVITE_CLIENT, "CANCEL", tx.via)
-        cancel.silent = True
-        self._machine.start(tx, Input.TIMER_CANCEL, now)
-        self._machine.begin(cancel, now)
 
     def _push_via(self, message: Message, flow: Flow, sent_by: Address) -> tuple[str, str]:
         """Prepend our Via; its value and its branch."""

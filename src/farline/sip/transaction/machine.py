@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # Members of an enumeration are slow to reach by their class, and these are reached a lot.
 _REQUEST = Input.REQUEST
+_TIMER_C = Input.TIMER_C
 _TERMINATED = State.TERMINATED
 
 
@@ -91,6 +92,13 @@ class Machine:
         if not tx.reliable:
             tx.interval = interval
             self.heap.start(now + interval, tx, timer)
+
+    def persist(self, tx: Transaction, now: float) -> None:
+        """Start timer C, or let it last from now on."""
+        started = bool(tx.patience)
+        tx.patience = now + self.timers.c
+        if not started:
+            self.heap.start(tx.patience, tx, _TIMER_C)
 
     def send(self, tx: Transaction, data: bytes) -> None:
         """Write to the transaction's flow unless it is known to be gone."""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 SWEEP_FROM = 1024
 """A heap smaller than this is not worth sweeping."""
 
+_TIMER_C = Input.TIMER_C
+
 
 @dataclass(frozen=True, slots=True)
 class Timers:
@@ -29,6 +31,9 @@ class Timers:
     t4: float = 5.0
     """Longest time that a message stays in the network."""
 
+    c: float = 200.0
+    """Longest silence between provisional responses to INVITE; more than 180 s (section 16.6)."""
+
     d: float = 32.0
     """Wait for repeated final responses to INVITE over UDP; at least 32 s."""
 
@@ -41,7 +46,7 @@ class Timers:
         return 64 * self.t1
 
     def delays(self, *, reliable: bool) -> dict[Input, float]:
-        """The timers that run once, in seconds. A, E and G are not here: they begin with T1."""
+        """The timers that run once, in seconds. A, C, E and G are restarted and not here."""
         whole = self.transaction
         return {
             Input.TIMER_B: whole,
@@ -62,7 +67,8 @@ class TimerHeap:
     """Running timers, soonest first.
 
     None is ever taken out early: one whose transaction has gone to a state that does not list it
-    is stale, and is dropped when met or by a sweep.
+    is stale, and is dropped when met or by a sweep. Nor is timer C moved when it is restarted: it
+    is put back when it comes up before the transaction's `patience` is over.
     """
 
     __slots__ = ("_heap", "_serial", "_sweep_at")
@@ -97,7 +103,9 @@ class TimerHeap:
         heap = self._heap
         while heap and heap[0][0] <= now:
             _, _, tx, timer = heappop(heap)
-            if timer in tx.table[tx.state]:
+            if timer is _TIMER_C and tx.patience > now:
+                self.start(tx.patience, tx, timer)
+            elif timer in tx.table[tx.state]:
                 return tx, timer
         return None
 

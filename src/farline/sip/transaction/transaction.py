@@ -34,6 +34,7 @@ class _Transaction:
         "key",
         "lost",
         "method",
+        "patience",
         "reliable",
         "request",
         "silent",
@@ -66,6 +67,9 @@ class _Transaction:
         self.interval = 0.0
         """Seconds until the next retransmission (A, E, G)."""
 
+        self.patience = 0.0
+        """When timer C is over; 0.0 while it was never started."""
+
         self.silent = False
         """The layer itself is the user (CANCEL, 481, 482): no event is made."""
 
@@ -82,7 +86,7 @@ class _Transaction:
 class ClientTransaction(_Transaction):
     """A request of ours."""
 
-    __slots__ = ("cancel_headers", "via")
+    __slots__ = ("cancel_headers", "cancelled", "via")
 
     def __init__(
         self, request: Message, flow: Flow, key: Key, table: Compiled, method: str, via: str
@@ -93,6 +97,9 @@ class ClientTransaction(_Transaction):
 
         self.cancel_headers: Iterable[tuple[str, str]] | None = None
         """Set while a CANCEL waits for the first 1xx (RFC 3261 section 9.1)."""
+
+        self.cancelled = False
+        """The CANCEL has been sent."""
 
 
 class ServerTransaction(_Transaction):

@@ -39,6 +39,7 @@ FACTS = {
         Proceeding 2xx             -> Accepted   : response
         Proceeding 300-699         -> Completed  : send response
         Proceeding transport error -> Terminated : failed ended
+        Proceeding C               -> Proceeding : send
         Proceeding CANCEL          -> Terminated : failed ended
         Completed  300-699         -> Completed  : send
         Completed  transport error -> Terminated : ended

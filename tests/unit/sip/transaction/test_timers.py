@@ -84,6 +84,22 @@ def test_no_a_over_tcp_but_b() -> None:
     assert [(at, name) for at, name, _ in run.fire()] == [(32.0, "B")]
 
 
+def test_c_cancels_an_invite_that_only_ever_rings() -> None:
+    run = Run(Timers(c=200.0))
+    tx = run.client("INVITE")
+    run.answer(tx, 180, 0.1)
+    assert run.fire(150.0) == []
+    run.answer(tx, 183, 150.0)
+    seen = [entry for entry in run.fire() if entry[2] and entry[1] != "E"]
+    assert [(at, name) for at, name, _ in seen] == [(350.0, "C"), (382.0, "CANCEL")]
+    assert seen[0][2][0].data.startswith(b"CANCEL ")
+    assert seen[1][2] == [
+        RequestFailed(tx, Cause.TIMEOUT),
+        TransactionEnded(tx, Cause.TIMEOUT),
+    ]
+    assert len(run.layer) == 0
+
+
 def test_d_over_udp_is_its_own_value_and_zero_over_tcp() -> None:
     run = Run(Timers(d=40.0))
     run.answer(run.client("INVITE"), 486)
