@@ -501,3 +501,24 @@ fn bind_pair(settings: &Interface, port: u16) -> io::Result<[UdpSocket; 2]> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_ended_makes_the_relay_say_so() {
+        let options = Options {
+            threads: 1,
+            rest: 0,
+            silence: 0,
+        };
+        let relay = Relay::start(Vec::new(), options).expect("started");
+        assert_eq!(relay.silences().expect("whole"), []);
+        relay.tell(0, Command::Stop).expect("told");
+        while !relay.broken.load(Ordering::Acquire) {
+            std::thread::yield_now();
+        }
+        assert!(matches!(relay.silences(), Err(RelayError::Stuck)));
+    }
+}

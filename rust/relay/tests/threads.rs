@@ -1,6 +1,6 @@
 //! The relay as a whole on loopback: sockets, threads, ports.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use relay::{Content, Interface, Options, Relay, RelayError, Remote};
@@ -111,4 +111,57 @@ fn a_pair_that_somebody_else_holds_is_passed_over() {
         relay.open("other", 0, ["C1", "A1"], Content::Raw),
         Err(RelayError::NoInterface(name)) if name == "C1"
     ));
+}
+
+#[test]
+fn ipv6_is_relayed_like_ipv4() {
+    if UdpSocket::bind("[::1]:0").is_err() {
+        eprintln!("skipped: this machine has no IPv6 loopback");
+        return;
+    }
+    let interface = |name: &str, first| Interface {
+        name: name.to_owned(),
+        ip: IpAddr::V6(Ipv6Addr::LOCALHOST),
+        first,
+        last: first + 99,
+        start: first,
+        traffic_class: 184,
+    };
+    let interfaces = vec![interface("B1", 41_400), interface("A1", 41_500)];
+    let options = Options {
+        threads: 1,
+        rest: 0,
+        silence: 0,
+    };
+    let relay = Relay::start(interfaces, options).expect("started");
+    let office = UdpSocket::bind("[::1]:0").expect("a socket");
+    office
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .expect("a time-out");
+    let [outside, inside] = relay
+        .open("call", 0, ["B1", "A1"], Content::Rtp)
+        .expect("opened");
+    let source = Some(IpAddr::V6(Ipv6Addr::LOCALHOST));
+    let remote = Remote {
+        rtp: office.local_addr().ok(),
+        rtcp: None,
+        source,
+        muted: false,
+    };
+    relay.signal("call", 0, 1, remote).expect("signaled");
+    relay
+        .signal(
+            "call",
+            0,
+            0,
+            Remote {
+                source,
+                ..Remote::default()
+            },
+        )
+        .expect("signaled");
+    office.send_to(&rtp(1), ("::1", outside)).expect("sent");
+    let mut room = [0; 2048];
+    let (length, from) = office.recv_from(&mut room).expect("crossed");
+    assert_eq!((&room[..length], from.port()), (&rtp(1)[..], inside));
 }

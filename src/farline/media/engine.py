@@ -26,7 +26,7 @@ class Side:
     """Name of the media interface: address and port range come from it."""
     signaling_source: str
     """IP address that the peer's signaling comes from: besides the address in its SDP the only
-    one that may latch (a phone behind NAT writes an address of its own into SDP)."""
+    one that may latch (a phone behind NAT writes an address of its own into SDP). Empty: none."""
 
 
 @dataclass(frozen=True, slots=True)

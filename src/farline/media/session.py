@@ -9,6 +9,7 @@ for early media.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Protocol
 
 from farline._core import RelayError
@@ -110,6 +111,8 @@ class MediaSession:
             if stream is not None and not stream.answered:
                 self._signal(stream, offerer, media)
                 self._signal(stream, 1 - offerer, None)
+        if self.fresh and not self.streams:
+            self.relay.hold(self.name, True)  # ringing may take longer than silence is allowed to
         return self._shown(description, 1 - offerer)
 
     def answer(self, description: Description, sender: Side, receiver: Side) -> bytes:
@@ -145,6 +148,7 @@ class MediaSession:
         for known, given in ((self.sides[index], sender), (self.sides[1 - index], receiver)):
             if known.interface != given.interface:
                 raise SessionError(f"side {known.name} is on media interface {known.interface}")
+            _check_source(given)
         return index
 
     def _lines(self) -> int:
@@ -218,3 +222,11 @@ class MediaSession:
             rtp = stream.ports[side] if stream is not None else None
             ports.append(MediaPorts(rtp, rtp + 1) if rtp is not None else None)
         return rewrite(description, self.addresses[self.sides[side].interface], ports)
+
+
+def _check_source(side: Side) -> None:
+    """An IP literal, or empty where only the SDP address may latch."""
+    try:
+        ip_address(side.signaling_source or "::")
+    except ValueError:
+        raise SessionError(f"signaling source of side {side.name} is no IP address") from None

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from farline._core import Relay, RelayError
+from farline.media.engine import Delete
 from farline.media.sessions import MediaSessions
 from farline.media.wire import MediaWireError, decode_request, encode_reply
 from farline.runtime.ids import RealIds
@@ -147,6 +148,8 @@ class MediaServer:
             request = decode_request(value)
         except (ValueError, RecursionError) as error:
             return {"id": number, "sdp": None, "stats": [], "error": str(error), "status": 500}
+        if isinstance(request, Delete):
+            log.debug("session %r ends: %r", request.session, request.reason)
         return {"id": number, **encode_reply(self._sessions.perform(request))}
 
 

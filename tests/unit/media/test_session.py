@@ -100,6 +100,7 @@ def test_offer_and_answer_show_our_addresses_and_tell_the_relay_theirs() -> None
     phone = ("172.22.33.101", 5000), ("172.22.33.101", 5001), "192.168.67.61", False
     assert call.relay.remotes[0, 0] == phone
     assert call.relay.remotes[0, 1] == (None, None, "10.10.10.13", False)  # early media may latch
+    assert call.relay.held is True  # as long as it rings, silence is no time-out
     answered = call.answer("m=audio 40752 RTP/AVP 8\r\na=rtcp:40759\r\n")
     assert answered.sdp == sdp("m=audio 35000 RTP/AVP 8\r\na=rtcp:35001\r\n", "192.168.64.96")
     office = ("10.10.10.13", 40752), ("10.10.10.13", 40759), "10.10.10.13", False
@@ -220,6 +221,8 @@ def test_running_out_of_ports_leaves_nothing_behind_and_the_call_as_it_was() -> 
         (500, Answer("other", sdp(AUDIO), INSIDE, OUTSIDE)),
         (500, Offer("call", sdp(AUDIO), Side("c", "B1", ""), INSIDE)),
         (500, Offer("call", sdp(AUDIO), OUTSIDE, OUTSIDE)),
+        (500, Offer("call", sdp(AUDIO), OUTSIDE, Side("inside", "A1", "pbx.example"))),
+        (500, Offer("new", sdp(AUDIO), Side("outside", "B1", "127.0.0.1:5060"), INSIDE)),
         (500, Offer("call", sdp(AUDIO), Side("outside", "A1", ""), INSIDE)),
         (500, Offer("new", sdp(AUDIO), Side("outside", "C1", ""), INSIDE)),
         (500, Delete("other", "gone")),

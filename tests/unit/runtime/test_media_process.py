@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 B1, A1 = "127.85.1.96", "127.85.2.7"
-PHONE, OFFICE = "127.85.3.61", "127.85.4.13"
+PHONE, OFFICE, MOVED = "127.85.3.61", "127.85.4.13", "127.85.5.99"
 OUTSIDE = Side("outside", "B1", PHONE)
 INSIDE = Side("inside", "A1", OFFICE)
 
@@ -134,12 +134,55 @@ async def test_what_leaves_is_marked_for_expedited_forwarding(tmp_path: Path) ->
     assert ancillary[0][2][0] == 184
 
 
+async def test_a_phone_that_moved_is_heard_again_after_its_reinvite(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    path = tmp_path / "media.sock"
+    elsewhere = Side("outside", "B1", MOVED)
+    with _peer(PHONE) as phone, _peer(MOVED) as moved, _peer(OFFICE) as office:
+        async with _engine(path, MediaSettings(threads=1)), _client(path) as (client, _):
+            offer = _sdp("127.85.9.101", 5000)
+            answer = Answer("call", _sdp(OFFICE, office.getsockname()[1]), INSIDE, OUTSIDE)
+            await client.perform(Offer("call", offer, OUTSIDE, INSIDE))
+            at = B1, _media_port((await client.perform(answer)).sdp)
+            await loop.sock_sendto(phone, _rtp(1), at)
+            assert await loop.sock_recv(office, 2048) == _rtp(1)
+            await loop.sock_sendto(moved, _rtp(2), at)  # a stranger as yet
+            await client.perform(Offer("call", offer, elsewhere, INSIDE))
+            await client.perform(Answer("call", answer.sdp, INSIDE, elsewhere))
+            await loop.sock_sendto(moved, _rtp(3), at)
+            assert await loop.sock_recv(office, 2048) == _rtp(3)
+            rtp, *_ = (await client.perform(Query("call"))).stats
+            assert (rtp.received_packets, rtp.refused_packets) == (2, 1)
+            assert rtp.latched == f"{MOVED}:{moved.getsockname()[1]}"
+
+
+async def test_rtcp_goes_beside_rtp(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    path = tmp_path / "media.sock"
+    report = bytes([0x80, 201, 0, 1, 0, 0, 0, 7])
+    with _peer(PHONE) as phone, _peer(OFFICE) as office:
+        async with _engine(path, MediaSettings(threads=1)), _client(path) as (client, _):
+            await client.perform(Offer("call", _sdp(PHONE, 5000), OUTSIDE, INSIDE))
+            description = _sdp(OFFICE, 5000, f"a=rtcp:{office.getsockname()[1]}\r\n")
+            reply = await client.perform(Answer("call", description, INSIDE, OUTSIDE))
+            port = _media_port(reply.sdp)
+            assert reply.sdp == _sdp(B1, port, f"a=rtcp:{port + 1}\r\n")
+            await loop.sock_sendto(phone, report, (B1, port + 1))
+            data, source = await loop.sock_recvfrom(office, 2048)
+            assert (data, source[0], source[1] % 2) == (report, A1, 1)
+
+
 async def test_silence_is_told_to_the_client(tmp_path: Path) -> None:
     path = tmp_path / "media.sock"
     settings = MediaSettings(threads=1, timeout_seconds=0.2)
     async with _engine(path, settings), _client(path) as (client, timeouts):
+        await client.perform(Offer("rings", _sdp(PHONE, 5000), OUTSIDE, INSIDE))
+        await client.perform(Offer("held", _sdp(PHONE, 5000, "a=sendonly\r\n"), OUTSIDE, INSIDE))
+        await client.perform(Answer("held", _sdp(OFFICE, 5000), INSIDE, OUTSIDE))
         await client.perform(Offer("quiet", _sdp(PHONE, 5000), OUTSIDE, INSIDE))
+        await client.perform(Answer("quiet", _sdp(OFFICE, 5000), INSIDE, OUTSIDE))
         timeout = await timeouts.get()
+        assert timeouts.empty()
     assert timeout.session == "quiet"
     assert 0.2 <= timeout.silent_seconds < 10
 
