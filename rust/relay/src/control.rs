@@ -1,40 +1,23 @@
 //! What the rest of the process holds: interfaces, port pools, and the way to the workers.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt;
+use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::error::RelayError;
+use crate::ledger::{Interface, Ledger};
 use crate::ports::PortPool;
-use crate::shard::{Content, PortStats, Remote};
-use crate::sys::{set_traffic_class, EventFd};
+use crate::sys::EventFd;
+use crate::types::{Content, PortStats, Remote};
 use crate::worker::{Command, Worker};
 use crate::{Millis, SideIndex};
 
 /// How long a worker may take to answer before it counts as stuck.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// A media interface: an address of this machine and the ports to use on it.
-#[derive(Clone, Debug)]
-pub struct Interface {
-    /// The name in the configuration.
-    pub name: String,
-    /// The address that sockets are bound to.
-    pub ip: IpAddr,
-    /// First port of the range.
-    pub first: u16,
-    /// Last port of the range, included.
-    pub last: u16,
-    /// Where in the range to begin.
-    pub start: u16,
-    /// Traffic class (IP TOS byte) of what is sent: 184 is DSCP 46, expedited forwarding.
-    pub traffic_class: u8,
-}
 
 /// Settings of the whole relay.
 #[derive(Clone, Copy, Debug)]
@@ -46,37 +29,6 @@ pub struct Options {
     /// How long a session may be silent before it is reported; 0: never.
     pub silence: Millis,
 }
-
-/// Why the relay did not do what was asked.
-#[derive(Debug)]
-pub enum RelayError {
-    /// No media interface of that name.
-    NoInterface(String),
-    /// Every port pair of the interface is in use or rests.
-    Exhausted(String),
-    /// The session has no such stream, or the stream is there already.
-    NoStream(String, u16),
-    /// The system refused a socket or a thread.
-    System(io::Error),
-    /// A worker thread has ended or does not answer.
-    Stuck,
-}
-
-impl fmt::Display for RelayError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoInterface(name) => write!(out, "no media interface is called {name:?}"),
-            Self::Exhausted(name) => write!(out, "no free ports on media interface {name:?}"),
-            Self::NoStream(id, stream) => {
-                write!(out, "session {id:?} has no stream {stream} to change")
-            }
-            Self::System(error) => write!(out, "the system refused: {error}"),
-            Self::Stuck => write!(out, "a relay thread does not answer"),
-        }
-    }
-}
-
-impl std::error::Error for RelayError {}
 
 /// A session on which nothing came for the configured time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,21 +66,6 @@ struct Link {
     commands: Sender<Command>,
     wake: Arc<EventFd>,
     thread: Option<JoinHandle<io::Result<()>>>,
-}
-
-/// Who has which ports.
-struct Ledger {
-    interfaces: Vec<(Interface, PortPool)>,
-    sessions: HashMap<String, Placement>,
-    names: HashMap<u64, String>,
-    next: u64,
-}
-
-struct Placement {
-    number: u64,
-    worker: usize,
-    /// By stream: for each side the place of the interface and the RTP port.
-    streams: BTreeMap<u16, [(usize, u16); 2]>,
 }
 
 impl Relay {
@@ -409,92 +346,6 @@ impl Drop for Relay {
             drop(link.thread.take().map(JoinHandle::join));
         }
     }
-}
-
-/// A bound pair.
-struct Pair {
-    place: usize,
-    ip: IpAddr,
-    port: u16,
-    sockets: [UdpSocket; 2],
-}
-
-impl Pair {
-    fn addresses(&self) -> [SocketAddr; 2] {
-        [
-            SocketAddr::new(self.ip, self.port),
-            SocketAddr::new(self.ip, self.port + 1),
-        ]
-    }
-}
-
-impl Ledger {
-    /// Takes a pair from the pool and binds it; a pair that another program holds is passed over.
-    fn bind(&mut self, interface: &str, now: Millis) -> Result<Pair, RelayError> {
-        let place = self
-            .interfaces
-            .iter()
-            .position(|(one, _)| one.name == interface);
-        let place = place.ok_or_else(|| RelayError::NoInterface(interface.to_owned()))?;
-        let (settings, pool) = &mut self.interfaces[place];
-        for _ in 0..pool.len() {
-            let Some(port) = pool.take(now) else { break };
-            match bind_pair(settings, port) {
-                Ok(sockets) => {
-                    return Ok(Pair {
-                        place,
-                        ip: settings.ip,
-                        port,
-                        sockets,
-                    })
-                }
-                Err(error) => {
-                    pool.give_back(port, now);
-                    if error.kind() != io::ErrorKind::AddrInUse {
-                        return Err(RelayError::System(error));
-                    }
-                }
-            }
-        }
-        Err(RelayError::Exhausted(interface.to_owned()))
-    }
-
-    fn place(
-        &mut self,
-        session: &str,
-        stream: u16,
-        taken: [(usize, u16); 2],
-        workers: usize,
-    ) -> (u64, usize) {
-        let number = self.next;
-        let entry = self.sessions.entry(session.to_owned()).or_insert_with(|| {
-            self.next += 1;
-            self.names.insert(number, session.to_owned());
-            Placement {
-                number,
-                worker: number as usize % workers,
-                streams: BTreeMap::new(),
-            }
-        });
-        entry.streams.insert(stream, taken);
-        (entry.number, entry.worker)
-    }
-
-    fn give_back(&mut self, streams: impl IntoIterator<Item = [(usize, u16); 2]>, now: Millis) {
-        for (place, port) in streams.into_iter().flatten() {
-            self.interfaces[place].1.give_back(port, now);
-        }
-    }
-}
-
-fn bind_pair(settings: &Interface, port: u16) -> io::Result<[UdpSocket; 2]> {
-    let bind = |port| {
-        let socket = UdpSocket::bind((settings.ip, port))?;
-        socket.set_nonblocking(true)?;
-        set_traffic_class(&socket, settings.traffic_class)?;
-        Ok::<_, io::Error>(socket)
-    };
-    Ok([bind(port)?, bind(port + 1)?])
 }
 
 /// A poisoned lock guards plain tables that are whole after every step, so it can go on being used.

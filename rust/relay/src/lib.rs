@@ -5,17 +5,23 @@
 #![deny(unsafe_code)]
 
 mod control;
+mod error;
 mod latch;
+mod ledger;
 mod ports;
 mod shard;
 #[allow(unsafe_code)]
 mod sys;
+mod types;
 mod worker;
 
-pub use control::{Interface, Options, Relay, RelayError, Silence};
+pub use control::{Options, Relay, Silence};
+pub use error::RelayError;
 pub use latch::{Acceptance, Latch};
+pub use ledger::Interface;
 pub use ports::PortPool;
-pub use shard::{Content, Counters, Key, Kind, PortStats, Remote, Shard, StreamPorts, Verdict};
+pub use shard::Shard;
+pub use types::{Content, Counters, Key, Kind, PortStats, Remote, StreamPorts, Verdict};
 
 /// Monotonic milliseconds; where they begin does not matter.
 pub type Millis = u64;

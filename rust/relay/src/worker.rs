@@ -7,8 +7,9 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::shard::{Content, Key, PortStats, Remote, Shard, StreamPorts, Verdict};
+use crate::shard::Shard;
 use crate::sys::{Batch, Epoll, EventFd, Outgoing, BATCH};
+use crate::types::{Content, Key, PortStats, Remote, StreamPorts, Verdict};
 use crate::{Millis, SideIndex};
 
 /// How often silence is looked for, in milliseconds.

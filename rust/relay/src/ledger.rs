@@ -1,0 +1,128 @@
+//! Who has which ports: the interfaces' pools, and the sessions that took pairs from them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+use crate::error::RelayError;
+use crate::ports::PortPool;
+use crate::sys::set_traffic_class;
+use crate::Millis;
+
+/// A media interface: an address of this machine and the ports to use on it.
+#[derive(Clone, Debug)]
+pub struct Interface {
+    /// The name in the configuration.
+    pub name: String,
+    /// The address that sockets are bound to.
+    pub ip: IpAddr,
+    /// First port of the range.
+    pub first: u16,
+    /// Last port of the range, included.
+    pub last: u16,
+    /// Where in the range to begin.
+    pub start: u16,
+    /// Traffic class (IP TOS byte) of what is sent: 184 is DSCP 46, expedited forwarding.
+    pub traffic_class: u8,
+}
+
+/// Who has which ports.
+pub(crate) struct Ledger {
+    pub interfaces: Vec<(Interface, PortPool)>,
+    pub sessions: HashMap<String, Placement>,
+    pub names: HashMap<u64, String>,
+    pub next: u64,
+}
+
+pub(crate) struct Placement {
+    pub number: u64,
+    pub worker: usize,
+    /// By stream: for each side the place of the interface and the RTP port.
+    pub streams: BTreeMap<u16, [(usize, u16); 2]>,
+}
+
+/// A bound pair.
+pub(crate) struct Pair {
+    pub place: usize,
+    pub ip: IpAddr,
+    pub port: u16,
+    pub sockets: [UdpSocket; 2],
+}
+
+impl Pair {
+    pub fn addresses(&self) -> [SocketAddr; 2] {
+        [
+            SocketAddr::new(self.ip, self.port),
+            SocketAddr::new(self.ip, self.port + 1),
+        ]
+    }
+}
+
+impl Ledger {
+    /// Takes a pair from the pool and binds it; a pair that another program holds is passed over.
+    pub fn bind(&mut self, interface: &str, now: Millis) -> Result<Pair, RelayError> {
+        let place = self
+            .interfaces
+            .iter()
+            .position(|(one, _)| one.name == interface);
+        let place = place.ok_or_else(|| RelayError::NoInterface(interface.to_owned()))?;
+        let (settings, pool) = &mut self.interfaces[place];
+        for _ in 0..pool.len() {
+            let Some(port) = pool.take(now) else { break };
+            match bind_pair(settings, port) {
+                Ok(sockets) => {
+                    return Ok(Pair {
+                        place,
+                        ip: settings.ip,
+                        port,
+                        sockets,
+                    })
+                }
+                Err(error) => {
+                    pool.give_back(port, now);
+                    if error.kind() != io::ErrorKind::AddrInUse {
+                        return Err(RelayError::System(error));
+                    }
+                }
+            }
+        }
+        Err(RelayError::Exhausted(interface.to_owned()))
+    }
+
+    pub fn place(
+        &mut self,
+        session: &str,
+        stream: u16,
+        taken: [(usize, u16); 2],
+        workers: usize,
+    ) -> (u64, usize) {
+        let number = self.next;
+        let entry = self.sessions.entry(session.to_owned()).or_insert_with(|| {
+            self.next += 1;
+            self.names.insert(number, session.to_owned());
+            Placement {
+                number,
+                worker: number as usize % workers,
+                streams: BTreeMap::new(),
+            }
+        });
+        entry.streams.insert(stream, taken);
+        (entry.number, entry.worker)
+    }
+
+    pub fn give_back(&mut self, streams: impl IntoIterator<Item = [(usize, u16); 2]>, now: Millis) {
+        for (place, port) in streams.into_iter().flatten() {
+            self.interfaces[place].1.give_back(port, now);
+        }
+    }
+}
+
+fn bind_pair(settings: &Interface, port: u16) -> io::Result<[UdpSocket; 2]> {
+    let bind = |port| {
+        let socket = UdpSocket::bind((settings.ip, port))?;
+        socket.set_nonblocking(true)?;
+        set_traffic_class(&socket, settings.traffic_class)?;
+        Ok::<_, io::Error>(socket)
+    };
+    Ok([bind(port)?, bind(port + 1)?])
+}

@@ -1,0 +1,127 @@
+//! The words of the relay's core: keys, what signaling says, counters, verdicts.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::{Millis, SideIndex};
+
+/// Names a port of this shard; a key of a closed port is never valid again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
+impl Key {
+    /// The key as one number, for epoll.
+    #[must_use]
+    pub fn to_bits(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.index)
+    }
+
+    /// Where the port stands in a table that is as long as the shard's.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.index as usize
+    }
+
+    /// The reverse of `to_bits`.
+    #[must_use]
+    pub fn from_bits(bits: u64) -> Self {
+        Self {
+            index: (bits & 0xffff_ffff) as u32,
+            generation: (bits >> 32) as u32,
+        }
+    }
+}
+
+/// Which of a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The even port.
+    Rtp,
+    /// The odd port.
+    Rtcp,
+}
+
+/// What a stream carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// RTP and RTCP: anything else is malformed, and cannot latch.
+    Rtp,
+    /// Any datagram (T.38 over UDPTL and the like).
+    Raw,
+}
+
+/// The local addresses of a stream: `[side][kind]`.
+pub type StreamPorts = [[SocketAddr; 2]; 2];
+
+/// What signaling says of one side of a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Remote {
+    /// The RTP address in the SDP.
+    pub rtp: Option<SocketAddr>,
+    /// The RTCP address in the SDP, or the one that follows from RTP's.
+    pub rtcp: Option<SocketAddr>,
+    /// Where the signaling comes from.
+    pub source: Option<IpAddr>,
+    /// Send nothing there (hold with the null address, RFC 3264 section 8.4).
+    pub muted: bool,
+}
+
+/// Counters of one port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Packets accepted.
+    pub received_packets: u64,
+    /// Bytes of them (UDP payload).
+    pub received_bytes: u64,
+    /// Packets sent from this port.
+    pub sent_packets: u64,
+    /// Bytes of them.
+    pub sent_bytes: u64,
+    /// Packets from a source that may not send here.
+    pub refused_packets: u64,
+    /// Packets that are not what the stream carries, or too large.
+    pub malformed_packets: u64,
+    /// Packets that the system would not take from us.
+    pub unsent_packets: u64,
+}
+
+/// A snapshot of one port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortStats {
+    /// Which m= line, from 0.
+    pub stream: u16,
+    /// Which side.
+    pub side: SideIndex,
+    /// RTP or RTCP.
+    pub kind: Kind,
+    /// Ours.
+    pub local: SocketAddr,
+    /// The peer's, once a packet was accepted.
+    pub latched: Option<SocketAddr>,
+    /// What was counted.
+    pub counters: Counters,
+    /// Milliseconds since the last accepted packet.
+    pub idle: Option<Millis>,
+}
+
+/// What to do with a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Send it from the port `via` to `to`.
+    Forward {
+        /// Our port on the other side.
+        via: Key,
+        /// The peer there.
+        to: SocketAddr,
+    },
+    /// Counted as received; nobody to send it to yet.
+    NoTarget,
+    /// From a source that may not send here.
+    Refused,
+    /// Not what the stream carries.
+    Malformed,
+    /// The port was closed meanwhile.
+    Gone,
+}
