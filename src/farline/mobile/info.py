@@ -17,6 +17,7 @@ MAX_BODY = 65_536
 """Bytes of an answer; a full one is under 2 kB."""
 
 _JID = re.compile(r"[^\s@/\"&'<>:]{1,255}@[A-Za-z0-9.:\[\]-]{1,255}")
+_EXTENSION = re.compile(r"[0-9*#]{1,15}")
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]_-]{1,255}")
 
 
@@ -112,9 +113,7 @@ def read_sip_info(body: bytes) -> SipInfo:
     identity = _matching(root, "identity", _JID)
     return SipInfo(
         identity=identity,
-        extension=_matching(
-            root, "extension", re.compile(r"[0-9*#]{1,15}"), identity.partition("@")[0]
-        ),
+        extension=_matching(root, "extension", _EXTENSION, identity.partition("@")[0]),
         display_name=printable(_text(root, "display-name", ""), 64),
         realm=printable(_text(root, "realm", ""), 128),
         sip_password=_text(root, "sip-password", "") or None,

@@ -122,6 +122,8 @@ class RegisterSip:
     server: Address
     transport: Transport
     password: Secret
+    voice_qos: int
+    """Whole DS byte for RTP."""
     step: str = "register"
     door: Door = Door.SIP
 
@@ -166,7 +168,13 @@ def login(
     password = settings.sip_password or _issued(settings, sip.sip_password)
     log.registering(sip.domain, address, server.port, sip.extension)
     ask = RegisterSip(
-        sip.domain, sip.extension, sip.display_name, server, settings.transport, password
+        sip.domain,
+        sip.extension,
+        sip.display_name,
+        server,
+        settings.transport,
+        password,
+        sip.voice_qos,
     )
     lease = cast("int", (yield ask))
     log("SparkService: RegistrationDelegate: didRegisterWithServer")
