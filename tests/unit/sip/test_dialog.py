@@ -151,3 +151,8 @@ def test_without_tag_or_contact_there_is_no_dialog() -> None:
     invite.remove("Contact")
     with pytest.raises(WireError, match="Contact"):
         Dialog.as_uas(invite, responses.make(invite, 200, to_tag="x"))
+
+
+def test_without_record_route_requests_go_straight_to_the_target() -> None:
+    bye = Dialog.as_uac(*answered(routes=[])).request("BYE")
+    assert bye.uri == "sip:3003@10.10.10.13:5060;transport=tcp" and bye.get("Route") is None

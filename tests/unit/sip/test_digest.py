@@ -315,3 +315,53 @@ def test_no_retry_without_a_challenge(status: int) -> None:
 def test_wrong_settings_are_refused(algorithms: tuple[str, ...], key: bytes) -> None:
     with pytest.raises(ValueError, match="digest"):
         DigestServer("r", key, SeededIds(), algorithms=algorithms)
+
+
+def test_an_unknown_name_cannot_be_let_in_by_a_guessed_ha1() -> None:
+    side = server()
+    nonce = Challenge.parse(side.challenges(0.0)[0]).nonce
+    plain = Credentials("3009", "ipoffice", nonce, "sip:x", "")
+    request = sip_request("REGISTER")
+    for base in ("0", "", "None"):
+        answer = digest.response(plain, base, "REGISTER")
+        made = Credentials("3009", "ipoffice", nonce, "sip:x", answer)
+        request.set("Authorization", str(made))
+        assert judge(side, request) is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("more", ["algorithm=SHA-256", "algorithm=SHA-1", "qop=auth-int,cnonce=c"])
+def test_what_was_not_offered_is_wrong(more: str) -> None:
+    side = server()
+    nonce = Challenge.parse(side.challenges(0.0)[0]).nonce
+    request = sip_request("REGISTER")
+    request.add(
+        "Authorization",
+        f'Digest username=3001,realm=ipoffice,nonce={nonce},uri="x",response=y,{more}',
+    )
+    assert judge(side, request) is Outcome.WRONG
+
+
+def test_opaque_comes_back() -> None:
+    first = sip_request("REGISTER")
+    answer = responses.make(first, 401, to_tag="x")
+    text = 'Digest nonce="n",realm="r",algorithm=SHA-256,qop="auth",opaque="o\\"p"'
+    answer.add("WWW-Authenticate", text)
+    assert str(Challenge.parse(text)) == text
+    again = DigestClient("3001", "secret", SeededIds()).retry(first, answer)
+    assert again is not None
+    assert Credentials.parse(again.get("Authorization")).opaque == 'o"p'
+
+
+def test_credentials_want_all_their_parts() -> None:
+    with pytest.raises(WireError, match="nonce"):
+        Credentials.parse("Digest username=u,realm=r,uri=x,response=y")
+
+
+def test_a_client_remembers_a_bounded_number_of_realms() -> None:
+    client = DigestClient("3001", "secret", SeededIds())
+    for number in range(40):
+        first = sip_request("REGISTER")
+        answer = responses.make(first, 401, to_tag="x")
+        answer.add("WWW-Authenticate", f'Digest realm="r{number}",nonce="n"')
+        assert client.retry(first, answer) is not None
+    assert len(client._known) <= 8
