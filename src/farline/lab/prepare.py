@@ -40,6 +40,8 @@ class Prepared:
     secrets: Path
     ca: Path
     loopback: bool
+    secret_names: Mapping[str, str]
+    """For each user of the office the name of the password in the secrets file."""
 
 
 def prepare(config: Path, run_dir: Path, *, loopback: bool) -> Prepared:
@@ -65,7 +67,11 @@ def prepare(config: Path, run_dir: Path, *, loopback: bool) -> Prepared:
     target = run_dir / "deployment.yaml"
     target.write_text(dump_deployment(deployment, values), encoding="utf-8")
     load_deployment(target.read_text(encoding="utf-8"), values)  # what was written must be valid
-    return Prepared(run_dir, deployment, target, secrets_file, run_dir / "tls/ca.pem", loopback)
+    names = {value: name for name, value in values.items()}
+    users = deployment.office.users if deployment.office is not None else ()
+    passwords = {user.name: names[user.password.reveal()] for user in users}
+    authority = run_dir / "tls/ca.pem"
+    return Prepared(run_dir, deployment, target, secrets_file, authority, loopback, passwords)
 
 
 def with_certificates(deployment: Deployment, directory: Path) -> Deployment:

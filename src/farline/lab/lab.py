@@ -1,0 +1,177 @@
+"""The servers of a deployment, running: name servers, border, office, portal and their media.
+
+With namespaces each runs in its node; on loopback all run here, each on its own addresses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from farline.lab.children import Child, Children
+from farline.lab.errors import LabError
+from farline.lab.loopback import loopback_port
+from farline.lab.namespaces import Namespaces
+from farline.lab.state import clear_state, write_state
+from farline.lab.topology import guide_topology
+from farline.runtime.control import ControlError
+from farline.runtime.supervisor import role_command, wait_ready
+from farline.sip.transport import Address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from farline.config import Deployment
+    from farline.config import Lab as LabForm
+    from farline.lab.prepare import Prepared
+
+NODE_OF_ROLE = {
+    "media": "border",
+    "office-media": "office",
+    "office": "office",
+    "portal": "office",
+    "border": "border",
+}
+"""In the order of starting."""
+READY_SECONDS = 60.0
+DNS_PORT = 53
+
+
+class Lab:
+    """`async with Lab(prepared, notice):` the servers answer inside the block."""
+
+    def __init__(self, prepared: Prepared, notice: Callable[[str], None]) -> None:
+        self.prepared = prepared
+        self.notice = notice
+        self.namespaces: Namespaces | None = None
+        # On loopback the kernel ends a child of ours with us; in a node its process 1 sees to it.
+        parent = {"FARLINE_PARENT": str(os.getpid())} if prepared.loopback else {}
+        self.children = Children(parent)
+
+    @property
+    def deployment(self) -> Deployment:
+        """What runs."""
+        return self.prepared.deployment
+
+    @property
+    def form(self) -> LabForm:
+        """The deployment's lab section."""
+        if self.deployment.lab is None:
+            raise LabError("the deployment has no section lab")
+        return self.deployment.lab
+
+    @property
+    def outside_ip(self) -> str:
+        """The border's outside address: where its first subscriber flow listens."""
+        border = self.deployment.border
+        if border is None or not border.subscriber_flows:
+            raise LabError("the border has no subscriber flow, so nobody outside can reach it")
+        wanted = border.subscriber_flows[0].signaling_interface
+        return next(entry.ip for entry in border.signaling_interfaces if entry.name == wanted)
+
+    def dns(self, *, outside: bool) -> Address:
+        """The name server of a side."""
+        ip = self.form.outside_dns if outside else self.form.inside_dns
+        return Address(ip, loopback_port(DNS_PORT) if self.prepared.loopback else DNS_PORT)
+
+    def command(self, node: str, argv: Sequence[str]) -> list[str]:
+        """The command that runs `argv` in a node."""
+        return list(argv) if self.namespaces is None else self.namespaces[node].command(argv)
+
+    def log(self, name: str) -> Path:
+        """The log file of a process."""
+        return self.prepared.run_dir / "log" / f"{name}.log"
+
+    async def __aenter__(self) -> Lab:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        await self._stop()
+
+    async def _start(self) -> None:
+        run_dir = self.prepared.run_dir
+        if not self.prepared.loopback:
+            topology = guide_topology(self.deployment)
+            # Built in a thread it would die with that thread: the kernel's parent is a thread.
+            self.namespaces = Namespaces(topology, run_dir).__enter__()
+            self.notice("the networks are up")
+        self._write_state(ready=False)
+        await self._start_dns()
+        for role, node in self._roles().items():
+            command = role_command(role, self.prepared.config, run_dir.resolve())
+            child = await self.children.start(role, self.command(node, command), self.log(role))
+            await self._await_role(child)
+            self.notice(f"{role} is ready")
+        self._write_state(ready=True)
+
+    async def _stop(self) -> None:
+        try:
+            await self.children.end()
+        finally:
+            if self.namespaces is not None:
+                self.namespaces.close()
+            clear_state(self.prepared.run_dir)
+
+    def _roles(self) -> dict[str, str]:
+        if self.deployment.portal is not None:
+            return NODE_OF_ROLE
+        return {role: node for role, node in NODE_OF_ROLE.items() if role != "portal"}
+
+    def _write_state(self, *, ready: bool) -> None:
+        places = self.namespaces.places if self.namespaces is not None else {}
+        pids = {name: place.pid for name, place in places.items()}
+        mode = "loopback" if self.prepared.loopback else "namespaces"
+        write_state(self.prepared.run_dir, mode, pids, ready=ready)
+
+    async def _start_dns(self) -> None:
+        """Two views of the server's name: the border outside, the office inside."""
+        border, office, portal = (
+            getattr(self.deployment, n) for n in ("border", "office", "portal")
+        )
+        if border is None or office is None:
+            raise LabError("the lab needs the sections border and office in the deployment")
+        name = self.form.mobile.server
+        inside = portal.ip if portal is not None else office.ip
+        views = (("outside", True, _listening_ip(self.deployment)), ("office", False, inside))
+        for node, outside, address in views:
+            at = self.dns(outside=outside)
+            module = [sys.executable, "-m", "farline.runtime.dns"]
+            argv = [*module, "--ip", at.host, "--port", str(at.port), f"{name}={address}"]
+            label = "dns-outside" if outside else "dns-inside"
+            child = await self.children.start(
+                label, self.command(node, argv), self.log(label), read=True
+            )
+            if await asyncio.wait_for(child.line(), READY_SECONDS) != b"ready\n":
+                raise LabError(f"{label} did not start at {at}:\n{child.tail()}")
+            self.notice(f"{label}: {name} is {address} ({at})")
+
+    async def _await_role(self, child: Child) -> None:
+        ready = asyncio.ensure_future(wait_ready(child.name, self.prepared.run_dir, READY_SECONDS))
+        ended = asyncio.ensure_future(child.process.wait())
+        try:
+            await asyncio.wait((ready, ended), return_when=asyncio.FIRST_COMPLETED)
+            if not ready.done():
+                raise LabError(f"{child.name} ended at its start:\n{child.tail()}")
+            ready.result()
+        except ControlError as error:
+            raise LabError(f"{error}; its log:\n{child.tail()}") from error
+        finally:
+            for task in (ready, ended):
+                task.cancel()
+                with suppress(asyncio.CancelledError, ControlError):
+                    await task
