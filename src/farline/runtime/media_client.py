@@ -133,9 +133,16 @@ class MediaClient:
                 if not future.done():
                     future.set_result(_failure(reason))
 
-    def _take(self, value: dict[str, Any]) -> None:
+    def _take(self, value: object) -> None:
+        """Deliver one line; raises ValueError for what the media process does not say."""
+        if not isinstance(value, dict):
+            raise ValueError("a line that is no object")
         if value.get("event") == "timeout":
-            self._on_timeout(MediaTimeout(value["session"], value["silent_seconds"]))
+            try:
+                timeout = MediaTimeout(str(value["session"]), float(value["silent_seconds"]))
+            except (KeyError, TypeError):
+                raise ValueError("a time-out without session or time") from None
+            self._on_timeout(timeout)
             return
         future = self._pending.get(value.get("id", 0))
         if future is not None and not future.done():
