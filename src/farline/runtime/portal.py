@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 import ssl
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 MODULES = Path(farline.portal.im.__file__).parent / "lua"
 DECOY_BYTES = 32
+READY_SECONDS = 5.0
 
 
 async def run_portal(context: RoleContext) -> None:
@@ -46,12 +47,6 @@ async def run_portal(context: RoleContext) -> None:
         trace = await stack.enter_async_context(context.trace())
         role = PortalRole(context, trace)
         await role.start(stack)
-        commands = {
-            "show": role.show,
-            "components": role.status.show,
-            "synchronise": role.synchronise,
-        }
-        await stack.enter_async_context(context.control(commands))
         await role.serve()
 
 
@@ -129,10 +124,25 @@ class PortalRole:
         await self.messaging.start(self._accounts())
 
     async def serve(self) -> None:
-        """Run the lasting tasks until cancelled."""
+        """Run the lasting tasks, and the control socket, until cancelled.
+
+        The control socket opens, and so says that the portal is ready, when the office and mybuddy
+        have been tried once, or READY_SECONDS later: without the office the portal serves too.
+        """
+        commands = {
+            "show": self.show,
+            "components": self.status.show,
+            "synchronise": self.synchronise,
+        }
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.directory.run(), name="directory")
             tasks.create_task(self.mybuddy.run(), name="mybuddy")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(READY_SECONDS):
+                    await self.directory.attempted.wait()
+                    await self.mybuddy.attempted.wait()
+            async with self._context.control(commands):
+                await asyncio.Event().wait()
 
     def show(self) -> dict[str, object]:
         """The state of every part, as data."""
@@ -165,18 +175,16 @@ class PortalRole:
         self._trace(Note("component", detail))
 
     def _certificate(self) -> tuple[Path, Path]:
-        """Certificate and key of the instant messaging server."""
+        """Certificate and key of the messaging server, known to be usable. Raises TlsError."""
         name = self.portal.im_presence.tls_profile
+        base = self._context.base
+        server_context(self._context.deployment, name, base)
         profiles = self._context.deployment.tls_server_profiles
         profile = next(entry for entry in profiles if entry.name == name)
-        base = self._context.base
         return (base / profile.certificate).resolve(), (base / profile.key).resolve()
 
     def _prosody(self) -> Prosody:
         portal, run_dir = self.portal, self._context.run_dir.resolve()
-        server_context(  # reads the files, so that Prosody is not left to fail over them
-            self._context.deployment, portal.im_presence.tls_profile, self._context.base
-        )
         certificate, key = self._certificate()
         settings = ProsodySettings(
             ip=portal.ip,

@@ -8,7 +8,7 @@ from farline.runtime.certificates import make_certificates
 
 
 def shake_hands(directory, name, host):
-    """A TLS handshake in memory; raises ssl.SSLError when the client does not believe the server."""
+    """A TLS handshake in memory; raises ssl.SSLError where the client does not believe it."""
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server_context.load_cert_chain(directory / f"{name}.pem", directory / f"{name}.key")
     client_context = ssl.create_default_context(cafile=str(directory / "ca.pem"))

@@ -63,6 +63,8 @@ class MyBuddy:
     ) -> None:
         self.jid = f"{login.node}@{domain}"
         self.answered = 0
+        self.attempted = asyncio.Event()
+        """Set after the first login, whatever came of it."""
         self._login = login
         self._address = address
         self._tls = tls
@@ -77,6 +79,7 @@ class MyBuddy:
                 await client.log_in(self._address)
                 delay = FIRST_RETRY
                 self._status.report(COMPONENT, "Available", self.jid)
+                self.attempted.set()
                 await client.disconnected
                 self._status.report(COMPONENT, "Unavailable", "connection lost")
             except (OSError, TimeoutError) as error:
@@ -84,6 +87,7 @@ class MyBuddy:
                 self._status.report(COMPONENT, "Unavailable", text)
             finally:
                 client.leave()
+                self.attempted.set()
             await asyncio.sleep(delay)
             delay = min(delay * 2, LAST_RETRY)
 

@@ -31,6 +31,10 @@ STOP_SECONDS = 5.0
 PROBE_SECONDS = 0.05
 """Between two looks whether a starting server answers."""
 FIRST_RESTART, LAST_RESTART = 1.0, 30.0
+STREAM_HEADER = (
+    "<stream:stream to='{domain}' version='1.0' xmlns='jabber:client'"
+    " xmlns:stream='http://etherx.jabber.org/streams'>"
+)
 STEADY_SECONDS = 60.0
 """Running this long makes the next restart quick again."""
 
@@ -55,6 +59,9 @@ class Prosody:
         self._binary = binary
         self._process: asyncio.subprocess.Process | None = None
         self._watcher: asyncio.Task[None] | None = None
+        self._ready = False
+        self._unread = False
+        """The lists changed while it could not be told."""
 
     @property
     def address(self) -> str:
@@ -66,7 +73,7 @@ class Prosody:
         command = self._command()
         self._check_address()
         self._status.report(COMPONENT, "Starting", f"Prosody on {self.address}")
-        for directory in (self._files.directory, self._files.data, self._files.log.parent):
+        for directory in (self._files.data, self._files.certificates, self._files.log.parent):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(self._files.config, config_text(self._settings, self._files))
         self._write_accounts(accounts)
@@ -81,8 +88,8 @@ class Prosody:
     async def change_accounts(self, accounts: Accounts) -> None:
         """Rewrite the lists; Prosody reads them on SIGHUP."""
         self._write_accounts(accounts)
-        if self._process is not None and self._process.returncode is None:
-            self._process.send_signal(signal.SIGHUP)
+        self._unread = True
+        self._tell()
 
     async def stop(self) -> None:
         """SIGTERM, and SIGKILL for one that does not go."""
@@ -155,7 +162,9 @@ class Prosody:
         try:
             async with asyncio.timeout(START_SECONDS):
                 while process.returncode is None:
-                    if await self._connects():
+                    if await self._greets():
+                        self._ready = True
+                        self._tell()
                         self._status.report(COMPONENT, "Available", f"Prosody on {self.address}")
                         self._trace(Note("IM server", f"Prosody answers on {self.address}", "XMPP"))
                         return
@@ -166,13 +175,27 @@ class Prosody:
             text = f"Prosody ended while starting, with status {process.returncode}"
         raise ImServerError(f"{text}; see {self._files.log}")
 
-    async def _connects(self) -> bool:
+    async def _greets(self) -> bool:
+        """Whether it answers a stream header: its port alone is open before it takes signals."""
+        domain = self._settings.domain
         try:
-            _, writer = await asyncio.open_connection(self._settings.ip, self._settings.port)
+            reader, writer = await asyncio.open_connection(self._settings.ip, self._settings.port)
         except OSError:
             return False
-        writer.close()
-        return True
+        try:
+            writer.write(STREAM_HEADER.format(domain=domain).encode())
+            return bool(await reader.read(64))
+        except OSError:
+            return False
+        finally:
+            writer.close()
+
+    def _tell(self) -> None:
+        """Have it read the lists again, once it can take the signal."""
+        process = self._process
+        if self._unread and self._ready and process is not None and process.returncode is None:
+            self._unread = False
+            process.send_signal(signal.SIGHUP)
 
     async def _watch(self, command: list[str]) -> None:
         """Start it again whenever it ends, more slowly each time it ends soon."""
@@ -181,6 +204,7 @@ class Prosody:
         began = loop.time()
         while self._process is not None:
             code = await self._process.wait()
+            self._ready = False
             if loop.time() - began > STEADY_SECONDS:
                 delay = FIRST_RESTART
             text = f"Prosody ended with status {code}, starting again in {delay:.0f} s"
@@ -194,11 +218,8 @@ class Prosody:
                 await self._answering(await self._spawn(command))
             except (ImServerError, OSError) as error:
                 self._status.report(COMPONENT, "Unavailable", str(error))
-                await self._end_silent_one()
-
-    async def _end_silent_one(self) -> None:
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
+                if self._process.returncode is None:  # it runs and says nothing
+                    self._process.kill()
 
     def _write_accounts(self, accounts: Accounts) -> None:
         settings = self._settings

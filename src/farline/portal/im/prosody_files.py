@@ -50,6 +50,11 @@ class ProsodyFiles:
         return self.directory / "groups.txt"
 
     @property
+    def certificates(self) -> Path:
+        """Empty; Prosody looks through it."""
+        return self.directory / "certs"
+
+    @property
     def data(self) -> Path:
         """Rosters and offline messages."""
         return self.directory / "data"
@@ -85,6 +90,7 @@ log = {{ {{ levels = {{ min = "info" }}, to = "file", filename = {_lua(files.log
 
 modules_enabled = {{ {_list(MODULES)} }}
 modules_disabled = {{ {_list(WITHOUT)} }}
+certificates = {_lua(files.certificates)}
 storage = "internal"
 admins = {{ }}
 
@@ -101,6 +107,7 @@ c2s_stanza_size_limit = {STANZA_BYTES}
 c2s_unauthed_stanza_size_limit = {UNAUTHENTICATED_STANZA_BYTES}
 limits = {{ c2s = {{ rate = {_lua(CLIENT_RATE)}, burst = "4s" }} }}
 unlimited_jids = {{ {_lua(mybuddy)} }}
+c2s_close_timeout = 1
 smacks_hibernation_time = 300
 
 VirtualHost {_lua(settings.domain)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from base64 import b64encode
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -63,6 +64,8 @@ class Directory:
         self._trace = trace
         self._on_change = on_change
         self._wanted = asyncio.Event()
+        self.attempted = asyncio.Event()
+        """Set after the first search, whatever came of it."""
 
     def load_copy(self) -> None:
         """Begin with the last good copy, if there is one."""
@@ -96,6 +99,7 @@ class Directory:
             except (aiohttp.ClientError, DsmlError, OSError, TimeoutError) as error:
                 self._report_failure(error)
                 wait, delay = delay, min(delay * 2, LAST_RETRY)
+            self.attempted.set()
             try:
                 async with asyncio.timeout(wait):
                     await self._wanted.wait()
@@ -121,18 +125,22 @@ class Directory:
 
     async def _fetch(self) -> bytes:
         provider = self._provider
+        login = f"{provider.user}:{provider.password.reveal()}"
         host = f"[{provider.address}]" if ":" in provider.address else provider.address
         connector = aiohttp.TCPConnector(ssl=self._tls, local_addr=(self._source_ip, 0))
         async with (
             aiohttp.ClientSession(
                 connector=connector,
                 timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS),
-                auth=aiohttp.BasicAuth(provider.user, provider.password.reveal(), "utf-8"),
             ) as session,
             session.post(
                 f"https://{host}:{provider.port}/dsml",
                 data=search_request(BASE_DN),
-                headers={"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""'},
+                headers={
+                    "Authorization": f"Basic {b64encode(login.encode()).decode()}",
+                    "Content-Type": "text/xml; charset=utf-8",
+                    "SOAPAction": '""',
+                },
                 allow_redirects=False,
             ) as response,
         ):

@@ -1,0 +1,152 @@
+"""The border's application relays: listeners, limits, counters (`relay_pair` moves the bytes)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from farline.border.relays import RelayLedger, RelayPlan, plan_relays
+from farline.runtime.relay_pair import Pair
+from farline.runtime.tls import client_context, server_context
+from farline.trace.events import Note, Refused
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from farline.border.relays import Ending
+    from farline.config import Deployment
+    from farline.trace.events import Event
+
+BACKLOG = 512
+HANDSHAKE_SECONDS = 10.0
+
+
+class ByteRelay:
+    """One relay: its listener and everybody connected through it."""
+
+    def __init__(
+        self,
+        plan: RelayPlan,
+        *,
+        trace: Callable[[Event], None],
+        server_tls: ssl.SSLContext | None = None,
+        client_tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.plan = plan
+        self.ledger = RelayLedger(plan)
+        self.client_tls = client_tls
+        self.loop = asyncio.get_running_loop()
+        self.pairs: set[Pair] = set()
+        self.server_tls = server_tls
+        self._trace = trace
+        self._server: asyncio.Server | None = None
+        self._emptied = asyncio.Event()
+
+    @property
+    def port(self) -> int:
+        """The port listened on (the plan's, or the one found for port 0)."""
+        if self._server is None:
+            return self.plan.listen[1]
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def start(self) -> None:
+        """Listen. Raises OSError naming relay, address and port."""
+        ip, port = self.plan.listen
+        try:
+            self._server = await self.loop.create_server(
+                lambda: Pair(self).outside,
+                ip,
+                port,
+                ssl=self.server_tls,
+                backlog=BACKLOG,
+                reuse_address=True,
+                ssl_handshake_timeout=HANDSHAKE_SECONDS if self.server_tls else None,
+            )
+        except OSError as error:
+            text = f"relay {self.plan.name!r} cannot listen on {ip}:{port}: {error.strerror}"
+            raise OSError(error.errno, text) from error
+        self._trace(Note("listening", f"relay {self.plan}", self.plan.name))
+
+    async def stop(self) -> None:
+        """Listen no more and break everything off."""
+        if self._server is not None:
+            self._server.close()
+        for pair in tuple(self.pairs):
+            pair.abort("stopped")
+        await self.emptied()
+
+    async def emptied(self) -> None:
+        """Wait until nobody is connected."""
+        while self.pairs:
+            self._emptied.clear()
+            await self._emptied.wait()
+
+    def show(self) -> dict[str, object]:
+        """Plan, occupancy and counters; bytes include those of open connections."""
+        shown = self.ledger.show()
+        up = sum(pair.outside.bytes_in for pair in self.pairs)
+        down = sum(pair.inside.bytes_in for pair in self.pairs)
+        counters = self.ledger.counters
+        return {
+            **shown,
+            "bytes_up": counters.bytes_up + up,
+            "bytes_down": counters.bytes_down + down,
+        }
+
+    def refused(self, pair: Pair, because: str) -> None:
+        """Trace a connection that was not let in."""
+        remote = f"{pair.source}:{pair.source_port}"
+        self._trace(Refused("relay-limit", f"{self.plan.name}: {because}", self.plan.name, remote))
+
+    def note(self, pair: Pair, what: str, detail: str) -> None:
+        """Trace one step of a connection."""
+        self._trace(Note(what, f"{pair.source}:{pair.source_port} {detail}", self.plan.name))
+
+    def finished(self, pair: Pair, ending: Ending) -> None:
+        """Both connections are gone."""
+        self.pairs.discard(pair)
+        up, down = pair.outside.bytes_in, pair.inside.bytes_in
+        self.ledger.ended(pair.source, ending, up, down)
+        self.note(pair, "relay closed", f"{ending}, {up} bytes up, {down} bytes down")
+        self._emptied.set()
+
+
+async def run_relays(
+    deployment: Deployment, base: Path, trace: Callable[[Event], None]
+) -> Sequence[ByteRelay]:
+    """Start every relay of the border; the caller stops them with `stop_relays`.
+
+    Raises OSError for an address that cannot be listened on and TlsError for a certificate that
+    cannot be used; then nothing is left running.
+    """
+    started: list[ByteRelay] = []
+    for plan in plan_relays(deployment.border) if deployment.border is not None else ():
+        try:
+            relay = ByteRelay(
+                plan,
+                trace=trace,
+                server_tls=server_context(deployment, plan.listen_tls, base)
+                if plan.listen_tls
+                else None,
+                client_tls=client_context(deployment, plan.remote_tls, base)
+                if plan.remote_tls
+                else None,
+            )
+            await relay.start()
+        except (OSError, RuntimeError):
+            await stop_relays(started)
+            raise
+        started.append(relay)
+    return started
+
+
+async def stop_relays(relays: Sequence[ByteRelay]) -> None:
+    """Stop them all."""
+    await asyncio.gather(*(relay.stop() for relay in relays))
+
+
+def show_relays(relays: Sequence[ByteRelay]) -> list[dict[str, object]]:
+    """`show` of each, for the control socket."""
+    return [relay.show() for relay in relays]

@@ -1,0 +1,100 @@
+"""Relays, the decisions: plans from the form, limits, counters."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from farline.border.relays import RelayLedger, decide, plan_relay, plan_relays
+from farline.config import ApplicationRelay, load_deployment
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "guide.yaml"
+SECRETS = dict.fromkeys(("ruel", "dora", "enhtcpaservice"), "x")
+
+
+def form(**changes):
+    tree = {
+        "name": "1xm HTTP",
+        "service_type": "HTTP",
+        "remote": {"address": "10.10.10.13", "port": 8444},
+        "device": {
+            "listen_network": "B", "listen_ip": "192.168.64.96", "listen_port": 8444,
+            "connect_network": "A", "connect_ip": "10.10.10.7",
+        },
+    }  # fmt: skip
+    return ApplicationRelay.model_validate(tree | changes)
+
+
+@pytest.fixture
+def plan():
+    return replace(plan_relay(form()), max_connections=3, max_connections_per_source=2)
+
+
+def test_the_guides_relays_become_plain_tcp_plans():
+    border = load_deployment(EXAMPLE.read_text(), SECRETS).border
+    plans = plan_relays(border)
+    assert [(p.name, p.listen, p.remote) for p in plans] == [
+        ("1xm HTTP", ("192.168.64.96", 8444), ("10.10.10.13", 8444)),
+        ("1xm XMPP", ("192.168.64.96", 5222), ("10.10.10.13", 5222)),
+        ("Communicator", ("192.168.64.96", 9443), ("10.10.10.13", 9443)),
+    ]
+    assert all(p.listen_tls is None and p.remote_tls is None for p in plans)
+    assert all(p.connect_ip == "10.10.10.7" for p in plans)
+
+
+def test_each_side_has_tls_of_its_own():
+    remote = {"address": "a.example", "port": 1, "transport": "TLS", "tls_client_profile": "C"}
+    plan = plan_relay(form(remote=remote))
+    assert (plan.listen_tls, plan.remote_tls) == (None, "C")
+    assert "TLS C" in str(plan)
+
+
+def test_a_profile_without_tls_transport_does_not_switch_tls_on():
+    remote = {"address": "a.example", "port": 1, "transport": "TCP", "tls_client_profile": "C"}
+    assert plan_relay(form(remote=remote)).remote_tls is None
+
+
+@pytest.mark.parametrize(
+    ("connections", "from_source", "value", "field"),
+    [
+        (0, 0, True, ""),
+        (2, 1, True, ""),
+        (3, 0, False, "Maximum Connections"),
+        (2, 2, False, "Maximum Connections Per Source"),
+        (3, 2, False, "Maximum Connections"),
+    ],
+)
+def test_limits_decide_and_name_the_field(plan, connections, from_source, value, field):
+    verdict = decide(plan, connections, from_source)
+    assert verdict.value is value
+    assert verdict.form.endswith(field)
+    assert str(connections) in verdict.because or str(from_source) in verdict.because
+
+
+def test_a_source_at_its_limit_leaves_room_for_others(plan):
+    ledger = RelayLedger(plan)
+    assert [ledger.admit("192.0.2.1").value for _ in range(3)] == [True, True, False]
+    assert ledger.admit("192.0.2.2").value
+    assert not ledger.admit("192.0.2.3").value
+    assert ledger.counters.refused == 2
+
+
+def test_whoever_leaves_makes_room_and_is_forgotten(plan):
+    ledger = RelayLedger(plan)
+    for _ in range(2):
+        ledger.admit("192.0.2.1")
+    ledger.ended("192.0.2.1", "idle", 10, 200)
+    assert ledger.admit("192.0.2.1").value
+    for ending in ("reset", "connect failed"):
+        ledger.ended("192.0.2.1", ending, 1, 2)
+    shown = ledger.show()
+    assert shown["connections"] == shown["sources"] == 0
+    assert (shown["bytes_up"], shown["bytes_down"]) == (12, 204)
+    assert (shown["idle"], shown["reset"], shown["connect_failed"]) == (1, 1, 1)
+
+
+def test_refused_sources_leave_no_trace_in_the_table(plan):
+    ledger = RelayLedger(replace(plan, max_connections=0))
+    for number in range(100):
+        assert not ledger.admit(f"192.0.2.{number}").value
+    assert ledger.show()["sources"] == 0
