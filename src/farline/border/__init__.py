@@ -1,0 +1,21 @@
+"""The border: a session border controller as a core without I/O (the guide's SBCE)."""
+
+from farline.border.core import BorderCore
+from farline.border.exchange import Exchange, Refusal, Side, Verdict
+from farline.border.limits import Limits
+from farline.border.plan import Candidate, Plan
+from farline.border.registration import BindingLimits
+from farline.border.shield import ShieldLimits
+
+__all__ = [
+    "BindingLimits",
+    "BorderCore",
+    "Candidate",
+    "Exchange",
+    "Limits",
+    "Plan",
+    "Refusal",
+    "ShieldLimits",
+    "Side",
+    "Verdict",
+]

@@ -1,0 +1,232 @@
+"""Stage 2 continued: who sent a request, and whether it may be served.
+
+From outside only registered phones are served, each on the flow that it registered on and in its
+own name; from inside only servers of a server flow, and only towards a binding that they name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from farline.border import flow as flows
+from farline.border.exchange import Exchange, Refusal, Side, Verdict
+from farline.border.registering import guest
+from farline.border.topology import token_of
+from farline.sip import NameAddr, Uri, Via, WireError
+from farline.sip.headers import via_address
+
+if TYPE_CHECKING:
+    from farline.border.context import Context
+    from farline.border.registration import Binding
+    from farline.border.session import Found
+    from farline.sip import Flow, Message
+    from farline.sip.transaction import ServerTransaction
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A request that is served: whose line it takes, from which side, in which dialog."""
+
+    binding: Binding | None
+    """None: a REGISTER, which makes or finds its own."""
+
+    sender: Side
+    found: Found | None
+    flow_name: str
+
+
+Admission: TypeAlias = Admitted | Refusal | None
+"""None: it is for the border itself, and answered with 200."""
+
+
+def decide(context: Context, tx: ServerTransaction, flow: Flow) -> Verdict[Admission]:
+    """What becomes of a request other than ACK and CANCEL."""
+    request = tx.request
+    if request.get("Max-Forwards") == "0":
+        return Verdict(Refusal(483, "hops"), "Max-Forwards is 0")
+    if request.get("Proxy-Require") is not None:
+        return Verdict(Refusal(420, "extension"), f"Proxy-Require: {request.get('Proxy-Require')}")
+    source = _source(context, request, flow)
+    if source.value is not None:
+        return _from_inside(context, request, source.value, source.because)
+    if flow.interface not in context.plan.subscriber_flows:
+        return Verdict(Refusal(403, "no-flow"), source.because)
+    return _from_outside(context, tx, request, flow)
+
+
+def find(context: Context, message: Message, flow: Flow) -> tuple[Binding, Side, Found] | None:
+    """The dialog of an ACK."""
+    if _source(context, message, flow).value is not None:
+        binding = context.bindings.by_subid(token_of(message))
+        sender = Side.INSIDE
+    else:
+        binding = _phone(context, message, flow)
+        sender = Side.OUTSIDE
+    if binding is None:
+        return None
+    found = context.sessions.find(binding, message, sender)
+    return None if found is None else (binding, sender, found)
+
+
+def _source(context: Context, request: Message, flow: Flow) -> Verdict[str | None]:
+    """The name of the server flow that a request comes in by; None: it is not from a server."""
+    if context.upstreams.owns(flow):
+        return Verdict("upstream", "on a connection of ours to the server")
+    verdict = flows.decide_source(context.plan, Exchange(request, flow))
+    return Verdict(verdict.value.name if verdict.value else None, verdict.because, verdict.form)
+
+
+def _from_inside(context: Context, request: Message, name: str, because: str) -> Verdict[Admission]:
+    token = token_of(request)
+    binding = context.bindings.by_subid(token) if token else None
+    if binding is None or not binding.registered:
+        if request.method == "OPTIONS" and _is_for_us(context, request):
+            return Verdict(None, "a server asks whether we are there")
+        status = 481 if request.to_tag else 404
+        return Verdict(Refusal(status, "no-binding"), "the request names no binding of ours")
+    found = context.sessions.find(binding, request, Side.INSIDE) if request.to_tag else None
+    if request.to_tag and found is None and request.method == "INVITE":
+        return Verdict(Refusal(481, "no-dialog"), "no such dialog of this binding")
+    if request.method == "REGISTER":
+        return Verdict(Refusal(405, "method"), "the office does not register here")
+    _note_cseq(found, request)
+    return Verdict(Admitted(binding, Side.INSIDE, found, name), because)
+
+
+def _from_outside(
+    context: Context, tx: ServerTransaction, request: Message, flow: Flow
+) -> Verdict[Admission]:
+    if _looped(context, request):
+        return Verdict(Refusal(482, "loop"), "a Via of ours is in it already")
+    if request.method == "REGISTER":
+        return Verdict(Admitted(None, Side.OUTSIDE, None, ""), "REGISTER is always looked at")
+    phones = context.bindings.registered_on(flow)
+    if not phones:
+        return _stranger(context, tx, request, flow)
+    if request.method == "OPTIONS" and _is_for_us(context, request):
+        return Verdict(None, "the keep-alive of a registered phone")
+    binding = _phone(context, request, flow)
+    if binding is None:
+        named = ", ".join(sorted(phones)[:4])
+        return Verdict(
+            Refusal(403, "identity"), f"From is {_from_user(request)!r}; registered here: {named}"
+        )
+    found = context.sessions.find(binding, request, Side.OUTSIDE) if request.to_tag else None
+    if request.to_tag and found is None and request.method == "INVITE":
+        return Verdict(Refusal(481, "no-dialog"), "no such dialog of this phone")
+    _note_cseq(found, request)
+    name = binding.subscriber.name
+    form = f"{binding.subscriber.form}: {name}"
+    return Verdict(
+        Admitted(binding, Side.OUTSIDE, found, name), f"{binding.aor} registered by {name}", form
+    )
+
+
+def _stranger(
+    context: Context, tx: ServerTransaction, request: Message, flow: Flow
+) -> Verdict[Admission]:
+    """Somebody who has not registered: only what the flow allows before REGISTER."""
+    verdict = flows.decide(context.plan, Exchange(request, flow))
+    if verdict.value is None:
+        return Verdict(Refusal(403, "no-flow"), verdict.because)
+    field = f"{verdict.form}: Methods Allowed Before REGISTER"
+    if request.method not in verdict.value.methods_before_register or request.to_tag:
+        allowed = ", ".join(verdict.value.methods_before_register) or "none"
+        text = f"{request.method} from an unknown source; allowed: {allowed}"
+        return Verdict(Refusal(403, "unknown-phone"), text, field)
+    if request.method == "OPTIONS" and _is_for_us(context, request):
+        return Verdict(None, "OPTIONS is allowed before REGISTER", field)
+    user = _from_user(request)
+    try:
+        domain = NameAddr.parse(request.get("From") or "").uri.host
+    except WireError as error:
+        return Verdict(Refusal(400, "malformed"), f"{error.where}: {error.reason}")
+    binding = guest(context, tx, verdict.value, user, domain)
+    if isinstance(binding, str):
+        return Verdict(Refusal(503, "full"), binding)
+    admitted = Admitted(binding, Side.OUTSIDE, None, verdict.value.name)
+    return Verdict(admitted, f"{request.method} is allowed before REGISTER", field)
+
+
+def _phone(context: Context, request: Message, flow: Flow) -> Binding | None:
+    """The binding in whose name a request from outside comes."""
+    phones = context.bindings.registered_on(flow)
+    return phones.get(_from_user(request)) if phones else None
+
+
+def _from_user(request: Message) -> str:
+    try:
+        return NameAddr.parse(request.get("From") or "").uri.user or ""
+    except WireError:
+        return ""
+
+
+def _is_for_us(context: Context, request: Message) -> bool:
+    """Whether the Request-URI is the border itself: one of our addresses, and nobody there."""
+    try:
+        uri = Uri.parse(request.uri)
+    except WireError:
+        return False
+    return not uri.user and context.plan.is_own(uri.host, uri.port)
+
+
+def _looped(context: Context, request: Message) -> bool:
+    """Whether one of our Vias stands in a request from outside (phones never see them again)."""
+    for value in request.values("Via"):
+        try:
+            host, port = via_address(Via.parse(value))
+        except WireError:
+            continue
+        if context.plan.is_own(host, port):
+            return True
+    return False
+
+
+def _note_cseq(found: Found | None, request: Message) -> None:
+    if found is not None and found.sender is not None:
+        found.session.note_cseq(found.sender, request)
+
+
+def show(context: Context) -> dict[str, object]:
+    """What `farline show` prints of a border."""
+    now = context.now
+    bindings = [
+        {
+            "aor": binding.aor,
+            "contact": binding.contact,
+            "phone": str(binding.phone.remote) if binding.phone else None,
+            "transport": binding.phone.transport.value if binding.phone else None,
+            "upstream": str(binding.upstream.flow.remote)
+            if binding.upstream and binding.upstream.flow
+            else None,
+            "flow": binding.subscriber.name,
+            "registered": binding.registered,
+            "expires_in": round(max(0.0, binding.expires_at - now), 1),
+            "sessions": binding.sessions,
+        }
+        for binding in context.bindings
+    ]
+    sessions = [
+        {
+            "call": session.call_id,
+            "kind": "call" if session.is_call else "subscription",
+            "state": session.state,
+            "aor": session.binding.aor,
+            "from": session.initiator.value,
+            "seconds": round(now - session.started_at, 1),
+            "media": session.anchored.media if session.anchored else None,
+        }
+        for session in context.sessions
+    ]
+    layer = context.layer.counters
+    return {
+        "bindings": bindings,
+        "sessions": sessions,
+        "pending": context.bindings.pending,
+        "transactions": len(context.layer),
+        "upstream_connections": len(context.upstreams),
+        "sources": len(context.sources),
+        "counters": dict(sorted(context.counters.items()))
+        | {"transactions.refused": layer.refused, "transactions.stray": layer.stray},
+    }

@@ -1,0 +1,106 @@
+"""Stage 6, the anchor: SDP goes through the media engine, so that RTP goes through our addresses.
+
+Which description is offer and which answer follows from the message that bears it (RFC 3264,
+RFC 3261 section 13.2, RFC 6337): the SDP of a request is an offer, unless it answers one that came
+in a response (late offer); the SDP of a response answers the request's, or is itself the offer.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from farline.border.exchange import Side
+from farline.border.steps import Ask
+from farline.media.engine import Answer, MediaReply, Offer
+from farline.media.engine import Side as MediaSide
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from farline.sip import Message
+
+ANCHORED = frozenset({"INVITE", "ACK", "PRACK", "UPDATE"})
+"""Methods whose messages may bear SDP that means this session."""
+
+_ORIGIN_USER = re.compile(rb"(?m)^o=\S+ ")
+
+
+@dataclass(slots=True)
+class Anchored:
+    """The media session of a call."""
+
+    media: str
+    """Its name at the engine."""
+
+    outside: MediaSide
+    inside: MediaSide
+    hide_origin: frozenset[Side] = frozenset()
+    """Sides to which the user part of o= is not shown (topology hiding profile, SDP)."""
+
+    open: bool = False
+    """The engine has been given an offer."""
+
+    late_offer: Side | None = None
+    """Who offered in a response and waits for the answer in ACK or PRACK."""
+
+    last: dict[Side, tuple[str, bytes, bytes]] = field(default_factory=dict)
+    """By sender: its tag, the description that came last and what it became."""
+
+
+def description(message: Message) -> bytes | None:
+    """The SDP of a message; None when it has none. Other bodies are not looked into."""
+    if not message.body or message.method not in ANCHORED:
+        return None
+    kind = (message.get("Content-Type") or "").partition(";")[0].strip().lower()
+    return message.body if kind == "application/sdp" else None
+
+
+def has_hidden_description(message: Message) -> bool:
+    """Whether SDP may stand inside a multipart body, which the engine cannot be shown."""
+    if not message.body or message.method not in ANCHORED:
+        return False
+    return (message.get("Content-Type") or "").strip().lower().startswith("multipart/")
+
+
+def carry(
+    anchored: Anchored, sender: Side, message: Message, sdp: bytes, *, offered: bool
+) -> Generator[Ask, Any, MediaReply]:
+    """Show a description to the engine; the reply holds the one for the other side.
+
+    `offered`: the request that a response answers bore an offer. A description that is repeated
+    (183, then 200) is not asked about again.
+    """
+    tag = message.from_tag if message.is_request else message.to_tag
+    if message.is_request:
+        waiting = anchored.late_offer
+        answer = message.method in ("ACK", "PRACK") and waiting is sender.other
+        repeats = message.method == "ACK"
+    else:
+        answer, repeats = offered, True
+    known = anchored.last.get(sender)
+    if repeats and known is not None and known[:2] == (tag, sdp):
+        return MediaReply(sdp=known[2])
+    one, other = anchored.outside, anchored.inside
+    if sender is Side.INSIDE:
+        one, other = other, one
+    given = _ORIGIN_USER.sub(b"o=- ", sdp, count=1) if sender.other in anchored.hide_origin else sdp
+    kind = Answer if answer else Offer
+    reply: MediaReply = yield Ask(kind(anchored.media, given, one, other))
+    if reply.error is None and reply.sdp is not None:
+        _note(anchored, sender, (tag, sdp, reply.sdp), answer=answer, late=not message.is_request)
+    return reply
+
+
+def _note(
+    anchored: Anchored, sender: Side, passed: tuple[str, bytes, bytes], *, answer: bool, late: bool
+) -> None:
+    anchored.open = True
+    if answer:
+        if anchored.late_offer is sender.other:
+            anchored.late_offer = None
+    else:
+        anchored.last.pop(sender.other, None)
+        anchored.late_offer = sender if late else None
+    anchored.last[sender] = passed

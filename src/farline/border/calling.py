@@ -1,0 +1,310 @@
+"""INVITE through the border, first and again, and the ACK that follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from farline.border import anchor, dialogs, policy
+from farline.border.exchange import Refusal, Side, Verdict
+from farline.border.passage import Passage
+from farline.border.steps import NEXT, Aborted, Cancelled, TimerC
+from farline.border.teardown import hang_up, make_ack, refuse_answer
+from farline.media.engine import MediaReply
+from farline.sip import WireError
+from farline.sip.transaction import RequestFailed, ResponseArrived, TransactionEnded
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from farline.border.context import Context
+    from farline.border.registration import Binding
+    from farline.border.schedule import Alarm
+    from farline.border.session import Found, Session
+    from farline.border.steps import Operation, Steps
+    from farline.sip import Flow, Message
+    from farline.sip.transaction import ClientTransaction, ServerTransaction
+
+TIMER_C_SECONDS = 185.0
+"""How long a call may ring without news: over three minutes (RFC 3261 section 16.6 step 11)."""
+
+
+def invite(
+    context: Context,
+    operation: Operation,
+    tx: ServerTransaction,
+    binding: Binding,
+    sender: Side,
+    found: Found | None,
+) -> Steps:
+    """Pass one INVITE, its answers and its end."""
+    if anchor.has_hidden_description(tx.request):
+        context.answer(tx, 415, (("Accept", "application/sdp"),))
+        return
+    if found is None and (refused := _admit(context, binding)) is not None:
+        context.reject(tx, "policy", refused)
+        return
+    context.answer(tx, 100)
+    call = Calling(context, operation, tx, binding, sender, found)
+    try:
+        yield from call.run()
+    finally:
+        call.over()
+
+
+def _admit(context: Context, binding: Binding) -> Verdict[Refusal] | None:
+    group = context.plan.groups[binding.subscriber.end_point_policy_group]
+    verdict = policy.decide(
+        group,
+        sessions=context.sessions.calls_in(group.name),
+        of_endpoint=binding.sessions,
+    )
+    if verdict.value is not None:
+        return Verdict(verdict.value, verdict.because, verdict.form)
+    context.decided("policy", group.name, verdict.because, verdict.form)
+    if context.sessions.full:
+        return Verdict(Refusal(503, "full"), "no further session fits")
+    return None
+
+
+class Calling:
+    """One INVITE transaction through the border."""
+
+    def __init__(
+        self,
+        context: Context,
+        operation: Operation,
+        tx: ServerTransaction,
+        binding: Binding,
+        sender: Side,
+        found: Found | None,
+    ) -> None:
+        self.context = context
+        self.operation = operation
+        self.tx = tx
+        self.initial = found is None
+        self.passage = Passage(context, binding, sender, tx.request, found)
+        self.session: Session | None = found.session if found else None
+        self.offered = False
+        self.rang = False
+        """An answer other than 100 came: no other next hop may be tried."""
+
+        self.cancelled = False
+        self.answered = False
+        """The caller has a final answer."""
+
+        self._timer_c: Alarm | None = None
+
+    def run(self) -> Steps:
+        """Next hop by next hop until there is a final answer."""
+        while not self.answered:
+            flow = yield from self.passage.reach()
+            if self._given_up():
+                return
+            if flow is None:
+                self._fail(self.passage.status, "no way to the other side")
+                return
+            try:
+                out = self.passage.to_far()
+            except WireError as error:
+                self._fail(error.status or 400, f"{error.where}: {error.reason}")
+                return
+            if not (yield from self._prepare(out, flow)):
+                return
+            client = self.context.request(self.operation, out, flow, self.passage.sender.other)
+            yield from self._follow(client)
+
+    def over(self) -> None:
+        """The transaction has ended, however."""
+        if self._timer_c is not None:
+            self._timer_c.stop()
+        if self.session is not None and self.session.pending is self.operation:
+            self.session.pending = None
+
+    def _given_up(self) -> bool:
+        """Whether the caller hung up while we were still looking for the way."""
+        if any(isinstance(event, Cancelled | Aborted) for event in self.operation.inbox):
+            self._fail(487, "cancelled before it was sent")
+            return True
+        return False
+
+    def _prepare(self, out: Message, flow: Flow) -> Generator[Any, Any, bool]:
+        """Open the session, and anchor the offer if there is one."""
+        if self.session is None:
+            self.session = dialogs.open_session(self.context, self.passage, out, is_call=True)
+            self.session.pending = self.operation
+        dialogs.open_anchor(self.context, self.session, flow, self.passage.sender)
+        sdp = anchor.description(self.tx.request)
+        if sdp is None:
+            return True
+        self.offered = True
+        reply = yield from self._carry(self.passage.sender, self.tx.request, sdp)
+        if reply.error is not None:
+            self._fail(reply.status or 500, reply.error)
+            return False
+        out.body = reply.sdp or b""
+        return not self._given_up()
+
+    def _carry(self, sender: Side, message: Message, sdp: bytes) -> Generator[Any, Any, MediaReply]:
+        anchored = self.session.anchored if self.session is not None else None
+        if anchored is None:
+            return MediaReply(error="the phone is not reachable", status=480)
+        return (yield from anchor.carry(anchored, sender, message, sdp, offered=self.offered))
+
+    def _follow(self, client: ClientTransaction) -> Steps:
+        """Everything that happens to the request on one next hop."""
+        self._restart_timer_c()
+        while True:
+            event = yield NEXT
+            if isinstance(event, ResponseArrived):
+                if event.tx is client:
+                    yield from self._response(client, event.message)
+            elif isinstance(event, RequestFailed):
+                if event.tx is client and self._failed(event):
+                    return
+            elif isinstance(event, TransactionEnded):
+                if event.tx is client:
+                    return
+            elif isinstance(event, Cancelled):
+                self.cancelled = True
+                self.context.layer.cancel(client, self.context.now, event.reasons)
+            elif isinstance(event, Aborted):
+                self._fail(event.status, event.reason)
+                self.context.layer.cancel(client, self.context.now)
+            elif isinstance(event, TimerC):
+                self.context.note("timer C", "it rang for too long")
+                self.context.layer.cancel(client, self.context.now)
+
+    def _failed(self, event: RequestFailed) -> bool:
+        """No answer on this next hop. True when `run` is to go on (another hop, or nothing)."""
+        if self.answered:
+            return True
+        self.passage.failed(event.cause)
+        if self.cancelled:
+            self._fail(487, "cancelled, and no answer came")
+        elif self.rang or self.passage.sender is Side.INSIDE:
+            status = 408 if event.cause == "timeout" else self.passage.status
+            self._fail(status, f"the called side is lost: {event.cause}")
+        return True
+
+    def _response(self, client: ClientTransaction, response: Message) -> Steps:
+        status = response.status
+        if status == 100:
+            return
+        if status < 200:
+            self.rang = True
+            self._restart_timer_c()
+        elif self._timer_c is not None:
+            self._timer_c.stop()
+        session = self.session
+        if session is None or session.ended or (self.answered and status >= 300):
+            if session is not None and 200 <= status < 300:
+                self._discard(client, response)
+            return
+        if status < 300:
+            dialogs.learn_answer(session, self.passage, response)
+        if status >= 300:
+            self._refused(response)
+            return
+        yield from self._pass_answer(client, response)
+
+    def _pass_answer(self, client: ClientTransaction, response: Message) -> Steps:
+        """Give the caller a 18x or 2xx, with its SDP anchored."""
+        session, passage = self.session, self.passage
+        if session is None:
+            return
+        sdp = anchor.description(response)
+        replaced: bytes | None = None
+        if sdp is not None:
+            reply = yield from self._carry(passage.sender.other, response, sdp)
+            if reply.error is not None:
+                self._unusable(client, response, reply)
+                return
+            replaced = reply.sdp
+        try:
+            out = passage.to_near(response)
+        except WireError as error:
+            self.context.refused("malformed", f"{error.where}: {error.reason}", client.flow)
+            return
+        if replaced is not None:
+            out.body = replaced
+        self.context.respond(self.tx, out)
+        if response.status >= 200:
+            self.answered = True
+            dialogs.confirm(session, passage, response, out)
+            session.pending = None
+            self.context.call_changed(session, "answered", f"{response.status}")
+        elif session.state == "started":
+            self.context.call_changed(session, "ringing", f"{response.status}")
+
+    def _refused(self, response: Message) -> None:
+        """A final answer other than 2xx."""
+        try:
+            out = self.passage.to_near(response)
+        except WireError:
+            self._fail(500, "an answer that cannot be read")
+            return
+        self.answered = True
+        self.context.respond(self.tx, out)
+        if self.initial and self.session is not None:
+            self.context.end_session(self.session, "failed", f"{response.status}")
+
+    def _unusable(self, client: ClientTransaction, response: Message, reply: MediaReply) -> None:
+        """An answer whose SDP the engine refuses: the caller is told, the other leg ended."""
+        why = reply.error or ""
+        session = self.session
+        if response.status >= 200 and session is not None:
+            refuse_answer(self.context, session, response, client.flow)
+        else:
+            self.context.layer.cancel(client, self.context.now)
+        self._fail(reply.status or 488, why)
+        if not self.initial and session is not None:
+            hang_up(self.context, session, "no media", cause=47)
+
+    def _discard(self, client: ClientTransaction, response: Message) -> None:
+        """A 2xx for a call that is over for its caller (it crossed our CANCEL)."""
+        session = self.session
+        if session is not None:
+            dialogs.learn_answer(session, self.passage, response)
+            refuse_answer(self.context, session, response, client.flow)
+
+    def _fail(self, status: int, why: str) -> None:
+        """Tell the caller that it came to nothing."""
+        if not self.answered:
+            self.answered = True
+            self.context.decided("call", f"answered {status}", why)
+            self.context.answer(self.tx, status)
+        if self.initial and self.session is not None:
+            self.context.end_session(self.session, "failed", why)
+
+    def _restart_timer_c(self) -> None:
+        context, operation = self.context, self.operation
+        if self._timer_c is not None:
+            self._timer_c.stop()
+        self._timer_c = context.schedule.start(
+            context.now + TIMER_C_SECONDS, "C", lambda _: context.deliver(operation, TimerC())
+        )
+
+
+def ack(context: Context, message: Message, binding: Binding, sender: Side, found: Found) -> Steps:
+    """Pass the ACK for a 2xx; it may bear the answer to a late offer."""
+    session, passage = found.session, Passage(context, binding, sender, message, found)
+    flow = yield from passage.reach()
+    if flow is None or found.other is None:
+        context.note("ack", "no way to the other side")
+        return
+    try:
+        out = passage.to_far()
+    except WireError as error:
+        context.note("ack", f"{error.where}: {error.reason}")
+        return
+    sdp = anchor.description(message)
+    if sdp is not None and session.anchored is not None:
+        reply = yield from anchor.carry(session.anchored, sender, message, sdp, offered=False)
+        if reply.error is not None:
+            end = found.other
+            bare = make_ack(session, message, end)
+            context.send_ack(bare, flow)
+            hang_up(context, session, "no media", cause=47)
+            return
+        out.body = reply.sdp or b""
+    context.send_ack(out, flow)

@@ -1,0 +1,215 @@
+"""What the operations of the border work with: tables, transactions, and the way out."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import TYPE_CHECKING
+
+from farline.border.hiding import Hider
+from farline.border.plan import Plan
+from farline.border.registration import BindingTable
+from farline.border.schedule import Schedule
+from farline.border.session import SessionTable
+from farline.border.shield import Sources
+from farline.border.steps import NEXT, Ask, Next, Operation, Reach
+from farline.border.upstream import Upstreams
+from farline.media.engine import Delete, Media, MediaReply
+from farline.sip import responses
+from farline.sip.transaction import TransactionLayer
+from farline.trace.events import CallChanged, Decision, MediaSeen, Note, Refused, Trace
+
+if TYPE_CHECKING:
+    from farline.border.exchange import Refusal, Side, Verdict
+    from farline.border.limits import Limits
+    from farline.border.registration import Binding
+    from farline.border.session import Session
+    from farline.border.steps import Steps
+    from farline.config import Border
+    from farline.sip import Address, Flow, Message
+    from farline.sip.ids import Ids
+    from farline.sip.transaction import ClientTransaction, ServerTransaction, Timers
+
+ENGINE_SECONDS = 5.0
+"""How long the media engine may take for one request."""
+
+
+class Context:
+    """The state of one border, without decisions."""
+
+    def __init__(self, config: Border, ids: Ids, timers: Timers | None, limits: Limits) -> None:
+        self.now = 0.0
+        self.ids = ids
+        self.limits = limits
+        self.plan = Plan(config)
+        self.hider = Hider(self.plan.inside)
+        self.layer = TransactionLayer(timers=timers, ids=ids, limit=limits.transactions)
+        self.bindings = BindingTable(ids, limits.bindings)
+        self.sessions = SessionTable(limits.sessions)
+        self.sources = Sources(limits.shield)
+        self.upstreams = Upstreams(self)
+        self.schedule = Schedule()
+        self.counters: Counter[str] = Counter()
+        self.out: deque[object] = deque()
+        self.call = ""
+        """Call-ID of the message now being handled, for the trace."""
+
+        self._ticket = 0
+        self._asking: dict[int, Operation] = {}
+
+    # ---- out ----
+
+    def put(self, output: object) -> None:
+        """Put out an effect."""
+        self.out.append(output)
+
+    def ticket(self) -> int:
+        """A fresh ticket number."""
+        self._ticket += 1
+        return self._ticket
+
+    def decided(self, stage: str, value: str, because: str, form: str = "") -> None:
+        """Trace a decision."""
+        self.out.append(Trace(Decision(stage, value, because, self.call, "", form)))
+
+    def refused(self, word: str, detail: str, flow: Flow) -> None:
+        """Count and trace something that was not served."""
+        self.counters[f"refused.{word}"] += 1
+        self.out.append(Trace(Refused(word, detail, flow.interface, str(flow.remote), self.call)))
+
+    def note(self, what: str, detail: str) -> None:
+        """Trace a line for people."""
+        self.out.append(Trace(Note(what, detail, call=self.call)))
+
+    def call_changed(self, session: Session, state: str, detail: str = "") -> None:
+        """Put a call into a state, and trace it."""
+        if session.state != state and not session.ended:
+            session.state = state
+            if session.is_call:
+                self.out.append(Trace(CallChanged(session.call_id, state, detail)))
+
+    # ---- transactions ----
+
+    def respond(self, tx: ServerTransaction, response: Message) -> None:
+        """Answer a request."""
+        self.layer.respond(tx, response, self.now)
+
+    def answer(
+        self,
+        tx: ServerTransaction,
+        status: int,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        """Answer a request ourselves; nothing in the answer says who decided or why."""
+        tag = "" if status == 100 else self.ids.token()
+        self.respond(tx, responses.make(tx.request, status, to_tag=tag, headers=headers))
+
+    def reject(self, tx: ServerTransaction, stage: str, verdict: Verdict[Refusal]) -> None:
+        """Refuse a request: the peer gets the status, the trace the reason."""
+        refusal = verdict.value
+        self.decided(stage, f"refused {refusal.status}", verdict.because, verdict.form)
+        self.refused(refusal.word, verdict.because, tx.flow)
+        self.answer(tx, refusal.status)
+
+    def request(
+        self, operation: Operation | None, message: Message, flow: Flow, side: Side
+    ) -> ClientTransaction:
+        """Send a request to a side; its events go to `operation`."""
+        tx = self.layer.request(message, flow, self.now, sent_by=self._sent_by(flow))
+        tx.user = operation
+        self.counters[f"requests.{side}"] += 1
+        return tx
+
+    def send_ack(self, message: Message, flow: Flow) -> None:
+        """Send an ACK for a 2xx: without a transaction, with a Via of its own."""
+        self.layer.send_stateless(message, flow, sent_by=self._sent_by(flow))
+
+    def _sent_by(self, flow: Flow) -> Address:
+        return self.plan.address(flow.interface, flow.transport)
+
+    # ---- operations ----
+
+    def start(self, operation: Operation, steps: Steps) -> None:
+        """Run an operation to the first thing that it waits for."""
+        operation.steps = steps
+        self._advance(operation, None)
+
+    def deliver(self, operation: Operation, event: object) -> None:
+        """Give an operation an event of its transactions."""
+        if operation.steps is None:
+            return
+        if operation.waiting is NEXT:
+            self._advance(operation, event)
+        else:
+            operation.inbox.append(event)
+
+    def resume(self, operation: Operation, value: object) -> None:
+        """Give an operation what it asked for."""
+        if operation.steps is not None:
+            self._advance(operation, value)
+
+    def media_done(self, ticket: int, reply: MediaReply) -> None:
+        """The engine answered."""
+        operation = self._asking.pop(ticket, None)
+        if operation is not None:
+            self.resume(operation, reply)
+
+    def _advance(self, operation: Operation, value: object) -> None:
+        """Run the generator until it has to wait."""
+        steps = operation.steps
+        while steps is not None:
+            operation.waiting = None
+            try:
+                step = steps.send(value)
+            except StopIteration:
+                operation.steps = None
+                operation.inbox.clear()
+                return
+            operation.waiting = step
+            if isinstance(step, Next):
+                if not operation.inbox:
+                    return
+                value = operation.inbox.popleft()
+            elif isinstance(step, Reach):
+                known, value = self.upstreams.reach(step.binding, operation, step.avoid)
+                if not known:
+                    return
+            else:
+                self._ask(operation, step)
+                return
+
+    def _ask(self, operation: Operation, step: Ask) -> None:
+        ticket = self.ticket()
+        self._asking[ticket] = operation
+        late = MediaReply(error="the media engine does not answer", status=503)
+        self.schedule.start(
+            self.now + ENGINE_SECONDS, "media-engine", lambda _: self.media_done(ticket, late)
+        )
+        self.out.append(Media(ticket, step.request))
+
+    # ---- endings ----
+
+    def end_session(self, session: Session, state: str, why: str) -> None:
+        """Forget a session and free its media. `state`: "ended" or "failed"."""
+        if not self.sessions.remove(session):
+            return
+        if session.expiry is not None:
+            session.expiry.stop()
+        if session.is_call:
+            self.counters[f"calls.{state}"] += 1
+            self.out.append(Trace(CallChanged(session.call_id, state, why)))
+        session.state = "ended"
+        session.pending = None
+        if session.anchored is not None and session.anchored.open:
+            self.out.append(Media(0, Delete(session.anchored.media, why)))
+            self.out.append(Trace(MediaSeen(session.call_id, "released", why)))
+
+    def forget_binding(self, binding: Binding, why: str) -> None:
+        """Remove a binding and close its connection."""
+        self.bindings.remove(binding)
+        self.upstreams.close(binding)
+        if binding.registered:
+            self.note("binding removed", f"{binding.aor}: {why}")
+
+    def drain(self) -> object | None:
+        """The next output of the border itself."""
+        return self.out.popleft() if self.out else None

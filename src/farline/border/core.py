@@ -1,0 +1,255 @@
+"""The conductor: takes inputs, leads each message through the stages, and gives out effects."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING
+
+from farline.border import admission, calling, registering, relaying, shield
+from farline.border.context import Context
+from farline.border.exchange import Exchange, Refusal, Verdict
+from farline.border.limits import Limits
+from farline.border.steps import Aborted, Cancelled, Operation
+from farline.border.teardown import hang_up
+from farline.media.engine import MediaDone, MediaTimeout
+from farline.sip import Message, WireError, responses
+from farline.sip.effects import Closed, Deadline, Expired, Opened, OpenFailed, Received, Send
+from farline.sip.transaction import (
+    AckArrived,
+    CancelArrived,
+    RequestArrived,
+    RequestFailed,
+    ResponseArrived,
+    ResponseLost,
+    StrayResponse,
+    Timers,
+    TransactionEnded,
+)
+from farline.sip.transport import Transport
+
+if TYPE_CHECKING:
+    from farline.config import Border
+    from farline.sip import Flow
+    from farline.sip.ids import Ids
+    from farline.sip.transaction import ServerTransaction
+
+
+class BorderCore:
+    """A session border controller without I/O (`farline.sip.effects.Core`).
+
+    Inputs: `Received`, `Opened`, `OpenFailed`, `Closed`, `Expired`, `MediaDone`, `MediaTimeout`.
+    Outputs: `Send`, `Open`, `Close`, `Media`, `Trace`.
+    """
+
+    def __init__(
+        self,
+        config: Border,
+        ids: Ids,
+        *,
+        timers: Timers | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self._context = Context(config, ids, timers, limits or Limits())
+        self._via = ""
+        """The top Via of the request now being handled, as it came."""
+
+    # ---- the three calls of a core ----
+
+    def handle(self, event: object, now: float) -> None:
+        """Take one input."""
+        context = self._context
+        context.now = now
+        context.call = ""
+        if isinstance(event, Received):
+            self._received(event.flow, event.data)
+        elif isinstance(event, Expired):
+            context.layer.expire(now)
+            context.schedule.run(now)
+        elif isinstance(event, MediaDone):
+            context.media_done(event.ticket, event.reply)
+        elif isinstance(event, MediaTimeout):
+            self._media_timeout(event)
+        elif isinstance(event, Opened):
+            if event.ticket is not None:
+                context.upstreams.opened(event.ticket, event.flow)
+        elif isinstance(event, OpenFailed):
+            context.upstreams.failed(event.ticket, event.reason)
+        elif isinstance(event, Closed):
+            self._closed(event)
+        self._pump()
+
+    def poll(self) -> object | None:
+        """The next output, None when there is none left."""
+        return self._context.drain()
+
+    def next_deadline(self) -> Deadline | None:
+        """When `Expired` is wanted next."""
+        one = self._context.layer.next_deadline()
+        other = self._context.schedule.next_deadline()
+        if one is None or other is None:
+            return one or other
+        return one if one.at <= other.at else other
+
+    def show(self) -> dict[str, object]:
+        """Bindings, sessions and counters, for people."""
+        return admission.show(self._context)
+
+    # ---- messages ----
+
+    def _received(self, flow: Flow, data: bytes) -> None:
+        context = self._context
+        outside = self._is_outside(flow)
+        try:
+            message = Message.parse(data)
+        except WireError as error:
+            self._unreadable(flow, None, error, outside=outside)
+            return
+        context.call = message.call_id
+        if outside and not self._shielded(message, flow, len(data)):
+            return
+        try:
+            message.validate()
+        except WireError as error:
+            self._unreadable(flow, message, error, outside=outside)
+            return
+        self._via = (message.get("Via") or "") if message.is_request else ""
+        context.layer.receive(message, flow, context.now)
+
+    def _is_outside(self, flow: Flow) -> bool:
+        """Whether a flow's peers are strangers until they register."""
+        context = self._context
+        if flow.interface not in context.plan.subscriber_flows:
+            return False
+        return not context.upstreams.owns(flow)
+
+    def _shielded(self, message: Message, flow: Flow, size: int) -> bool:
+        """Stage 1. Strangers pay for their requests with credit."""
+        context = self._context
+        host = flow.remote.host
+        stranger = not context.bindings.registered_on(flow)
+        credit = context.sources.credit(host, context.now) if stranger else inf
+        verdict = shield.decide(context.limits.shield, Exchange(message, flow), size, credit)
+        if not verdict.value:
+            context.refused("shield", verdict.because, flow)
+            return False
+        if stranger and message.is_request:
+            context.sources.charge(host, 1.0, context.now)
+        return True
+
+    def _unreadable(
+        self, flow: Flow, message: Message | None, error: WireError, *, outside: bool
+    ) -> None:
+        """Answer a request that breaks the rules once, if it can be answered; count it."""
+        context = self._context
+        context.refused("malformed", f"{error.where}: {error.reason}", flow)
+        if outside:
+            context.sources.charge(flow.remote.host, 1.0, context.now)
+        if message is None:
+            return
+        response = responses.for_error(message, error, to_tag=context.ids.token())
+        if response is not None:
+            context.layer.send_stateless(response, flow)
+
+    # ---- what the transactions say ----
+
+    def _pump(self) -> None:
+        """Hand out what the transaction layer has to say, until it is silent."""
+        context = self._context
+        poll = context.layer.poll
+        while (event := poll()) is not None:
+            if isinstance(event, Send):
+                context.out.append(event)
+            elif isinstance(event, ResponseArrived | RequestFailed | TransactionEnded):
+                operation = event.tx.user
+                if operation is not None:
+                    context.deliver(operation, event)
+            elif isinstance(event, RequestArrived):
+                self._request(event.tx, event.flow)
+            elif isinstance(event, AckArrived):
+                self._ack(event.message, event.flow)
+            elif isinstance(event, CancelArrived):
+                self._cancel(event)
+            elif isinstance(event, ResponseLost):
+                self._response_lost(event.tx)
+            elif isinstance(event, StrayResponse):
+                context.counters["stray-2xx"] += 1
+
+    def _request(self, tx: ServerTransaction, flow: Flow) -> None:
+        context = self._context
+        self._restore_via(tx, flow)
+        verdict = admission.decide(context, tx, flow)
+        admitted = verdict.value
+        if isinstance(admitted, Refusal):
+            if self._is_outside(flow):
+                context.sources.charge(flow.remote.host, 1.0, context.now)
+            context.reject(tx, "admission", Verdict(admitted, verdict.because, verdict.form))
+            return
+        if admitted is None:
+            context.decided("admission", "answered 200", verdict.because, verdict.form)
+            context.answer(tx, 200)
+            return
+        operation = tx.user = Operation(tx)
+        binding, sender, found = admitted.binding, admitted.sender, admitted.found
+        if binding is None:
+            context.start(operation, registering.register(context, operation, tx))
+            return
+        context.decided("flow", admitted.flow_name, verdict.because, verdict.form)
+        steps = calling.invite if tx.method == "INVITE" else relaying.relay
+        context.start(operation, steps(context, operation, tx, binding, sender, found))
+
+    def _ack(self, message: Message, flow: Flow) -> None:
+        context = self._context
+        found = admission.find(context, message, flow)
+        if found is None:
+            context.refused("ack", "no such dialog", flow)
+            return
+        binding, sender, dialog = found
+        context.start(Operation(None), calling.ack(context, message, binding, sender, dialog))
+
+    def _cancel(self, event: CancelArrived) -> None:
+        """The layer has answered the CANCEL; the INVITE's operation does the rest."""
+        if isinstance(event.tx.user, Operation):
+            reasons = tuple(("Reason", value) for value in event.message.all("Reason"))
+            self._context.deliver(event.tx.user, Cancelled(reasons))
+
+    def _restore_via(self, tx: ServerTransaction, flow: Flow) -> None:
+        """Over a connection a Via that did not ask for its source goes back as it came.
+
+        The guide's traces show no `received` there, nor beside an answered rport whose host is the
+        source; the response goes over the connection either way.
+        """
+        via = tx.request.top_via
+        if flow.transport is Transport.UDP or via is None or via.param("received") is None:
+            return
+        asks = via.param("rport") is not None
+        if asks and via.host != flow.remote.host:
+            return
+        first = self._via.partition(",")[0].rstrip()
+        if asks:
+            first = str(via).replace(f";received={flow.remote.host}", "")
+        tx.request.pop("Via")
+        tx.request.prepend("Via", first)
+
+    def _response_lost(self, tx: ServerTransaction) -> None:
+        """The caller's connection is gone: answer over its new one, or give the request up."""
+        operation = tx.user
+        if not isinstance(operation, Operation) or tx.method != "INVITE":
+            return
+        self._context.deliver(operation, Aborted(487, "the caller's connection is lost"))
+
+    # ---- connections and media ----
+
+    def _closed(self, event: Closed) -> None:
+        context = self._context
+        if not context.upstreams.lost(event.flow):
+            for binding in context.bindings.flow_lost(event.flow):
+                context.note("binding unreachable", f"{binding.aor}: {event.reason}")
+        context.layer.flow_lost(event.flow, context.now)
+
+    def _media_timeout(self, event: MediaTimeout) -> None:
+        session = self._context.sessions.by_media(event.session)
+        if session is None or session.state != "answered":
+            return
+        self._context.call = session.call_id
+        why = f"no media for {event.silent_seconds:.0f} s"
+        hang_up(self._context, session, why, cause=102)

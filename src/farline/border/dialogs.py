@@ -1,0 +1,119 @@
+"""What the border writes down of a dialog: its session, the ends, the media session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farline.border.anchor import Anchored
+from farline.border.exchange import Side
+from farline.border.session import End, Names, Session
+from farline.border.topology import is_line_of, routes_behind, target_of
+from farline.media.engine import Side as MediaSide
+from farline.trace.events import CallChanged, Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from farline.border.context import Context
+    from farline.border.passage import Passage
+    from farline.sip import Flow, Message
+
+SUBSCRIPTION_SECONDS = 3600.0
+"""Life of a subscription that states none (RFC 6665 leaves it to the package)."""
+
+SLACK_SECONDS = 64.0
+"""What a subscription's record outlives it, for its last NOTIFY."""
+
+
+def open_session(context: Context, passage: Passage, out: Message, *, is_call: bool) -> Session:
+    """A session for a first request that is about to go out as `out`."""
+    request, sender, binding = passage.request, passage.sender, passage.binding
+    seen = Names(request.get("From") or "", request.get("To") or "", passage.masked)
+    shown = Names(out.get("From") or "", out.get("To") or "", passage.masked)
+    session = Session(
+        key=(binding.subid, request.call_id, request.from_tag),
+        call_id=request.call_id,
+        binding=binding,
+        initiator=sender,
+        is_call=is_call,
+        group=binding.subscriber.end_point_policy_group,
+        caller=End(target_of(request), routes_behind(request, _ours(passage)), request.cseq),
+        names={sender: seen, sender.other: shown},
+        started_at=context.now,
+    )
+    context.sessions.add(session)
+    passage.session = session
+    if is_call:
+        detail = f"{binding.aor}, from {sender}"
+        context.put(Trace(CallChanged(session.call_id, "started", detail)))
+    return session
+
+
+def open_anchor(context: Context, session: Session, upstream: Flow, sender: Side) -> None:
+    """The media session of a call, with the addresses that its signaling comes from now."""
+    binding = session.binding
+    line, phone = binding.line, binding.phone
+    if line is None or phone is None:
+        return
+    office = upstream.remote.host if sender is Side.OUTSIDE else line.hop.host
+    outside = MediaSide("outside", binding.subscriber.media_interface, phone.remote.host)
+    inside = MediaSide("inside", line.server.media_interface, office)
+    known = session.anchored
+    if known is not None:
+        known.outside, known.inside = outside, inside
+        return
+    hidden = context.plan.hiding.get(line.server.topology_hiding_profile or "")
+    sides = frozenset(Side) if hidden is not None and hidden.sdp_origin else frozenset()
+    session.anchored = Anchored(context.ids.token(), outside, inside, sides)
+    context.sessions.note_media(session.anchored.media, session)
+
+
+def learn_answer(session: Session, passage: Passage, response: Message) -> None:
+    """Note the called end from a 18x or 2xx; in a later transaction its new Contact."""
+    if passage.near is not None and passage.far is not None:
+        if response.status >= 200:
+            refresh(passage.near, passage.request)
+            target = target_of(response)
+            passage.far.target = target or passage.far.target
+        return
+    tag = response.to_tag
+    if not tag:
+        return
+    # The list runs from the called end to us: turned round, the proxy nearest to us comes first.
+    routes = routes_behind(response, _ours(passage))[::-1]
+    session.learn_callee(tag, target_of(response), routes)
+
+
+def refresh(end: End, request: Message) -> None:
+    """A request that was accepted may move its sender (RFC 3261 section 12.2.1.2)."""
+    target = target_of(request)
+    if target:
+        end.target = target
+
+
+def confirm(session: Session, passage: Passage, response: Message, out: Message) -> None:
+    """Note the accepted answer of a first INVITE, and who the called end is for each side."""
+    if session.confirmed or passage.near is not None:
+        return
+    session.confirmed = response.to_tag
+    session.names[passage.sender.other].callee = response.get("To") or ""
+    session.names[passage.sender].callee = out.get("To") or ""
+
+
+def lengthen(context: Context, session: Session, seconds: float | None) -> None:
+    """Keep a subscription's record for `seconds` from now."""
+    if session.is_call:
+        return
+    if session.expiry is not None:
+        session.expiry.stop()
+    life = (SUBSCRIPTION_SECONDS if seconds is None else seconds) + SLACK_SECONDS
+    session.expiry = context.schedule.start(
+        context.now + life,
+        "subscription",
+        lambda _: context.end_session(session, "ended", "the subscription ran out"),
+    )
+
+
+def _ours(passage: Passage) -> Callable[[str], bool]:
+    line = passage.line
+    return lambda value: is_line_of(line, value)

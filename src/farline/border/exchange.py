@@ -1,0 +1,53 @@
+"""The words that every stage of the border shares: a side, an exchange, a verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from farline.sip import Flow, Message
+
+T = TypeVar("T")
+
+
+class Side(StrEnum):
+    """Where a message comes from or goes to."""
+
+    OUTSIDE = "outside"
+    INSIDE = "inside"
+
+    @property
+    def other(self) -> Side:
+        """The opposite side."""
+        return Side.INSIDE if self is Side.OUTSIDE else Side.OUTSIDE
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What a stage decides about: a message and the flow that it arrived on."""
+
+    message: Message
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict(Generic[T]):
+    """A stage's decision. `because` is kept and shown; `form` names what decided."""
+
+    value: T
+    because: str
+    form: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A verdict's value when the request is not served: what the peer is told.
+
+    The peer learns the status only; the reason for people is the verdict's `because`.
+    """
+
+    status: int
+    word: str
+    """For counting: "no-flow", "unknown-phone", ..."""

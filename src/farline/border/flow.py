@@ -1,0 +1,124 @@
+"""Stage 2, flows: which subscriber flow or server flow a request belongs to.
+
+The first flow that matches wins, as in the forms' order. The verdict's `because` says of every flow
+before it, or of every flow when none matches, which field did not fit.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from typing import TYPE_CHECKING
+
+from farline.border.exchange import Verdict
+from farline.border.plan import in_subnet
+from farline.sip import NameAddr, WireError
+
+if TYPE_CHECKING:
+    from farline.border.exchange import Exchange
+    from farline.border.plan import Candidate, Plan
+    from farline.config import ServerFlow, SubscriberFlow
+    from farline.sip import Message
+
+
+def decide(plan: Plan, exchange: Exchange) -> Verdict[SubscriberFlow | None]:
+    """The subscriber flow of a request from outside; None: nobody that we serve."""
+    failed: list[str] = []
+    flows = plan.subscriber_flows.get(exchange.flow.interface, ())
+    for flow in flows:
+        field = _subscriber_mismatch(flow, exchange)
+        if field is None:
+            return Verdict(flow, _because(flow.name, failed), f"{flow.form}: {flow.name}")
+        failed.append(f"{flow.name}: {field}")
+    return Verdict(None, _none("subscriber flow", exchange.flow.interface, failed))
+
+
+def decide_server(
+    plan: Plan, received_interface: str, candidate: Candidate
+) -> Verdict[ServerFlow | None]:
+    """The server flow over which a request received on an interface goes to a next hop."""
+    failed: list[str] = []
+    for flow in plan.border.server_flows:
+        if flow.server_profile != candidate.server:
+            failed.append(f"{flow.name}: Server Configuration is {flow.server_profile}")
+        elif flow.received_interface != received_interface:
+            failed.append(f"{flow.name}: Received Interface is {flow.received_interface}")
+        elif flow.transport not in ("*", candidate.transport):
+            failed.append(f"{flow.name}: Transport is {flow.transport}")
+        elif not in_subnet(flow.remote_subnet, candidate.remote.host):
+            failed.append(f"{flow.name}: Remote Subnet is {flow.remote_subnet}")
+        else:
+            return Verdict(flow, _because(flow.name, failed), f"{flow.form}: {flow.name}")
+    return Verdict(None, _none("server flow", received_interface, failed))
+
+
+def decide_source(plan: Plan, exchange: Exchange) -> Verdict[ServerFlow | None]:
+    """The server flow whose server a request comes from; None: it is not from a server."""
+    failed: list[str] = []
+    remote = exchange.flow.remote.host
+    for flow in plan.server_flows.get(exchange.flow.interface, ()):
+        if flow.transport not in ("*", exchange.flow.transport):
+            failed.append(f"{flow.name}: Transport is {flow.transport}")
+        elif not in_subnet(flow.remote_subnet, remote):
+            failed.append(f"{flow.name}: Remote Subnet is {flow.remote_subnet}")
+        elif not _is_server(plan, flow, remote):
+            failed.append(f"{flow.name}: {remote} is no address of {flow.server_profile}")
+        else:
+            return Verdict(flow, _because(flow.name, failed), f"{flow.form}: {flow.name}")
+    return Verdict(None, _none("server flow", exchange.flow.interface, failed))
+
+
+def _is_server(plan: Plan, flow: ServerFlow, remote: str) -> bool:
+    """A server known by name only is recognised by a Remote Subnet."""
+    addresses = {entry.address for entry in plan.servers[flow.server_profile].addresses}
+    if remote in addresses:
+        return True
+    named = any(not _numeric(address) for address in addresses)
+    return named and flow.remote_subnet != "*"
+
+
+def _subscriber_mismatch(flow: SubscriberFlow, exchange: Exchange) -> str | None:
+    """The first field of a subscriber flow that does not fit; None when all do."""
+    message = exchange.message
+    if flow.user_agent != "*" and flow.user_agent not in (message.get("User-Agent") or ""):
+        return f"User Agent has no {flow.user_agent!r}"
+    if not in_subnet(flow.source_subnet, exchange.flow.remote.host):
+        return f"Source Subnet is {flow.source_subnet}"
+    if flow.via_host != "*":
+        via = message.top_via
+        if via is None or not _host_fits(flow.via_host, via.host):
+            return f"Via Host is {flow.via_host}"
+    if flow.contact_host != "*" and not _host_fits(flow.contact_host, _contact_host(message)):
+        return f"Contact Host is {flow.contact_host}"
+    return None
+
+
+def _contact_host(message: Message) -> str:
+    contact = message.get("Contact")
+    try:
+        return NameAddr.parse(contact).uri.host if contact else ""
+    except WireError:
+        return ""
+
+
+def _host_fits(wanted: str, host: str) -> bool:
+    """A host name without case, an address, or a subnet."""
+    if wanted.lower() == host.lower():
+        return True
+    return _numeric(wanted) and _numeric(host) and in_subnet(wanted, host)
+
+
+def _numeric(text: str) -> bool:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def _because(name: str, failed: list[str]) -> str:
+    before = f"; before it: {'; '.join(failed)}" if failed else ""
+    return f"{name} is the first that matches{before}"
+
+
+def _none(kind: str, interface: str, failed: list[str]) -> str:
+    return f"no {kind} on {interface} matches: {'; '.join(failed) or 'there is none'}"

@@ -1,0 +1,129 @@
+"""One request on its way through: where it goes, what is written into it and its answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from farline.border.exchange import Side
+from farline.border.steps import Reach
+from farline.border.topology import (
+    inward_request,
+    inward_response,
+    outward_request,
+    outward_response,
+)
+from farline.sip import WireError
+from farline.sip.transaction import Cause
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from farline.border.context import Context
+    from farline.border.plan import Candidate
+    from farline.border.registration import Binding
+    from farline.border.session import End, Found, Session
+    from farline.border.topology import Line
+    from farline.sip import Flow, Message
+
+MAX_ATTEMPTS = 4
+"""Next hops, or connections to one, that a request is tried on."""
+
+
+class Passage:
+    """The way of one request of `sender` through the line of a binding."""
+
+    def __init__(
+        self,
+        context: Context,
+        binding: Binding,
+        sender: Side,
+        request: Message,
+        found: Found | None,
+    ) -> None:
+        self.context = context
+        self.binding = binding
+        self.sender = sender
+        self.request = request
+        self.session: Session | None = found.session if found else None
+        self.far: End | None = found.other if found else None
+        self.near: End | None = found.sender if found else None
+        self.status = 480 if sender is Side.INSIDE else 503
+        """What the sender is told when there is no way."""
+
+        self.masked = False
+        """From or To name an inside address, and the phone reads something else."""
+
+        self._tried: set[Candidate] = set()
+        self._attempts = 0
+
+    @property
+    def line(self) -> Line:
+        """The binding's line. Raises WireError(503) when it never had an upstream."""
+        if self.binding.line is None:
+            raise WireError(503, "no upstream", "Route")
+        return self.binding.line
+
+    def reach(self) -> Generator[Reach, Any, Flow | None]:
+        """The flow to the far side; None when there is none (then `status` says what to answer)."""
+        self._attempts += 1
+        if self.sender is Side.INSIDE:
+            if self.binding.phone is None:
+                self.status = 430 if self.binding.outbound else 480
+            return self.binding.phone if self._attempts == 1 else None
+        if self._attempts > MAX_ATTEMPTS:
+            return None
+        flow: Flow | None = yield Reach(self.binding, frozenset(self._tried))
+        return flow
+
+    def failed(self, cause: Cause) -> None:
+        """The flow that `reach` gave did not bring an answer."""
+        if cause is Cause.TIMEOUT:
+            self.status = 408
+            upstream = self.binding.upstream
+            if self.sender is Side.OUTSIDE and upstream and upstream.candidate:
+                self._tried.add(upstream.candidate)
+        elif self.sender is Side.OUTSIDE:
+            self.status = 503
+
+    def to_far(self) -> Message:
+        """The request as the far side reads it. Raises WireError for what cannot be rewritten."""
+        context, request = self.context, self.request
+        if self.sender is Side.OUTSIDE:
+            out = inward_request(context.plan, self.line, request, self.far)
+            if self.far is None and self.binding.service_routes:
+                out.set_all("Route", list(self.binding.service_routes))
+        else:
+            contact = self.binding.contact
+            out = outward_request(self.line, context.hider, request, self.far, contact)
+        if self.session is not None and self.session.names[Side.OUTSIDE].masked:
+            self._unmask(out, self.session)
+        self.masked = out.get("From") != request.get("From") or out.get("To") != request.get("To")
+        return out
+
+    def to_near(self, response: Message) -> Message:
+        """A response of the far side as the sender reads it."""
+        if self.sender is Side.OUTSIDE:
+            out = outward_response(self.line, self.context.hider, response, self.request)
+        else:
+            out = inward_response(self.line, response, self.request)
+        if self.masked:
+            out.set("From", self.request.get("From") or "")
+            out.set("To", with_tag(self.request.get("To") or "", response.to_tag))
+        return out
+
+    def _unmask(self, out: Message, session: Session) -> None:
+        """Give the far side the From and To by which it knows the dialog."""
+        names = session.names[self.sender.other]
+        one, other = names.caller, names.callee
+        if self.sender is not session.initiator:
+            one, other = other, one
+        out.set("From", with_tag(one, self.request.from_tag))
+        out.set("To", with_tag(other, self.request.to_tag))
+
+
+def with_tag(name: str, tag: str) -> str:
+    """A From or To with this tag instead of the one it has."""
+    head, _, rest = name.partition(";tag=")
+    after = rest.partition(";")
+    tail = f";{after[2]}" if after[1] else ""
+    return f"{head};tag={tag}{tail}" if tag else f"{head}{tail}"

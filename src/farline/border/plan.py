@@ -1,0 +1,179 @@
+"""The border's configuration with its names resolved, as the stages look things up.
+
+A `Plan` is made once from a `Border` and never changes; it decides nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TYPE_CHECKING, TypeVar
+
+from farline.sip import Address, Transport
+
+if TYPE_CHECKING:
+    from farline.config import (
+        Border,
+        EndPointPolicyGroup,
+        RoutingProfile,
+        ServerFlow,
+        ServerProfile,
+        SignalingInterface,
+        SubscriberFlow,
+        TopologyHidingProfile,
+    )
+
+FIRST_LINE = 11
+"""`ipcs-line` of the first subscriber flow; the guide's traces show 11."""
+
+IpNetwork = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One address that a routing profile leads to."""
+
+    server: str
+    transport: Transport
+    remote: Address
+    failover: bool = False
+    """The server profile's failover port: tried only after a connection to its neighbour failed."""
+
+    def __str__(self) -> str:
+        return f"{self.server} {self.remote} ({self.transport})"
+
+
+class Plan:
+    """Lookups over one `Border`."""
+
+    def __init__(self, border: Border) -> None:
+        self.border = border
+        self.interfaces: dict[str, SignalingInterface] = {
+            item.name: item for item in border.signaling_interfaces
+        }
+        self.servers: dict[str, ServerProfile] = {
+            item.name: item for item in border.server_profiles
+        }
+        self.routing: dict[str, RoutingProfile] = {
+            item.name: item for item in border.routing_profiles
+        }
+        self.groups: dict[str, EndPointPolicyGroup] = {
+            item.name: item for item in border.policy_groups
+        }
+        self.hiding: dict[str, TopologyHidingProfile] = {
+            item.name: item for item in border.topology_hiding_profiles
+        }
+        self.subscriber_flows = _by_interface(border.subscriber_flows)
+        self.server_flows = _by_interface(border.server_flows)
+        self.lines = {
+            flow.name: FIRST_LINE + index for index, flow in enumerate(border.subscriber_flows)
+        }
+        self._told = _told(border)
+        self.own = self._own_addresses()
+        self.inside = InsideAddresses(border)
+
+    def address(self, interface: str, transport: Transport) -> Address:
+        """What peers are told for one of our signaling interfaces.
+
+        Where that transport does not listen, its usual port: the peer answers on the connection.
+        """
+        found = self.interfaces[interface]
+        told = self._told.get(found.ip, found.ip)
+        return Address(told, found.port(transport) or transport.default_port)
+
+    def listens(self, interface: str, transport: Transport) -> Address:
+        """The address that we really have there (the local end of UDP flows)."""
+        found = self.interfaces[interface]
+        return Address(found.ip, found.port(transport) or transport.default_port)
+
+    def is_own(self, host: str, port: int | None) -> bool:
+        """Whether host and port of a URI or Via are one of our signaling interfaces."""
+        ports = self.own.get(host)
+        return ports is not None and (port is None or port in ports)
+
+    def _own_addresses(self) -> dict[str, set[int]]:
+        own: dict[str, set[int]] = {}
+        for interface in self.interfaces.values():
+            ports = {port for one in Transport if (port := interface.port(one)) is not None}
+            for host in (interface.ip, self._told.get(interface.ip, interface.ip)):
+                own.setdefault(host, set()).update(ports)
+        return own
+
+
+class InsideAddresses:
+    """Which addresses an outsider may never read.
+
+    All of the networks of server flows, and the servers' own addresses; never one of our outside
+    addresses or of a network that is outside as well (a laboratory may use one network for both).
+    """
+
+    def __init__(self, border: Border) -> None:
+        interfaces = {item.name: item for item in border.signaling_interfaces}
+        networks = {item.name: item.subnet for item in border.networks}
+        media = {item.name: item for item in border.media_interfaces}
+        served = {flow.signaling_interface for flow in border.server_flows}
+        outer = {flow.signaling_interface for flow in border.subscriber_flows}
+        outside_nets = {networks[interfaces[name].network] for name in outer}
+        self._outside_ips = {interfaces[name].ip for name in outer}
+        self._outside_ips |= {media[flow.media_interface].ip for flow in border.subscriber_flows}
+        inner = {networks[interfaces[name].network] for name in served}
+        self.networks: tuple[IpNetwork, ...] = tuple(
+            net for net in inner if not any(_overlap(net, out) for out in outside_nets)
+        )
+        exact = {interfaces[name].ip for name in served}
+        exact |= {media[flow.media_interface].ip for flow in border.server_flows}
+        for server in border.server_profiles:
+            exact |= {entry.address for entry in server.addresses if _literal(entry.address)}
+        self.exact = frozenset(str(ip_address(ip)) for ip in exact - self._outside_ips)
+
+    def __contains__(self, host: str) -> bool:
+        """Whether the host, an address as text, is inside."""
+        address = _literal(host.strip("[]"))
+        if address is None or str(address) in self._outside_ips:
+            return False
+        if str(address) in self.exact:
+            return True
+        return any(address.version == net.version and address in net for net in self.networks)
+
+
+def in_subnet(subnet: str, host: str) -> bool:
+    """Whether an address is in a subnet as forms write it; `*` has every address."""
+    if subnet == "*":
+        return True
+    address = _literal(host)
+    net = ip_network(subnet, strict=False)
+    return address is not None and address.version == net.version and address in net
+
+
+def _literal(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
+
+
+def _overlap(one: IpNetwork, other: IpNetwork) -> bool:
+    if isinstance(one, IPv4Network) and isinstance(other, IPv4Network):
+        return one.overlaps(other)
+    return isinstance(one, IPv6Network) and isinstance(other, IPv6Network) and one.overlaps(other)
+
+
+def _told(border: Border) -> dict[str, str]:
+    """Public address by own address, where a 1:1 NAT stands before the border."""
+    return {
+        entry.ip: entry.public_ip
+        for network in border.networks
+        for entry in network.addresses
+        if entry.public_ip is not None
+    }
+
+
+F = TypeVar("F", "SubscriberFlow", "ServerFlow")
+
+
+def _by_interface(flows: tuple[F, ...]) -> dict[str, list[F]]:
+    """Flows in their order, by signaling interface."""
+    found: dict[str, list[F]] = {}
+    for flow in flows:
+        found.setdefault(flow.signaling_interface, []).append(flow)
+    return found

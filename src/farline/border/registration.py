@@ -1,0 +1,188 @@
+"""Bindings: which phone is behind which address of ours, over which connections (RFC 5626).
+
+A binding begins pending, when a REGISTER is forwarded, and is registered when the office's 200 says
+so; only then do requests of the phone pass. A REGISTER that is not accepted changes nothing of the
+binding that it names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from farline.border.topology import Line
+    from farline.border.upstream import Upstream
+    from farline.config import SubscriberFlow
+    from farline.sip import Flow, NameAddr
+    from farline.sip.ids import Ids
+
+BindingKey = tuple[str, ...]
+
+PENDING_SECONDS = 40.0
+"""Life of a binding whose REGISTER is not answered with 200: a transaction and some."""
+
+SUBID_BITS = 48
+"""Size of `subid_ipcs`: not to be guessed, and taken only from the server side anyway."""
+
+
+@dataclass(slots=True, eq=False)
+class Binding:
+    """One contact of one phone."""
+
+    subid: str
+    key: BindingKey
+    user: str
+    domain: str
+    subscriber: SubscriberFlow
+    contact: str
+    """The phone's Contact URI, as registered."""
+
+    phone: Flow | None
+    """The flow that the phone registered on; None while its connection is lost."""
+
+    expires_at: float
+    registered: bool = False
+    outbound: bool = False
+    """The phone speaks RFC 5626 (it sent reg-id): a lost flow is then told with 430."""
+
+    service_routes: tuple[str, ...] = ()
+    upstream: Upstream | None = None
+    line: Line | None = None
+    sessions: int = 0
+    last_registered: float = field(default=0.0)
+
+    @property
+    def aor(self) -> str:
+        """user@domain."""
+        return f"{self.user}@{self.domain}"
+
+
+@dataclass(frozen=True, slots=True)
+class BindingLimits:
+    """Table sizes."""
+
+    total: int = 200_000
+    pending: int = 20_000
+    per_user: int = 10
+
+
+def contact_key(user: str, domain: str, contact: NameAddr) -> BindingKey:
+    """What makes two REGISTERs mean the same binding: instance and reg-id, else the contact URI."""
+    instance = contact.param("+sip.instance")
+    if instance:
+        return user, domain.lower(), instance, contact.param("reg-id") or ""
+    return user, domain.lower(), str(contact.uri)
+
+
+class BindingTable:
+    """All bindings, found by subid, by key and by the phone's flow."""
+
+    def __init__(self, ids: Ids, limits: BindingLimits) -> None:
+        self._ids = ids
+        self._limits = limits
+        self._by_subid: dict[str, Binding] = {}
+        self._by_key: dict[BindingKey, Binding] = {}
+        self._by_flow: dict[Flow, dict[str, Binding]] = {}
+        self._of_aor: dict[tuple[str, str], set[str]] = {}
+        self.pending = 0
+
+    def __len__(self) -> int:
+        return len(self._by_subid)
+
+    def __iter__(self) -> Iterator[Binding]:
+        return iter(tuple(self._by_subid.values()))
+
+    def by_subid(self, subid: str) -> Binding | None:
+        """The binding of a URI of ours."""
+        return self._by_subid.get(subid)
+
+    def by_key(self, key: BindingKey) -> Binding | None:
+        """The binding that a contact means."""
+        return self._by_key.get(key)
+
+    def registered_on(self, flow: Flow) -> dict[str, Binding]:
+        """The registered bindings of a phone's flow by user; empty for a stranger."""
+        return self._by_flow.get(flow) or {}
+
+    def of_aor(self, user: str, domain: str) -> list[Binding]:
+        """Every binding of an address of record."""
+        return [self._by_subid[subid] for subid in self._of_aor.get((user, domain.lower()), ())]
+
+    def full(self, user: str, domain: str) -> str | None:
+        """Why no further binding fits; None when one does."""
+        if len(self._by_subid) >= self._limits.total:
+            return f"{self._limits.total} bindings"
+        if self.pending >= self._limits.pending:
+            return f"{self._limits.pending} registrations under way"
+        if len(self._of_aor.get((user, domain.lower()), ())) >= self._limits.per_user:
+            return f"{self._limits.per_user} bindings of {user}@{domain}"
+        return None
+
+    def add(
+        self,
+        key: BindingKey,
+        *,
+        user: str,
+        domain: str,
+        subscriber: SubscriberFlow,
+        contact: str,
+        phone: Flow,
+        now: float,
+    ) -> Binding:
+        """A pending binding with a fresh subid."""
+        subid = str(self._ids.number(SUBID_BITS))
+        while subid in self._by_subid:
+            subid = str(self._ids.number(SUBID_BITS))
+        binding = Binding(
+            subid, key, user, domain, subscriber, contact, phone, now + PENDING_SECONDS
+        )
+        self._by_subid[subid] = binding
+        self._by_key[key] = binding
+        self._of_aor.setdefault((user, domain.lower()), set()).add(subid)
+        self.pending += 1
+        return binding
+
+    def register(self, binding: Binding, flow: Flow, contact: str, expires_at: float) -> None:
+        """The office accepted a REGISTER that came on `flow`."""
+        if not binding.registered:
+            binding.registered = True
+            self.pending -= 1
+        if binding.phone != flow:
+            self._leave_flow(binding)
+        binding.phone = flow
+        binding.contact = contact
+        binding.expires_at = expires_at
+        self._by_flow.setdefault(flow, {})[binding.user] = binding
+
+    def flow_lost(self, flow: Flow) -> list[Binding]:
+        """The phone's connection is gone: its bindings are unreachable until it registers again."""
+        lost = list(self._by_flow.pop(flow, {}).values())
+        for binding in lost:
+            binding.phone = None
+        return lost
+
+    def remove(self, binding: Binding) -> None:
+        """Forget a binding; removing it twice does nothing."""
+        if self._by_subid.pop(binding.subid, None) is None:
+            return
+        if self._by_key.get(binding.key) is binding:
+            del self._by_key[binding.key]
+        mine = self._of_aor[binding.user, binding.domain.lower()]
+        mine.discard(binding.subid)
+        if not mine:
+            del self._of_aor[binding.user, binding.domain.lower()]
+        if not binding.registered:
+            self.pending -= 1
+        self._leave_flow(binding)
+
+    def _leave_flow(self, binding: Binding) -> None:
+        if binding.phone is None:
+            return
+        there = self._by_flow.get(binding.phone)
+        if there is not None and there.get(binding.user) is binding:
+            del there[binding.user]
+            if not there:
+                del self._by_flow[binding.phone]

@@ -1,0 +1,219 @@
+"""Every request but REGISTER and INVITE through the border, in and out of dialogs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from farline.border import anchor, dialogs
+from farline.border.passage import Passage
+from farline.border.steps import NEXT
+from farline.border.topology import target_of
+from farline.sip import WireError, headers
+from farline.sip.transaction import RequestFailed, ResponseArrived
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from farline.border.context import Context
+    from farline.border.exchange import Side
+    from farline.border.registration import Binding
+    from farline.border.session import Found, Session
+    from farline.border.steps import Operation, Steps
+    from farline.sip import Message
+    from farline.sip.transaction import ClientTransaction, ServerTransaction
+
+SUBSCRIBING = frozenset({"SUBSCRIBE", "REFER"})
+"""Methods that make a dialog of their own (RFC 6665, RFC 3515)."""
+
+REFRESHING = frozenset({"UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
+"""Methods that may move the remote target."""
+
+
+def relay(
+    context: Context,
+    operation: Operation,
+    tx: ServerTransaction,
+    binding: Binding,
+    sender: Side,
+    found: Found | None,
+) -> Steps:
+    """Pass one request and its answer."""
+    relaying = Relaying(context, operation, tx, binding, sender, found)
+    yield from relaying.run()
+    relaying.finish()
+
+
+class Relaying:
+    """One non-INVITE transaction through the border."""
+
+    def __init__(
+        self,
+        context: Context,
+        operation: Operation,
+        tx: ServerTransaction,
+        binding: Binding,
+        sender: Side,
+        found: Found | None,
+    ) -> None:
+        self.context = context
+        self.operation = operation
+        self.tx = tx
+        self.passage = Passage(context, binding, sender, tx.request, found)
+        self.session: Session | None = found.session if found else None
+        self.opened = False
+        """This request made the session."""
+
+        self.status = 0
+        """The final answer's status."""
+
+        self._offered = False
+
+    def run(self) -> Steps:
+        """Next hop by next hop until there is a final answer."""
+        if anchor.has_hidden_description(self.tx.request):
+            self._answer(415, "a multipart body may hide SDP")
+            return
+        if not self._known_enough():
+            return
+        while (flow := (yield from self.passage.reach())) is not None:
+            try:
+                out = self.passage.to_far()
+            except WireError as error:
+                self._answer(error.status or 400, f"{error.where}: {error.reason}")
+                return
+            self._open(out)
+            if not (yield from self._carry_offer(out)):
+                return
+            client = self.context.request(self.operation, out, flow, self.passage.sender.other)
+            yield from self._follow(client)
+            if self.status:
+                return
+        self._answer(self.passage.status, "no way to the other side")
+
+    def finish(self) -> None:
+        """What the request means for its session, now that it is answered."""
+        session, method = self.session, self.tx.method
+        if session is None or session.ended:
+            return
+        if method == "BYE":
+            self.context.end_session(session, "ended", f"BYE from {self.passage.sender}")
+        elif self.opened and self.status >= 300:
+            self.context.end_session(session, "failed", str(self.status))
+        elif method == "NOTIFY" and _terminated(self.tx.request):
+            if not session.is_call:
+                self.context.end_session(session, "ended", "the subscription is terminated")
+        elif method in SUBSCRIBING | {"NOTIFY"} and self.status < 300:
+            dialogs.lengthen(self.context, session, _asked_life(self.tx.request))
+
+    def _known_enough(self) -> bool:
+        """Whether a request that needs a dialog has one, and one that makes one may."""
+        request = self.tx.request
+        if self.session is None and request.to_tag:
+            self._answer(481, "no such dialog")
+            return False
+        if self.session is None and request.method in SUBSCRIBING:
+            limit = self.context.limits.subscriptions_per_binding
+            if self.context.sessions.full or self.passage.binding.sessions >= limit:
+                self._answer(503, f"{limit} sessions of one phone")
+                return False
+        return True
+
+    def _open(self, out: Message) -> None:
+        if self.session is not None or out.method not in SUBSCRIBING:
+            return
+        self.session = dialogs.open_session(self.context, self.passage, out, is_call=False)
+        dialogs.lengthen(self.context, self.session, _asked_life(self.tx.request))
+        self.opened = True
+
+    def _carry_offer(self, out: Message) -> Generator[Any, Any, bool]:
+        """Anchor the SDP of a PRACK or UPDATE."""
+        request, session = self.tx.request, self.session
+        sdp = anchor.description(request)
+        if sdp is None:
+            return True
+        if session is None or session.anchored is None:
+            self._answer(488, "SDP outside a call")
+            return False
+        answers = session.anchored.late_offer is self.passage.sender.other
+        self._offered = not (answers and request.method == "PRACK")
+        sender = self.passage.sender
+        reply = yield from anchor.carry(session.anchored, sender, request, sdp, offered=False)
+        if reply.error is not None:
+            self._answer(reply.status or 488, reply.error)
+            return False
+        out.body = reply.sdp or b""
+        return True
+
+    def _follow(self, client: ClientTransaction) -> Steps:
+        while True:
+            event = yield NEXT
+            if isinstance(event, ResponseArrived) and event.tx is client:
+                yield from self._response(event.message)
+                if self.status:
+                    return
+            elif isinstance(event, RequestFailed) and event.tx is client:
+                self.passage.failed(event.cause)
+                return
+
+    def _response(self, response: Message) -> Steps:
+        if response.status == 100:
+            return
+        session, passage = self.session, self.passage
+        try:
+            out = passage.to_near(response)
+        except WireError:
+            self._answer(500, "an answer that cannot be read")
+            return
+        sdp = anchor.description(response)
+        if sdp is not None:
+            if session is None or session.anchored is None:
+                self._answer(500, "SDP outside a call in an answer")
+                return
+            reply = yield from anchor.carry(
+                session.anchored, passage.sender.other, response, sdp, offered=self._offered
+            )
+            if reply.error is not None:
+                self._answer(reply.status or 488, reply.error)
+                return
+            out.body = reply.sdp or b""
+        if response.status < 200:
+            self.context.respond(self.tx, out)
+            return
+        self.status = response.status
+        if session is not None and response.status < 300:
+            self._learn(session, response)
+        self.context.respond(self.tx, out)
+
+    def _learn(self, session: Session, response: Message) -> None:
+        """Contacts of a request that was accepted, and of its answer."""
+        request, passage = self.tx.request, self.passage
+        if request.method not in REFRESHING:
+            return
+        if self.opened or (passage.near is not None and passage.far is not None):
+            dialogs.learn_answer(session, passage, response)
+        elif passage.near is None:
+            session.learn_callee(request.from_tag, target_of(request), ())
+
+    def _answer(self, status: int, why: str) -> None:
+        """Answer it ourselves."""
+        self.status = status
+        self.context.decided(self.tx.method, f"answered {status}", why)
+        self.context.answer(self.tx, status)
+
+
+def _terminated(request: Message) -> bool:
+    state = request.get("Subscription-State") or ""
+    return state.partition(";")[0].strip().lower() == "terminated"
+
+
+def _asked_life(request: Message) -> float | None:
+    """Seconds that a SUBSCRIBE or NOTIFY gives its subscription; None when it says nothing."""
+    try:
+        if request.method == "NOTIFY":
+            state = request.get("Subscription-State") or ""
+            given = headers.split_params(state, "Subscription-State")[1].get("expires", "")
+            return float(given[:10]) if given.isascii() and given.isdigit() else None
+        seconds = headers.expires(request)
+    except WireError:
+        return None
+    return None if seconds is None else float(seconds)

@@ -1,0 +1,176 @@
+"""Sessions: the dialogs that pass through the border, found again for every later request.
+
+The border is transparent to dialogs (Call-ID, tags and CSeq stay), so one record serves both sides:
+for each end its Contact and the route set behind it, which the other side never sees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from farline.border.anchor import Anchored
+    from farline.border.exchange import Side
+    from farline.border.registration import Binding
+    from farline.border.schedule import Alarm
+    from farline.border.steps import Operation
+    from farline.sip import Message
+
+MAX_FORKS = 16
+"""Answers with different To tags that one request may have."""
+
+SessionKey = tuple[str, str, str]
+
+
+@dataclass(slots=True)
+class End:
+    """One end of a dialog, as the border must address it."""
+
+    target: str
+    """The Contact URI that it gave (the remote target)."""
+
+    routes: tuple[str, ...] = ()
+    """The proxies between it and us, nearest to us first (its route set without us)."""
+
+    cseq: int = 0
+    """Highest CSeq number of its requests."""
+
+
+@dataclass(slots=True)
+class Names:
+    """From and To of the session's first request as one side reads them."""
+
+    caller: str
+    callee: str
+    masked: bool = False
+    """The other side reads others: an inside address stands in them."""
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """A call or a subscription."""
+
+    key: SessionKey
+    call_id: str
+    binding: Binding
+    initiator: Side
+    is_call: bool
+    group: str
+    caller: End
+    names: dict[Side, Names]
+    started_at: float
+    callees: dict[str, End] = field(default_factory=dict)
+    confirmed: str = ""
+    """To tag of the answer that was accepted (2xx)."""
+
+    state: str = "started"
+    """started, ringing, answered, ended"""
+
+    anchored: Anchored | None = None
+    pending: Operation | None = None
+    """The operation of the first INVITE while it has no final answer."""
+
+    expiry: Alarm | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over."""
+        return self.state == "ended"
+
+    def note_cseq(self, end: End, request: Message) -> None:
+        """Remember the highest CSeq of an end."""
+        end.cseq = max(end.cseq, request.cseq)
+
+    def learn_callee(self, tag: str, target: str, routes: tuple[str, ...]) -> End | None:
+        """Note what an answer says of the called end; None when there are too many forks."""
+        known = self.callees.get(tag)
+        if known is None:
+            if len(self.callees) >= MAX_FORKS:
+                return None
+            known = self.callees[tag] = End(target, routes)
+        elif target:
+            known.target = target
+        if routes and not known.routes:
+            known.routes = routes
+        return known
+
+
+class Found(NamedTuple):
+    """A session, and who in it sent the request that was looked up."""
+
+    session: Session
+    sender: End | None
+    """None: a called end not met before (a NOTIFY that comes before the 200)."""
+
+    other: End | None
+    """The end that the request is for; None: not known yet."""
+
+
+class SessionTable:
+    """All sessions, by (subid, Call-ID, the initiator's tag)."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._by_key: dict[SessionKey, Session] = {}
+        self._of_media: dict[str, Session] = {}
+        self._in_group: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(tuple(self._by_key.values()))
+
+    @property
+    def full(self) -> bool:
+        """Whether no further session fits."""
+        return len(self._by_key) >= self._limit
+
+    def calls_in(self, group: str) -> int:
+        """Calls now held to a policy group."""
+        return self._in_group.get(group, 0)
+
+    def of_binding(self, binding: Binding) -> list[Session]:
+        """Every session of a binding."""
+        return [one for one in self._by_key.values() if one.binding is binding]
+
+    def by_media(self, media: str) -> Session | None:
+        """The session of a media session's name."""
+        return self._of_media.get(media)
+
+    def find(self, binding: Binding, request: Message, sender: Side) -> Found | None:
+        """The dialog of a request; None when there is none such of that binding."""
+        call_id, from_tag, to_tag = request.call_id, request.from_tag, request.to_tag
+        session = self._by_key.get((binding.subid, call_id, from_tag))
+        if session is not None and session.initiator is sender:
+            return Found(session, session.caller, session.callees.get(to_tag))
+        session = self._by_key.get((binding.subid, call_id, to_tag))
+        if session is not None and session.initiator is not sender:
+            return Found(session, session.callees.get(from_tag), session.caller)
+        return None
+
+    def add(self, session: Session) -> None:
+        """Take a session in."""
+        self._by_key[session.key] = session
+        session.binding.sessions += 1
+        if session.is_call:
+            self._in_group[session.group] = self.calls_in(session.group) + 1
+
+    def note_media(self, media: str, session: Session) -> None:
+        """Let `by_media` find a session."""
+        self._of_media[media] = session
+
+    def remove(self, session: Session) -> bool:
+        """Forget a session; False when it was forgotten before."""
+        if self._by_key.get(session.key) is not session:
+            return False
+        del self._by_key[session.key]
+        session.binding.sessions -= 1
+        if session.is_call:
+            self._in_group[session.group] -= 1
+        if session.anchored is not None:
+            self._of_media.pop(session.anchored.media, None)
+        return True

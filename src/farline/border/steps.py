@@ -1,0 +1,88 @@
+"""How the border waits: an operation is a generator that yields what it waits for.
+
+    flow = yield Reach(binding)             the connection to the next hop, or None
+    reply = yield Ask(Offer(...))           the media engine's answer
+    event = yield NEXT                      the next event of the operation's transactions
+
+It reads as a straight line, does no I/O, and a test can step through it. Events that come while an
+operation waits for something else are kept for its next `yield NEXT`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from farline.border.plan import Candidate
+    from farline.border.registration import Binding
+    from farline.media.engine import MediaRequest
+    from farline.sip.transaction import ServerTransaction
+
+MAX_INBOX = 64
+"""Events kept for an operation that waits for something else; more are dropped."""
+
+
+class Next:
+    """Wait for the next event."""
+
+
+NEXT: Final = Next()
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Wait for the media engine. The reply is a `MediaReply`."""
+
+    request: MediaRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Wait for the binding's upstream connection: a `Flow`, or None when no next hop is there.
+
+    `avoid`: next hops that this operation has tried in vain.
+    """
+
+    binding: Binding
+    avoid: frozenset[Candidate] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """Event: the caller sent CANCEL. `reasons` are its Reason headers."""
+
+    reasons: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Aborted:
+    """Event: the border itself ends this; the caller gets `status`."""
+
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimerC:
+    """Event: an INVITE rang for too long (RFC 3261 section 16.8)."""
+
+
+Step: TypeAlias = Next | Ask | Reach
+Steps: TypeAlias = Generator[Step, Any, None]
+
+
+class Operation:
+    """One request on its way, and the generator that looks after it."""
+
+    __slots__ = ("inbox", "server", "steps", "waiting")
+
+    def __init__(self, server: ServerTransaction | None) -> None:
+        self.steps: Steps | None = None
+        """None once it is over."""
+
+        self.server = server
+        self.waiting: Step | None = None
+        self.inbox: deque[object] = deque(maxlen=MAX_INBOX)

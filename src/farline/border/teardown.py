@@ -1,0 +1,109 @@
+"""Endings that the border itself brings about: BYE to both ends, bindings that run out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farline.border.exchange import Side
+from farline.border.steps import Aborted
+from farline.sip import Message
+
+if TYPE_CHECKING:
+    from farline.border.context import Context
+    from farline.border.registration import Binding
+    from farline.border.session import End, Session
+    from farline.sip import Flow
+
+
+def hang_up(context: Context, session: Session, why: str, *, cause: int) -> None:
+    """End a session from here. `cause`: Q.850 (RFC 3326), e.g. 102 for a timer that ran out.
+
+    An answered call gets a BYE on both legs; one that still rings is cancelled, and its caller gets
+    480; a subscription is only forgotten.
+    """
+    pending = session.pending
+    if pending is not None:
+        context.deliver(pending, Aborted(480, why))
+        return
+    if session.is_call and session.confirmed:
+        for side in Side:
+            flow = _flow_to(session.binding, side)
+            if flow is not None:
+                bye = make_bye(session, side, why, cause)
+                context.request(None, bye, flow, side)
+    context.end_session(session, "ended", why)
+
+
+def drop_binding(context: Context, binding: Binding, why: str) -> None:
+    """A binding is over, and with it its sessions."""
+    for session in context.sessions.of_binding(binding) if binding.sessions else ():
+        hang_up(context, session, why, cause=27)
+    context.forget_binding(binding, why)
+
+
+def make_bye(session: Session, side: Side, why: str, cause: int) -> Message:
+    """A BYE to the end on `side`, as if the other end had sent it."""
+    names = session.names[side]
+    callee = session.callees[session.confirmed]
+    if side is session.initiator:
+        to, other, one, two = session.caller, callee, names.callee, names.caller
+    else:
+        to, other, one, two = callee, session.caller, names.caller, names.callee
+    bye = _in_dialog("BYE", session, to, one, two, other.cseq + 1)
+    bye.add("Reason", f'Q.850;cause={cause};text="{why}"')
+    bye.body = b""
+    return bye
+
+
+def make_ack(session: Session, response: Message, target: End) -> Message:
+    """The ACK for a 2xx that cannot be given to the caller."""
+    ack = _in_dialog(
+        "ACK",
+        session,
+        target,
+        response.get("From") or "",
+        response.get("To") or "",
+        response.cseq,
+    )
+    ack.body = b""
+    return ack
+
+
+def refuse_answer(context: Context, session: Session, response: Message, flow: Flow) -> None:
+    """A 2xx came that nobody can use: acknowledge it and hang up on that end at once."""
+    end = session.callees.get(response.to_tag)
+    if end is None:
+        return
+    context.send_ack(make_ack(session, response, end), flow)
+    side = session.initiator.other
+    bye = _in_dialog(
+        "BYE",
+        session,
+        end,
+        response.get("From") or "",
+        response.get("To") or "",
+        max(session.caller.cseq, response.cseq) + 1,
+    )
+    bye.add("Reason", 'Q.850;cause=47;text="no media"')
+    bye.body = b""
+    context.request(None, bye, flow, side)
+
+
+def _in_dialog(
+    method: str, session: Session, to: End, from_: str, to_name: str, cseq: int
+) -> Message:
+    message = Message.request(method, to.target)
+    for route in to.routes:
+        message.add("Route", route)
+    message.add("From", from_)
+    message.add("To", to_name)
+    message.add("Call-ID", session.call_id)
+    message.add("CSeq", f"{cseq} {method}")
+    message.add("Max-Forwards", "70")
+    return message
+
+
+def _flow_to(binding: Binding, side: Side) -> Flow | None:
+    if side is Side.OUTSIDE:
+        return binding.phone
+    return binding.upstream.flow if binding.upstream else None

@@ -1,0 +1,250 @@
+"""Stage 5, topology: what each side reads instead of the other side's addresses.
+
+Inward (phone to office) and outward (office to phone), requests and responses: the four functions
+at the end. From, To, tags, Call-ID and CSeq stay; headers that are not named here keep their bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farline.sip import Address, NameAddr, Uri, WireError
+from farline.sip.routing import next_hop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from farline.border.hiding import Hider
+    from farline.border.plan import Candidate, Plan
+    from farline.border.session import End
+    from farline.config import ServerFlow, SubscriberFlow
+    from farline.sip import Flow, Message
+
+RECORDED = frozenset({"INVITE", "ACK", "SUBSCRIBE", "NOTIFY", "REFER"})
+"""Requests that get our Record-Route; ACK because the guide's does."""
+
+SUBID = "subid_ipcs"
+"""URI parameter that names the binding; it is written on the inside only."""
+
+MAX_CONTACTS = 16
+DEFAULT_MAX_FORWARDS = 70
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How one binding looks from each side; the texts are made once for every message."""
+
+    subid: str
+    domain: str
+    outside: Address
+    """Our address as the phone knows it."""
+
+    inside: Address
+    """Our address as the office knows it."""
+
+    hop: Address
+    """The office, as the upstream connection reaches it."""
+
+    outside_transport: str
+    inside_transport: str
+    outside_route: str
+    inside_route: str
+    server: ServerFlow
+
+
+def make_line(
+    plan: Plan,
+    *,
+    subid: str,
+    domain: str,
+    subscriber: SubscriberFlow,
+    phone: Flow,
+    server: ServerFlow,
+    candidate: Candidate,
+) -> Line:
+    """The line of a binding whose phone is on `phone` and whose next hop is `candidate`."""
+    outside = plan.address(phone.interface, phone.transport)
+    inside = plan.address(server.signaling_interface, candidate.transport)
+    out_transport, in_transport = phone.transport.uri_param, candidate.transport.uri_param
+    number = plan.lines[subscriber.name]
+    return Line(
+        subid=subid,
+        domain=domain,
+        outside=outside,
+        inside=inside,
+        hop=candidate.remote,
+        outside_transport=out_transport,
+        inside_transport=in_transport,
+        outside_route=f"<sip:{outside};ipcs-line={number};lr;transport={out_transport}>",
+        inside_route=(
+            f"<sip:{inside};ipcs-line={number};lr;transport={in_transport};{SUBID}={subid}>"
+        ),
+        server=server,
+    )
+
+
+def contact_inside(line: Line, value: str) -> str:
+    """A Contact of the phone as the office reads it: our address and the binding's token."""
+    contact = NameAddr.parse(value)
+    params: list[tuple[str, str | None]] = [
+        ("transport", line.inside_transport),
+        (SUBID, line.subid),
+    ]
+    host, port = line.inside
+    return str(contact.with_uri(Uri.build(host, user=contact.uri.user, port=port, params=params)))
+
+
+def contact_outside(line: Line, value: str) -> str:
+    """A Contact of the office as the phone reads it: our address."""
+    contact = NameAddr.parse(value)
+    params: list[tuple[str, str | None]] = [("transport", line.outside_transport)]
+    host, port = line.outside
+    return str(contact.with_uri(Uri.build(host, user=contact.uri.user, port=port, params=params)))
+
+
+def target_of(message: Message) -> str:
+    """The URI in Contact, "" without a readable one."""
+    value = message.get("Contact")
+    if value is None:
+        return ""
+    try:
+        return str(NameAddr.parse(value).uri)
+    except WireError:
+        return ""
+
+
+def routes_behind(message: Message, own: Callable[[str], bool]) -> tuple[str, ...]:
+    """The Record-Routes that are not ours, in the order in which they stand."""
+    return tuple(value for value in message.values("Record-Route") if not own(value))
+
+
+def is_line_of(line: Line, value: str) -> bool:
+    """Whether a Route or Record-Route value is one that we wrote for this line."""
+    return value in (line.inside_route, line.outside_route) or (
+        f"{SUBID}={line.subid}" in value or value.startswith(f"<sip:{line.outside};ipcs-line=")
+    )
+
+
+def token_of(request: Message) -> str:
+    """The binding's token of a request from inside: in its Request-URI, else in its first Route."""
+    for text in (request.uri, *request.values("Route")[:1]):
+        _, found, rest = text.partition(f";{SUBID}=")
+        if found:
+            return rest.partition(";")[0].partition(">")[0].strip('"')
+    return ""
+
+
+# ---- the four ways ----
+
+
+def inward_request(plan: Plan, line: Line, request: Message, far: End | None) -> Message:
+    """A request of the phone as the office reads it. Raises WireError for what cannot be read."""
+    out = request.copy()
+    _onward(out)
+    out.remove("P-Asserted-Identity")  # an outsider asserts nothing (RFC 3325 section 5)
+    _address(out, far, lambda uri: _own_to_hop(plan, line, uri))
+    _contacts(out, lambda value: contact_inside(line, value))
+    if request.method in RECORDED:
+        out.set("Record-Route", line.inside_route)
+    else:
+        out.remove("Record-Route")
+    for name in ("Refer-To", "Referred-By"):
+        value = out.get(name)
+        if value is not None:
+            out.set(name, _own_name_to_hop(plan, line, value))
+    return out
+
+
+def inward_response(line: Line, response: Message, request: Message) -> Message:
+    """A response of the phone as the office reads it; `request` is the office's."""
+    out = response.copy()
+    out.set_all("Via", request.all("Via"))
+    out.remove("P-Asserted-Identity")
+    _contacts(out, lambda value: contact_inside(line, value))
+    if response.get("Record-Route") is not None:
+        out.set_all("Record-Route", [line.inside_route, *request.all("Record-Route")])
+    return out
+
+
+def outward_request(
+    line: Line, hider: Hider, request: Message, far: End | None, contact: str
+) -> Message:
+    """A request of the office as the phone reads it. `contact`: the phone's registered URI."""
+    out = request.copy()
+    _onward(out)
+    _address(out, far, lambda _: contact)
+    _contacts(out, lambda value: contact_outside(line, value))
+    if request.method in RECORDED:
+        out.set("Record-Route", line.outside_route)
+    else:
+        out.remove("Record-Route")
+    _hide(line, hider, out)
+    return out
+
+
+def outward_response(line: Line, hider: Hider, response: Message, request: Message) -> Message:
+    """A response of the office as the phone reads it; `request` is the phone's."""
+    out = response.copy()
+    out.set_all("Via", request.all("Via"))
+    _contacts(out, lambda value: contact_outside(line, value))
+    if response.get("Record-Route") is not None:
+        out.set_all("Record-Route", [line.outside_route, *request.all("Record-Route")])
+    _hide(line, hider, out)
+    return out
+
+
+# ---- parts of them ----
+
+
+def _onward(out: Message) -> None:
+    """What every forwarded request loses and counts (RFC 3261 section 16.6)."""
+    out.remove("Via")
+    left = out.get("Max-Forwards")
+    out.set("Max-Forwards", str(int(left) - 1 if left is not None else DEFAULT_MAX_FORWARDS))
+
+
+def _address(out: Message, far: End | None, otherwise: Callable[[str], str]) -> None:
+    """Request-URI and Route: only routes of the far end, nobody routes through us."""
+    if far is None or not far.target:
+        out.remove("Route")
+        out.uri = otherwise(out.uri)
+        return
+    out.uri = far.target
+    out.set_all("Route", list(far.routes))
+    if far.routes:
+        next_hop(out)
+
+
+def _contacts(out: Message, rewrite: Callable[[str], str]) -> None:
+    values = out.values("Contact")
+    if not values or values == ["*"]:
+        return
+    if len(values) > MAX_CONTACTS:
+        raise WireError(400, "too many contacts", "Contact")
+    out.set_all("Contact", [rewrite(value) for value in values])
+
+
+def _own_to_hop(plan: Plan, line: Line, uri: str) -> str:
+    """A URI that names our outside address means the office."""
+    if line.outside.host not in uri:
+        return uri
+    parsed = Uri.parse(uri)
+    if not plan.is_own(parsed.host, parsed.port):
+        return uri
+    moved = parsed.with_host(line.hop.host, line.hop.port)
+    if moved.param("transport") is not None:
+        moved = moved.with_param("transport", line.inside_transport)
+    return str(moved)
+
+
+def _own_name_to_hop(plan: Plan, line: Line, value: str) -> str:
+    if line.outside.host not in value:
+        return value
+    parsed = NameAddr.parse(value)
+    return str(parsed.with_uri(Uri.parse(_own_to_hop(plan, line, str(parsed.uri)))))
+
+
+def _hide(line: Line, hider: Hider, out: Message) -> None:
+    if hider.leaks(out.to_bytes()):
+        hider.clean_message(out, domain=line.domain, address=str(line.outside))

@@ -1,0 +1,184 @@
+"""A border core with its surroundings in memory: connections, a media engine, and what was sent."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from farline import sdp
+from farline.border import BorderCore, Limits
+from farline.media.engine import Answer, Delete, Media, MediaDone, MediaReply, Offer
+from farline.sip import Address, Flow, Message, Transport
+from farline.sip.effects import Close, Closed, Expired, Open, Opened, OpenFailed, Received, Send
+from farline.testing.chance import SeededIds
+from farline.testing.clock import ManualClock
+from farline.trace.events import Decision, Refused, Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farline.config import Border
+    from farline.media.engine import MediaRequest
+    from farline.trace.events import Event
+
+FIRST_LOCAL_PORT = 43873
+"""Local port of the first upstream connection, as in the guide's traces."""
+
+
+class FakeEngine:
+    """A media engine that gives ports in order and rewrites SDP, without any media."""
+
+    def __init__(self, addresses: Mapping[str, str]) -> None:
+        """`addresses`: IP address by name of media interface."""
+        self._addresses = addresses
+        self._next = 35000
+        self.sessions: dict[str, dict[str, int]] = {}
+        self.requests: list[MediaRequest] = []
+        self.fail: MediaReply | None = None
+        """When set, the reply to everything but Delete."""
+
+    def perform(self, request: MediaRequest) -> MediaReply:
+        """Answer one request."""
+        self.requests.append(request)
+        if isinstance(request, Delete):
+            self.sessions.pop(request.session, None)
+            return MediaReply()
+        if self.fail is not None:
+            return self.fail
+        if not isinstance(request, Offer | Answer):
+            return MediaReply()
+        ports = self.sessions.setdefault(request.session, {})
+        port = ports.setdefault(request.receiver.name, 0)
+        if not port:
+            port = ports[request.receiver.name] = self._next
+            self._next += 2
+        try:
+            description = sdp.parse(request.sdp)
+        except sdp.SdpError as error:
+            return MediaReply(error=str(error), status=488)
+        given = [sdp.MediaPorts(port, port + 1) for _ in description.media]
+        address = self._addresses[request.receiver.interface]
+        return MediaReply(sdp=sdp.rewrite(description, address, given))
+
+
+class BorderWorld:
+    """Drives a `BorderCore`: performs Open and Media at once, keeps what it sent by flow."""
+
+    def __init__(
+        self, config: Border, ids: SeededIds | None = None, limits: Limits | None = None
+    ) -> None:
+        self.clock = ManualClock()
+        self.core = BorderCore(config, ids or SeededIds(), limits=limits)
+        self.engine = FakeEngine({item.name: item.ip for item in config.media_interfaces})
+        self.refusing: set[Address] = set()
+        """Addresses to which no connection can be made."""
+
+        self.events: list[Event] = []
+        self.opened: list[Flow] = []
+        """Upstream connections, in the order in which they were made."""
+
+        self.closed: list[Flow] = []
+        self.all_sent: list[tuple[Flow, bytes]] = []
+        self._sent: dict[Flow, deque[Message]] = {}
+        self._own = {item.name: item for item in config.signaling_interfaces}
+        self._token = 100
+        self._local = FIRST_LOCAL_PORT
+
+    # ---- to the border ----
+
+    def accept(
+        self,
+        interface: str,
+        remote: str,
+        port: int,
+        transport: Transport = Transport.TCP,
+    ) -> Flow:
+        """A peer connects (or for UDP will send from there)."""
+        own = self._own[interface]
+        local = Address(own.ip, own.port(transport) or transport.default_port)
+        if transport is Transport.UDP:
+            return Flow(0, interface, transport, local, Address(remote, port))
+        self._token += 1
+        flow = Flow(self._token, interface, transport, local, Address(remote, port))
+        self.give(Opened(flow))
+        return flow
+
+    def receive(self, flow: Flow, message: Message | bytes) -> None:
+        """A message arrives."""
+        data = message.to_bytes() if isinstance(message, Message) else message
+        self.give(Received(flow, data))
+
+    def close(self, flow: Flow) -> None:
+        """A connection is lost."""
+        self.give(Closed(flow, "reset by peer"))
+
+    def give(self, event: object) -> None:
+        """Any input; what the border puts out is performed or kept."""
+        self.core.handle(event, self.clock.now)
+        while (output := self.core.poll()) is not None:
+            self._perform(output)
+
+    def wait(self, seconds: float) -> list[str]:
+        """Let time pass; the names of the timers that fired."""
+        end, fired = self.clock.now + seconds, []
+        while (deadline := self.core.next_deadline()) is not None and deadline.at <= end:
+            self.clock.set(max(deadline.at, self.clock.now))
+            fired.append(deadline.timer)
+            self.give(Expired())
+        self.clock.set(end)
+        return fired
+
+    # ---- from the border ----
+
+    def take(self, flow: Flow) -> Message:
+        """The oldest unread message on a flow. Raises AssertionError when there is none."""
+        waiting = self._sent.get(flow)
+        if not waiting:
+            others = [
+                f"{f.remote}: {m.method} {m.status or ''}" for f, q in self._sent.items() for m in q
+            ]
+            raise AssertionError(f"nothing was sent to {flow.remote}; unread elsewhere: {others}")
+        return waiting.popleft()
+
+    def unread(self, flow: Flow | None = None) -> list[Message]:
+        """The unread messages of a flow, or of all."""
+        if flow is not None:
+            return list(self._sent.get(flow, ()))
+        return [message for waiting in self._sent.values() for message in waiting]
+
+    def refusals(self) -> list[Refused]:
+        """What was refused so far, oldest first."""
+        return [event for event in self.events if isinstance(event, Refused)]
+
+    def decisions(self, stage: str) -> list[Decision]:
+        """The decisions of a stage so far, oldest first."""
+        found = [event for event in self.events if isinstance(event, Decision)]
+        return [decision for decision in found if decision.stage == stage]
+
+    def _perform(self, output: object) -> None:
+        if isinstance(output, Send):
+            self.all_sent.append((output.flow, output.data))
+            self._sent.setdefault(output.flow, deque()).append(Message.parse(output.data))
+        elif isinstance(output, Trace):
+            self.events.append(output.event)
+        elif isinstance(output, Open):
+            self._open(output)
+        elif isinstance(output, Media):
+            reply = self.engine.perform(output.request)
+            if output.ticket:
+                self.give(MediaDone(output.ticket, reply))
+        elif isinstance(output, Close):
+            self.closed.append(output.flow)
+        else:
+            raise AssertionError(f"unexpected output {output!r}")
+
+    def _open(self, order: Open) -> None:
+        if order.remote in self.refusing:
+            self.give(OpenFailed(order.ticket, "connection refused"))
+            return
+        self._token += 1
+        local = Address(self._own[order.interface].ip, self._local)
+        self._local += 1
+        flow = Flow(self._token, order.interface, order.transport, local, order.remote)
+        self.opened.append(flow)
+        self.give(Opened(flow, order.ticket))
