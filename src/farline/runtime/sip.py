@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, cast
 
 from farline.media.engine import Media, MediaDone
 from farline.runtime import clock
+from farline.runtime.ids import RealIds
 from farline.runtime.sip_stream import StreamConnection, StreamLimits
 from farline.sip.effects import (
     Close,
@@ -90,6 +91,7 @@ class SipDriver:
         core: see `farline.sip.effects.Core`.
         listeners: the signaling interfaces; outgoing connections leave from their addresses.
         tls_client: how servers that we connect to are verified; None: TLS cannot be opened.
+        tls_for: the same by the address that is connected to, where servers differ.
         media: performs a media request; None: every request is answered with an error.
         trace: takes every message and event; None: nothing is traced.
         on_output: takes outputs that are not for the driver.
@@ -102,15 +104,17 @@ class SipDriver:
         listeners: Sequence[Listener],
         *,
         tls_client: ssl.SSLContext | None = None,
+        tls_for: Callable[[Address], ssl.SSLContext | None] | None = None,
         media: Callable[[MediaRequest], Awaitable[MediaReply]] | None = None,
         trace: Callable[[Event], None] | None = None,
         on_output: Callable[[object], None] | None = None,
         on_pong: Callable[[Flow], None] | None = None,
     ) -> None:
         self.core = core
+        self.ids = RealIds()
         self._listeners = {listener.interface: listener for listener in listeners}
-        self._tls_client = tls_client
-        self._media = media
+        self._tls_for = tls_for or (lambda _remote: tls_client)
+        self.media = media
         self._trace = trace
         self._on_output = on_output
         self._on_pong = on_pong
@@ -273,8 +277,8 @@ class SipDriver:
 
     async def _open(self, order: Open) -> None:
         listener = self._listeners[order.interface]
-        tls = order.transport is Transport.TLS
-        if tls and self._tls_client is None:
+        verified = self._tls_for(order.remote) if order.transport is Transport.TLS else None
+        if order.transport is Transport.TLS and verified is None:
             self.handle(OpenFailed(order.ticket, "no TLS client profile is configured"))
             return
         connection = StreamConnection(
@@ -287,8 +291,8 @@ class SipDriver:
                     order.remote.host,
                     order.remote.port,
                     local_addr=(listener.ip, 0),
-                    ssl=self._tls_client if tls else None,
-                    server_hostname=(order.server_name or order.remote.host) if tls else None,
+                    ssl=verified,
+                    server_hostname=(order.server_name or order.remote.host) if verified else None,
                 )
         except TimeoutError:
             self.handle(OpenFailed(order.ticket, f"no answer in {CONNECT_SECONDS:.0f} s"))
@@ -296,9 +300,9 @@ class SipDriver:
             self.handle(OpenFailed(order.ticket, _in_words(error)))
 
     async def _do_media(self, order: Media) -> None:
-        if self._media is None:
+        if self.media is None:
             raise RuntimeError("a core asked for media, but its driver has no engine")
-        reply = await self._media(order.request)
+        reply = await self.media(order.request)
         if order.ticket:
             self.handle(MediaDone(order.ticket, reply))
 

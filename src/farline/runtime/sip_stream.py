@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from farline.sip import StreamFramer, WireError
+from farline.sip import Message, StreamFramer, WireError, responses
 from farline.sip.transport import Address, Flow, Transport
 
 if TYPE_CHECKING:
@@ -87,8 +88,7 @@ class StreamConnection(asyncio.Protocol):
         try:
             frames = self._framer.feed(data)
         except WireError as error:
-            self.driver.refused("malformed", str(error), self._flow)
-            self.close()
+            self._refuse(error)
             return
         for kind, frame in frames:
             if kind == StreamFramer.MESSAGE:
@@ -105,6 +105,17 @@ class StreamConnection(asyncio.Protocol):
             self._deadline = None
         if self._framer.broken:  # what came before the fault has been handed on
             self.data_received(b"")
+
+    def _refuse(self, error: WireError) -> None:
+        """A stream that cannot be followed any more: answer if that can be done, then close."""
+        if self._flow is not None:
+            self.driver.refused("malformed", str(error), self._flow)
+        with suppress(WireError):  # a head that is no SIP is not answered
+            request = Message.parse(error.head)
+            answer = responses.for_error(request, error, to_tag=self.driver.ids.token())
+            if answer is not None:
+                self.send(answer.to_bytes())
+        self.close()
 
     def eof_received(self) -> bool:
         """SIP has no use for a half-closed connection."""

@@ -249,3 +249,15 @@ async def test_a_port_in_use_is_named(wire):
     with pytest.raises(OSError, match=f"IPORWB1Sig: TCP 127.0.0.1:{taken}"):
         await other.start()
     await other.stop()
+
+
+async def test_a_stream_that_cannot_be_followed_is_answered_once_and_closed(wire):
+    reader, writer = await asyncio.open_connection("127.0.0.1", wire.port(Transport.TCP))
+    head = OPTIONS.replace(b"Content-Length: 0", b"Content-Length: -5")
+    head = head.replace(b"Call-ID", b"From: <sip:a@x>;tag=1\r\nTo: <sip:b@x>\r\nCall-ID")
+    writer.write(head)
+    async with asyncio.timeout(5):
+        answer = await reader.read()
+    assert answer.startswith(b"SIP/2.0 400 ")
+    assert answer.count(b"SIP/2.0 400") == 1
+    writer.close()

@@ -1,0 +1,90 @@
+"""The border role: the core on its signaling interfaces, its relays, and its media engine."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from farline.border import BorderCore
+from farline.runtime.ids import RealIds
+from farline.runtime.media_client import MediaClient
+from farline.runtime.relay import run_relays, stop_relays
+from farline.runtime.sip import Listener, SipDriver
+from farline.runtime.tls import client_context, server_context
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+    from farline.config import Border
+    from farline.runtime.role import RoleContext
+    from farline.trace.events import Event
+
+
+async def run_border(context: RoleContext) -> None:
+    """Serve until cancelled.
+
+    Raises OSError for an address that cannot be listened on, TlsError for an unusable certificate.
+    """
+    border = context.deployment.border
+    if border is None:
+        raise ValueError("this deployment has no border")
+    async with AsyncExitStack() as stack:
+        trace = await stack.enter_async_context(context.trace())
+        core = BorderCore(border, RealIds())
+        driver = make_driver(context, border, core, trace)
+        media = MediaClient(context.media_path, driver.handle)
+        driver.media = media.perform
+        media.start()
+        stack.push_async_callback(media.stop)
+        stack.push_async_callback(driver.stop)
+        await driver.start()
+        relays = await run_relays(context.deployment, context.base, trace)
+        stack.push_async_callback(stop_relays, relays)
+
+        def show() -> dict[str, object]:
+            return {
+                **core.show(),
+                "media engine": "connected" if media.connected else "not running",
+                "relays": [relay.show() for relay in relays],
+            }
+
+        await stack.enter_async_context(context.control({"show": show}))
+        await asyncio.get_running_loop().create_future()
+
+
+def make_driver(
+    context: RoleContext,
+    border: Border,
+    core: BorderCore,
+    trace: Callable[[Event], None] | None,
+) -> SipDriver:
+    """The driver with every signaling interface of the border."""
+    deployment, base = context.deployment, context.base
+    listeners = [
+        Listener(
+            interface.name,
+            interface.ip,
+            udp_port=interface.udp_port,
+            tcp_port=interface.tcp_port,
+            tls_port=interface.tls_port,
+            tls=server_context(deployment, interface.tls_profile, base)
+            if interface.tls_profile is not None and interface.tls_port is not None
+            else None,
+        )
+        for interface in border.signaling_interfaces
+    ]
+    contexts = _client_contexts(context, border)
+    return SipDriver(core, listeners, tls_for=lambda remote: contexts.get(remote.host), trace=trace)
+
+
+def _client_contexts(context: RoleContext, border: Border) -> dict[str, ssl.SSLContext]:
+    """How each server's certificate is verified: by its profile, found by its address."""
+    contexts: dict[str, ssl.SSLContext] = {}
+    for server in border.server_profiles:
+        if server.tls_client_profile is None:
+            continue
+        verified = client_context(context.deployment, server.tls_client_profile, context.base)
+        contexts |= {entry.address: verified for entry in server.addresses}
+    return contexts
