@@ -195,8 +195,9 @@ impl State {
     /// Reads a ready port and sends on what came. What is left makes epoll ready again, so that one
     /// busy port does not starve the others.
     ///
-    /// Speech brings one packet in 20 ms, and asking for a second costs a third of reading the first;
-    /// a port that is ready again within the millisecond has a burst (video) and is read in batches.
+    /// Speech brings one packet in 20 ms, and the system call for a batch then looks for a second in
+    /// vain (1.7 µs against 1.2 for a plain read of one). A port that is ready again within the
+    /// millisecond has a burst (video) and is read in batches.
     fn relay(&mut self, key: Key, now: Millis) {
         let Some(Some(watched)) = self.sockets.get_mut(key.index()) else {
             return;
