@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from farline.cli.files import fail_config, read_deployment
+from farline.cli.files import SECRETS_ENV, fail_config, read_deployment
 from farline.cli.roles import serve
 from farline.config import ConfigError
 from farline.runtime.process import die_with_parent, run_until_signal
@@ -26,6 +27,7 @@ def run(
     secrets: Annotated[
         Path | None, typer.Option(help="Secrets file; default: secrets.yaml beside the deployment.")
     ] = None,
+    trace: Annotated[bool, typer.Option(help="Write the trace of messages and decisions.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print problems as JSON.")] = False,
 ) -> None:
     """Serve until Ctrl-C: one process a role, each started again when it dies.
@@ -39,7 +41,11 @@ def run(
     run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     if role is None:
         roles = roles_of(deployment)
-        supervisor = Supervisor(roles, config, run_dir, lambda text: typer.echo(text, err=True))
+        if secrets is not None:
+            os.environ[SECRETS_ENV] = str(secrets.resolve())
+        supervisor = Supervisor(
+            roles, config, run_dir, lambda text: typer.echo(text, err=True), traced=trace
+        )
         raise typer.Exit(run_until_signal(supervisor.run()))
     if role not in ROLES:
         raise typer.BadParameter(f"{role!r} is none of {', '.join(ROLES)}")
@@ -47,5 +53,5 @@ def run(
         typer.echo(f"{config} has no section {role!r}", err=True)
         raise typer.Exit(2)
     die_with_parent()
-    context = RoleContext(role, deployment, config.resolve().parent, run_dir)
+    context = RoleContext(role, deployment, config.resolve().parent, run_dir, traced=trace)
     raise typer.Exit(run_until_signal(serve(context)))

@@ -76,7 +76,12 @@ def make_driver(
         for interface in border.signaling_interfaces
     ]
     contexts = _client_contexts(context, border)
-    return SipDriver(core, listeners, tls_for=lambda remote: contexts.get(remote.host), trace=trace)
+    return SipDriver(
+        core,
+        listeners,
+        tls_for=lambda remote: contexts.get(remote.host),
+        trace=trace if context.traced else None,
+    )
 
 
 def _client_contexts(context: RoleContext, border: Border) -> dict[str, ssl.SSLContext]:

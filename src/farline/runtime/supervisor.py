@@ -82,12 +82,19 @@ class Supervisor:
     """Starts the given roles in order and keeps them running."""
 
     def __init__(
-        self, roles: Sequence[str], config: Path, run_dir: Path, notice: Callable[[str], None]
+        self,
+        roles: Sequence[str],
+        config: Path,
+        run_dir: Path,
+        notice: Callable[[str], None],
+        *,
+        traced: bool = True,
     ) -> None:
         self.notice = notice
         self.run_dir = run_dir
+        more = () if traced else ("--no-trace",)
         self.children = [
-            Child(role, role_command(role, config, run_dir), run_dir) for role in roles
+            Child(role, [*role_command(role, config, run_dir), *more], run_dir) for role in roles
         ]
 
     async def run(self) -> None:
