@@ -1,8 +1,8 @@
 """One side of a call: a SIP dialog with one phone, turned into call events.
 
 A leg begins with the phone's INVITE (`Leg.arrived`) or with ours (`Leg.call`); from the first 2xx
-on both kinds are the same. What happens is told to the listener (the call) as a `LegEvent`; what shall
-happen the call says with `answer`, `refuse`, `offer`, `hang_up` and so on.
+on both kinds are the same. What happens is told to the listener (the call) as a `LegEvent`; what
+shall happen the call says with `answer`, `refuse`, `offer`, `hang_up` and so on.
 """
 
 from __future__ import annotations
@@ -239,7 +239,8 @@ class Leg:
         """A 2xx to our INVITE: there is a dialog."""
         if self.dialog is None:
             self.dialog = dialog
-            self.stack.dialogs[dialog.key] = self
+            if not self.ended:
+                self.stack.dialogs[dialog.key] = self
         self.allows = headers.tokens(response, "Allow") or self.allows
         if not self.ended:
             self.timer.accept(response, now)
@@ -270,10 +271,10 @@ class Leg:
         self._finish(event, now)
 
     def _finish(self, event: LegEvent, now: float) -> None:
+        self._close()
         if not self.ended:
             self.ended = True
             self.timer.stop()
-            self._close()
             self.listener.on_event(self, event, now)
 
     # ---- requests of ours ----

@@ -1,8 +1,8 @@
 """Blind transfer (RFC 3515): "call somebody else in my place", done by the office itself.
 
 The transferor hears with NOTIFY how the new call goes. The new phones are rung with an INVITE
-without SDP; the offer of the one that answers goes to the transferred phone in a later INVITE (RFC 3725,
-flow I), and the transferor is hung up. When nobody answers, the two talk on.
+without SDP; the offer of the one that answers goes to the transferred phone in a later INVITE
+(RFC 3725, flow I), and the transferor is hung up. When nobody answers, the two talk on.
 """
 
 from __future__ import annotations

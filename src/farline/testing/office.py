@@ -1,4 +1,4 @@
-"""An office core and its phones in virtual time: who sends what, and a media engine that only writes.
+"""An office core and its phones in virtual time: and a media engine that only writes.
 
 bench = OfficeBench(core, clock)
 ruel = bench.phone("3001", Address("10.10.10.7", 43873), listens=Address("10.10.10.7", 5060))
@@ -12,16 +12,28 @@ from typing import TYPE_CHECKING
 
 from farline.media.engine import Answer, Delete, Media, MediaDone, MediaReply, Offer
 from farline.sdp import MediaPorts, SdpError, parse, rewrite
-from farline.sip import Address, Flow, Message, Transport
+from farline.sip import Address, Flow, Message, NameAddr, Transport, responses
+from farline.sip.digest_client import DigestClient
 from farline.sip.effects import Close, Closed, Expired, Open, Opened, OpenFailed, Received, Send
+from farline.testing.chance import SeededIds
 from farline.trace.events import Trace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from farline.media.engine import MediaRequest
     from farline.sip.effects import Core
     from farline.testing.clock import ManualClock
 
+    Headers = Iterable[tuple[str, str]]
+
 OFFICE = Address("10.10.10.13", 5060)
+DOMAIN = "ipo1xp.ipolab.com"
+SDP = (
+    b"v=0\r\no=- 1 1 IN IP4 10.10.10.7\r\ns=-\r\nc=IN IP4 10.10.10.7\r\nt=0 0\r\n"
+    b"m=audio 35000 RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\n"
+    b"a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n"
+)
 
 
 class WritingEngine:
@@ -61,14 +73,22 @@ class WritingEngine:
 
 
 class Phone:
-    """Something that sends and receives whole messages on one or more flows."""
+    """A phone by hand: every message is sent by the test, none by itself."""
 
-    def __init__(self, bench: OfficeBench, extension: str, flow: Flow) -> None:
+    def __init__(self, bench: OfficeBench, extension: str, flow: Flow, contact: str) -> None:
         self.bench = bench
         self.extension = extension
         self.flow = flow
+        self.contact = contact
+        """URI of its Contact."""
+
         self.inbox: list[tuple[Flow, Message]] = []
         """What came and was not taken yet, with the flow that it came by."""
+
+        self.last_flow = flow
+        """What the message taken last came by."""
+
+    # ---- the wire ----
 
     def send(self, message: Message | bytes, flow: Flow | None = None) -> None:
         """Give the office a message."""
@@ -76,10 +96,11 @@ class Phone:
         self.bench.give(Received(flow or self.flow, data))
 
     def take(self, start: str) -> Message:
-        """Take the first unread message whose start line begins so. AssertionError: there is none."""
-        for index, (_, message) in enumerate(self.inbox):
+        """Take the first unread message whose start line begins so, or AssertionError."""
+        for index, (flow, message) in enumerate(self.inbox):
             if start_line(message).startswith(start):
                 del self.inbox[index]
+                self.last_flow = flow
                 return message
         unread = [start_line(message) for _, message in self.inbox]
         raise AssertionError(f"{self.extension} did not get {start!r} but {unread}")
@@ -89,6 +110,74 @@ class Phone:
         unread = [start_line(message) for _, message in self.inbox]
         if unread:
             raise AssertionError(f"{self.extension} got {unread}")
+
+    # ---- messages ----
+
+    def request(
+        self, method: str, to: str, headers: Headers = (), *, cseq: int = 1, call_id: str = ""
+    ) -> Message:
+        """A request outside a dialog. `to`: an extension."""
+        uri = f"sip:{DOMAIN}" if method == "REGISTER" else f"sip:{to}@{DOMAIN}"
+        message = Message.request(method, uri)
+        self.bench.branches += 1
+        transport, address = self.flow.transport.value, self.flow.remote
+        message.add("Via", f"SIP/2.0/{transport} {address};branch=z9hG4bK-{self.bench.branches}")
+        message.add("Max-Forwards", "70")
+        message.add("From", f"<sip:{self.extension}@{DOMAIN}>;tag=phone-{self.extension}")
+        message.add("To", f"<sip:{to}@{DOMAIN}>")
+        message.add("Call-ID", call_id or f"call-{self.extension}-{self.bench.branches}")
+        message.add("CSeq", f"{cseq} {method}")
+        message.add("Contact", f"<{self.contact}>")
+        for name, value in headers:
+            message.set(name, value)
+        message.body = b""
+        return message
+
+    def register(self, password: str, headers: Headers = (), *, call_id: str = "") -> Message:
+        """REGISTER, meet the challenge, and give the final answer."""
+        first = self.request("REGISTER", self.extension, headers, call_id=call_id)
+        self.send(first)
+        challenge = self.take("SIP/2.0 401")
+        login = DigestClient(self.extension, password, self.bench.ids)
+        second = login.retry(first, challenge)
+        if second is None:
+            raise AssertionError("no challenge that can be met")
+        self.bench.branches += 1
+        second.prepend("Via", f"{_sent_by(first)};branch=z9hG4bK-{self.bench.branches}")
+        self.send(second)
+        return self.take("SIP/2.0")
+
+    def invite(self, to: str, sdp: bytes = SDP, headers: Headers = ()) -> Message:
+        """Send an INVITE; gives it back."""
+        message = with_sdp(self.request("INVITE", to, headers), sdp)
+        self.send(message)
+        return message
+
+    def answer(
+        self, request: Message, status: int, sdp: bytes = b"", headers: Headers = ()
+    ) -> None:
+        """Answer a request over the flow that it came by."""
+        fields = [("Contact", f"<{self.contact}>"), *headers]
+        tag = f"phone-{self.extension}"
+        response = responses.make(request, status, to_tag=tag, headers=fields)
+        self.send(with_sdp(response, sdp), self.last_flow)
+
+    def inside(
+        self, method: str, known: Message, sdp: bytes = b"", headers: Headers = (), *, cseq: int
+    ) -> Message:
+        """Send a request in the dialog of `known`: a 2xx we got, or an INVITE that came to us."""
+        ours, theirs = ("To", "From") if known.is_request else ("From", "To")
+        contact = NameAddr.parse(known.values("Contact")[0]).uri
+        message = self.request(method, "x", headers, cseq=cseq, call_id=known.call_id)
+        message.uri = str(contact)
+        own = known.get(ours) or ""
+        if known.is_request and "tag=" not in own:
+            own += f";tag=phone-{self.extension}"
+        message.set("From", own)
+        message.set("To", known.get(theirs) or "")
+        message.body = b""
+        self.send(with_sdp(message, sdp))
+        return message
 
 
 class OfficeBench:
@@ -104,6 +193,8 @@ class OfficeBench:
         self.outputs: list[object] = []
         """Other outputs of the core."""
 
+        self.ids = SeededIds(99)
+        self.branches = 0
         self.unreachable: set[Address] = set()
         """Nobody listens there."""
 
@@ -121,7 +212,9 @@ class OfficeBench:
     ) -> Phone:
         """A phone that has connected from `remote`; connections of the office go to `listens`."""
         flow = self._flow(transport, OFFICE, remote)
-        phone = Phone(self, extension, flow)
+        host = listens or remote
+        uri = f"sip:{extension}@{host};transport={transport.uri_param}"
+        phone = Phone(self, extension, flow, uri)
         self.flows[flow] = phone
         self._listening.setdefault(listens or remote, phone)
         if transport is not Transport.UDP:
@@ -202,3 +295,16 @@ def start_line(message: Message) -> str:
     if message.is_request:
         return f"{message.method} {message.uri}"
     return f"SIP/2.0 {message.status} {message.reason}"
+
+
+def with_sdp(message: Message, sdp: bytes) -> Message:
+    """The message with a description, or as it is."""
+    if sdp:
+        message.set("Content-Type", "application/sdp")
+        message.body = sdp
+    return message
+
+
+def _sent_by(message: Message) -> str:
+    """The top Via up to its branch."""
+    return (message.get("Via") or "").partition(";")[0]
