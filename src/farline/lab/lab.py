@@ -140,14 +140,12 @@ class Lab:
 
     async def _start_dns(self) -> None:
         """Two views of the server's name: the border outside, the office inside."""
-        border, office, portal = (
-            getattr(self.deployment, n) for n in ("border", "office", "portal")
-        )
-        if border is None or office is None:
-            raise LabError("the lab needs the sections border and office in the deployment")
+        office, portal = self.deployment.office, self.deployment.portal
+        if office is None:
+            raise LabError("the deployment has no section office")
         name = self.form.mobile.server
         inside = portal.ip if portal is not None else office.ip
-        views = (("outside", True, _listening_ip(self.deployment)), ("office", False, inside))
+        views = (("outside", True, self.outside_ip), ("office", False, inside))
         for node, outside, address in views:
             at = self.dns(outside=outside)
             module = [sys.executable, "-m", "farline.runtime.dns"]

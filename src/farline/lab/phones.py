@@ -110,6 +110,7 @@ async def start_ruel(lab: Lab, heard: Callable[[JsonEvent], None]) -> Phone:
     argv += ["--local-ip", form.mobile.ip, "--transport", "tcp"]
     argv += ["--call", form.desk_phone.extension]
     argv += ["--play", str(speech("ruel")), "--record", str(recording), "--json"]
+    argv += ["--hangup", "never", "--log-file", str(lab.log("client").resolve())]
     command = lab.command("mobile", argv)
     child = await lab.children.start("ruel", command, lab.log("ruel"), read=True)
     return Phone(child, recording, heard)

@@ -26,6 +26,8 @@ from farline.runtime.certificates import make_certificates
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+LAB_LOG = "lab.log"
+"""In the run directory: what a lab in the background says."""
 OF_A_RUN = ("audio", "calls", "control", "log", "monitor.txt", "state", "trace")
 """What the run before left: a verdict must not be drawn from it."""
 
@@ -99,6 +101,15 @@ def with_certificates(deployment: Deployment, directory: Path) -> Deployment:
     return deployment.model_copy(update=update)
 
 
+def read_for_certificates(config: Path) -> Deployment:
+    """A deployment whose secrets do not matter. Raises LabError, ConfigError."""
+    try:
+        text = config.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabError(f"{config} cannot be read: {error}") from error
+    return load_deployment(text, _with_drawn(text, {}))
+
+
 def certificate_hosts(deployment: Deployment) -> dict[str, list[str]]:
     """For each certificate file (without its suffix) the names and addresses that it bears."""
     by_profile = _subjects(deployment)
@@ -159,18 +170,22 @@ def _plain(name: str, value: object, by_value: Mapping[str, str]) -> object:
 
 
 def _draw_secrets(text: str, path: Path) -> dict[str, str]:
-    values = load_secrets(path.read_text(encoding="utf-8")) if path.exists() else {}
-    try:
-        tree = YAML(typ="safe", pure=True).load(text)
-    except YAMLError:
-        return values  # load_deployment says what is wrong with it
-    for name in _secret_names(tree):
-        values.setdefault(name, secrets.token_urlsafe(15))
+    known = load_secrets(path.read_text(encoding="utf-8")) if path.exists() else {}
+    values = _with_drawn(text, known)
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         YAML(typ="safe", pure=True).dump(values, file)
     return values
+
+
+def _with_drawn(text: str, known: Mapping[str, str]) -> dict[str, str]:
+    """The known secrets, and random ones for all others that a deployment names."""
+    try:
+        tree = YAML(typ="safe", pure=True).load(text)
+    except YAMLError:
+        return dict(known)  # load_deployment says what is wrong with it
+    return {name: secrets.token_urlsafe(15) for name in _secret_names(tree)} | dict(known)
 
 
 def _secret_names(tree: object) -> Iterator[str]:
@@ -188,7 +203,8 @@ def _clear(run_dir: Path) -> None:
     """An empty run directory, or one of ours without what its last run left."""
     if run_dir.exists() and not run_dir.is_dir():
         raise LabError(f"{run_dir} is no directory")
-    if run_dir.exists() and any(run_dir.iterdir()) and not (run_dir / "secrets.yaml").exists():
+    present = {path.name for path in run_dir.iterdir()} if run_dir.exists() else set()
+    if present - {LAB_LOG} and "secrets.yaml" not in present:
         raise LabError(f"{run_dir} is not empty and no run directory; choose another --run-dir")
     run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in OF_A_RUN:
