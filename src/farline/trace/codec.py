@@ -29,7 +29,9 @@ _KINDS: Final[dict[str, type[Event]]] = {
     "note": events.Note,
 }
 _NAMES: Final = {kind: name for name, kind in _KINDS.items()}
-_REQUIRED: Final = {kind: {f.name for f in fields(kind)} for kind in _NAMES}
+_FIELDS: Final = {kind: tuple(f.name for f in fields(kind)) for kind in _NAMES}
+_REQUIRED: Final = {kind: set(names) for kind, names in _FIELDS.items()}
+_ENCODE: Final = json.JSONEncoder(separators=(",", ":")).encode
 _OPTIONAL: Final[dict[object, set[str]]] = {events.CallChanged: {"other"}}
 """Fields that older files lack."""
 _DIRECTIONS: Final = get_args(events.Direction)
@@ -55,10 +57,11 @@ def encode_event(event: Event, time: float, role: str) -> str:
         "role": role,
         "event": _NAMES[type(event)],
     }
-    for name in (f.name for f in fields(event)):
-        value = getattr(event, name)
-        line[name] = mask(value).decode("utf-8", "surrogateescape") if name == "data" else value
-    return json.dumps(line, separators=(",", ":"))
+    for name in _FIELDS[type(event)]:
+        line[name] = getattr(event, name)
+    if isinstance(event, events.MessageSeen):
+        line["data"] = mask(event.data).decode("utf-8", "surrogateescape")
+    return _ENCODE(line)
 
 
 def decode(line: str) -> Record:

@@ -27,7 +27,13 @@ _SDP_KEY = re.compile(
 
 def mask(data: bytes) -> bytes:
     """The message with its secrets replaced by asterisks; the length stays the same."""
-    return _SDP_KEY.sub(_hide_second, _CREDENTIALS.sub(_mask_credentials, data))
+    # Most messages hold none: a plain search finds that out for a tenth of what the patterns cost.
+    lower = data.lower()
+    if b"authorization" in lower or b"authentication-info" in lower:
+        data = _CREDENTIALS.sub(_mask_credentials, data)
+    if b"a=crypto:" in lower or b"a=key" in lower or b"k=" in lower:
+        data = _SDP_KEY.sub(_hide_second, data)
+    return data
 
 
 def _hide_second(match: re.Match[bytes]) -> bytes:
