@@ -183,14 +183,19 @@ class Leg:
             self._close()
 
     def ask(self, method: str, fields: Headers, body: bytes, now: float, then: OnResponse) -> None:
-        """Send another request inside the dialog (INFO, NOTIFY); `fields` have its Content-Type."""
+        """Send another request inside the dialog (INFO, NOTIFY, UPDATE).
+
+        `fields` are added to what every request has; Content-Type among them if there is a body.
+        """
         if self.dialog is None:
             then(481, None, now)
             return
         dialog = self.dialog
 
         def build(flow: Flow) -> Message:
-            message = dialog.request(method, [*self.common(flow), *fields])
+            message = dialog.request(method, self.common(flow))
+            for name, value in fields:
+                message.set(name, value)
             message.body = body
             return message
 
