@@ -1,0 +1,61 @@
+"""The view says the same on a terminal and without one, and lets no control character through."""
+
+from io import StringIO
+from pathlib import Path
+from types import SimpleNamespace
+
+from rich.console import Console
+
+from farline.lab.scenario import Outcome
+from farline.lab.verdict import STEPS, Step, Verdict
+from farline.lab.view import View
+
+PREPARED = SimpleNamespace(run_dir=Path("run"))
+
+
+def console(*, terminal):
+    return Console(file=StringIO(), force_terminal=terminal, width=80, highlight=False)
+
+
+def outcome(*, ok):
+    steps = tuple(Step(name, ok or name == "dns", 1.0, "x") for name in STEPS)
+    return Outcome(Verdict(steps), ("ladder line",), Path("run/calls/a.pcap"))
+
+
+def test_plain_lines():
+    view = View(console(terminal=False))
+    with view:
+        view.notice("office is ready")
+        view.step(Step("dns", True, 1.25, "ipo1xp is 192.168.64.96"))
+        view.step(Step("xmpp", False, 3.0, "evil \x1b[2J\nsecond"))
+    view.result(outcome(ok=False), PREPARED)
+    lines = view.console.file.getvalue().splitlines()
+    assert lines[0] == "      office is ready"
+    assert lines[1] == "ok    dns                   1.2 ms  ipo1xp is 192.168.64.96"
+    assert lines[2] == "FAIL  xmpp                  3.0 ms  evil \\x1b[2J | second"
+    assert "ladder line" in lines
+    assert "pcap       run/calls/a.pcap" in lines
+    assert lines[-1] == "verdict: FAIL (1 of 10 steps held)"
+
+
+def test_a_passed_run_says_so():
+    view = View(console(terminal=False))
+    view.result(outcome(ok=True), PREPARED)
+    assert "verdict: PASS (10 of 10 steps held)" in view.console.file.getvalue()
+
+
+def test_markup_of_others_is_text():
+    view = View(console(terminal=False))
+    view.step(Step("dns", True, 1.0, "[bold]not bold[/bold]"))
+    assert "[bold]not bold[/bold]" in view.console.file.getvalue()
+
+
+def test_a_terminal_gets_the_table_with_every_step():
+    view = View(console(terminal=True))
+    with view:
+        view.notice("[red]office is ready")
+        view.step(Step("dns", True, 1.25, "[bold]proved"))
+        view.step(Step("im-info", False, 2.0, "refused"))
+    shown = view.console.file.getvalue()
+    for text in (*STEPS, "[bold]proved", "refused", "[red]office is ready"):
+        assert text in shown
