@@ -324,4 +324,6 @@ class Call:
         self.switchboard.ended(self, cause, now)
 
     def _changed(self, state: str, detail: str) -> None:
-        self._stack.trace(CallChanged(self.name, state, detail))
+        legs = (leg.call_id for leg in (self.a, self.b) if leg is not None)
+        other = next((call_id for call_id in legs if call_id != self.name), "")
+        self._stack.trace(CallChanged(self.name, state, detail, other))
