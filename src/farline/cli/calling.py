@@ -16,6 +16,7 @@ from farline.cli.files import fail_config
 from farline.config import ConfigError, Problem, Secret, load_secrets
 from farline.mobile.commands import CallState
 from farline.mobile.wav import RATE, WavError, read_wav
+from farline.runtime.process import die_with_parent
 from farline.sip.transport import Address
 
 if TYPE_CHECKING:
@@ -161,4 +162,5 @@ def run_until_signal(work: Coroutine[Any, Any, int]) -> int:
         except asyncio.CancelledError:
             return 0
 
+    die_with_parent()  # a lab that was killed leaves no phone behind
     return asyncio.run(whole())
