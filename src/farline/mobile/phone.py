@@ -10,6 +10,7 @@ registrar (or the border before it) makes it ring.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from farline.mobile.call import Call, Phase
@@ -178,6 +179,8 @@ class PhoneCore:
         if command.call in self._calls:
             return
         try:
+            if not re.fullmatch(r"[!-~]{1,256}", text):
+                raise ValueError("an extension or SIP URI has no blanks and at most 256 characters")
             if text.lower().startswith(("sip:", "sips:")):
                 target = Uri.parse(text)
             else:
