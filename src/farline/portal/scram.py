@@ -8,6 +8,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 import hmac
+import re
 import stringprep
 import unicodedata
 from base64 import b64decode, b64encode
@@ -36,7 +37,7 @@ class ScramKeys:
     def parse(hash_name: HashName, text: str) -> ScramKeys:
         """Read the directory's form. Raises ValueError."""
         parts = text.split(":")
-        if len(parts) != 4 or not parts[0].isdecimal() or len(parts[0]) > 9:
+        if len(parts) != 4 or not re.fullmatch("[0-9]{1,9}", parts[0]):
             raise ValueError("not iterations:salt:stored key:server key")
         try:
             salt, stored, server = (b64decode(part, validate=True) for part in parts[1:])
