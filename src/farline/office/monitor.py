@@ -13,36 +13,26 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from farline.trace.masking import mask
+
 if TYPE_CHECKING:
     from farline.trace.events import MessageSeen
 
-_RESPONSE = re.compile(r'(\bresponse\s*=\s*)("[^"\n]*"?|[^\s,"]+)', re.IGNORECASE)
-_AUTHORIZATION = re.compile(
-    r"^(?:Proxy-)?Authorization[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*", re.IGNORECASE | re.MULTILINE
-)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _OWN_FORM = re.compile(r"^(?=\d+mS )", re.MULTILINE)
 
 
-def monitor_entry(
-    event: MessageSeen, now: float, *, started: float, show_digest: bool = False
-) -> str:
-    """One message as text that ends with an empty line. `now` and `started`: monotonic seconds.
+def monitor_entry(event: MessageSeen, at: float, *, started: float) -> str:
+    """One message as text, with an empty line after it. `at` and `started`: seconds of one clock.
 
-    The digest response is masked unless `show_digest`: with it a weak password can be guessed.
+    The digest response is masked, as in the trace: with it a weak password can be guessed.
     """
     if event.direction == "in":
         word, source, target = "Rx", event.remote, event.local
     else:
         word, source, target = "Tx", event.local, event.remote
-    text = event.data.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
-    if not show_digest:
-        text = _AUTHORIZATION.sub(_mask, text)
+    text = mask(event.data).decode("utf-8", "backslashreplace").replace("\r\n", "\n")
     text = _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
     text = _OWN_FORM.sub(" ", text)
-    stamp = int((now - started) * 1000)
-    return f"{stamp}mS SIP {word}: {event.transport} {source} -> {target}\n{text.rstrip()}\n\n"
-
-
-def _mask(header: re.Match[str]) -> str:
-    return _RESPONSE.sub(r'\1"***"', header.group())
+    stamp = int((at - started) * 1000)
+    return f"{stamp}mS SIP {word}: {event.transport} {source} -> {target}\n{text.rstrip()}\n"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farline.media.engine import Answer, Delete, MediaReply, Offer, Side
-from farline.office.connections import INTERFACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +13,9 @@ if TYPE_CHECKING:
     from farline.office.stack import Stack
 
     Then = Callable[[bytes | None, int, float], None]
+
+MEDIA_INTERFACE = "office"
+"""Name of the office's one media interface, as its media process calls it."""
 
 
 class MediaSession:
@@ -45,7 +47,7 @@ class MediaSession:
         self.closed = True
 
     def _side(self, leg: Leg) -> Side:
-        return Side("a" if leg is self._first else "b", INTERFACE, leg.source)
+        return Side("a" if leg is self._first else "b", MEDIA_INTERFACE, leg.source)
 
     def _ask(self, request: Offer | Answer, then: Then) -> None:
         self._used = True
@@ -62,4 +64,4 @@ class MediaSession:
 
 
 def _b(address: str) -> Side:
-    return Side("b", INTERFACE, address)
+    return Side("b", MEDIA_INTERFACE, address)

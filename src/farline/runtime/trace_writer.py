@@ -12,6 +12,7 @@ from farline.runtime import clock
 from farline.trace.codec import encode_event
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from farline.trace.events import Event
@@ -28,9 +29,13 @@ MAX_FILE = 64 * 1024 * 1024
 class TraceWriter:
     """Call it with an event; `start` and `stop` around its life. The file has mode 600."""
 
-    def __init__(self, path: Path, role: str) -> None:
+    def __init__(
+        self, path: Path, role: str, encode: Callable[[Event, float, str], str] = encode_event
+    ) -> None:
+        """`encode(event, wall-clock seconds, role)` gives what stands in the file, less its LF."""
         self.path = path
         self.role = role
+        self._encode = encode
         self.dropped = 0
         self._waiting: deque[tuple[float, Event]] = deque()
         self._task: asyncio.Task[None] | None = None
@@ -65,7 +70,7 @@ class TraceWriter:
         batch: list[str] = []
         while self._waiting and len(batch) < MAX_WAITING:
             at, event = self._waiting.popleft()
-            batch.append(encode_event(event, at, self.role))
+            batch.append(self._encode(event, at, self.role))
         if not batch:
             return
         try:

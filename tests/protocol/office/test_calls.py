@@ -64,8 +64,8 @@ def test_the_invite_at_the_called_phone(bench, ruel, dora):
     assert invite.body.count(b"\r\ns=Session SDP\r\n") == 1
     sides = [(request.sender, request.receiver) for request in bench.engine.requests]
     assert [(one.name, one.interface, one.signaling_source) for one in sides[0]] == [
-        ("a", "LAN1", "10.10.10.7"),
-        ("b", "LAN1", "10.10.10.30"),
+        ("a", "office", "10.10.10.7"),
+        ("b", "office", "10.10.10.30"),
     ]
 
 
