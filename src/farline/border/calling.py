@@ -168,8 +168,9 @@ class Calling:
                 self.cancelled = True
                 self.context.layer.cancel(client, self.context.now, event.reasons)
             elif isinstance(event, Aborted):
-                self._fail(event.status, event.reason)
-                self.context.layer.cancel(client, self.context.now)
+                if not self.answered:
+                    self._fail(event.status, event.reason)
+                    self.context.layer.cancel(client, self.context.now)
             elif isinstance(event, TimerC):
                 self.context.note("timer C", "it rang for too long")
                 self.context.layer.cancel(client, self.context.now)

@@ -69,7 +69,7 @@ def decide_source(plan: Plan, exchange: Exchange) -> Verdict[ServerFlow | None]:
 
 def _is_server(plan: Plan, flow: ServerFlow, remote: str) -> bool:
     """A server known by name only is recognised by a Remote Subnet."""
-    addresses = {entry.address for entry in plan.servers[flow.server_profile].addresses}
+    addresses = plan.server_addresses[flow.server_profile]
     if remote in addresses:
         return True
     named = any(not _numeric(address) for address in addresses)

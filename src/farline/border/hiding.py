@@ -45,10 +45,15 @@ class Hider:
     def __init__(self, inside: InsideAddresses) -> None:
         self._inside = inside
         self._hints = _hints(inside)
+        self._text_hints = tuple(hint.decode() for hint in self._hints)
 
     def leaks(self, data: bytes) -> bool:
         """Whether there may be an inside address in these bytes; never a wrong False."""
         return any(hint in data for hint in self._hints)
+
+    def _marked(self, text: str) -> bool:
+        """`leaks` for text."""
+        return any(hint in text for hint in self._text_hints)
 
     def clean(self, text: str, instead: str) -> str:
         """Put `instead` for every inside address, its brackets and its port."""
@@ -61,8 +66,10 @@ class Hider:
     def clean_message(self, message: Message, *, domain: str, address: str) -> bool:
         """Clean headers and body where `leaks` has said so; True when From or To changed."""
         masked = False
-        names = dict.fromkeys(name for name, _ in message.headers() if name not in KEPT)
-        for name in names:
+        dirty = (name for name, value in message.headers() if self._marked(value))
+        for name in dict.fromkeys(dirty):
+            if name in KEPT:
+                continue
             lines = message.all(name)
             cleaned = [self.clean(one, domain if name in IDENTITY else address) for one in lines]
             if cleaned != lines:

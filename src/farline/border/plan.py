@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 FIRST_LINE = 11
 """`ipcs-line` of the first subscriber flow; the guide's traces show 11."""
 
+MAX_KNOWN = 4096
+"""Hosts whose place is remembered."""
+
 IpNetwork = IPv4Network | IPv6Network
 
 
@@ -69,6 +72,10 @@ class Plan:
             flow.name: FIRST_LINE + index for index, flow in enumerate(border.subscriber_flows)
         }
         self._told = _told(border)
+        self.server_addresses = {
+            item.name: frozenset(entry.address for entry in item.addresses)
+            for item in border.server_profiles
+        }
         self.own = self._own_addresses()
         self.inside = InsideAddresses(border)
 
@@ -125,9 +132,18 @@ class InsideAddresses:
         for server in border.server_profiles:
             exact |= {entry.address for entry in server.addresses if _literal(entry.address)}
         self.exact = frozenset(str(ip_address(ip)) for ip in exact - self._outside_ips)
+        self._known: dict[str, bool] = {}
 
     def __contains__(self, host: str) -> bool:
         """Whether the host, an address as text, is inside."""
+        known = self._known.get(host)
+        if known is None:
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            known = self._known[host] = self._is_inside(host)
+        return known
+
+    def _is_inside(self, host: str) -> bool:
         address = _literal(host.strip("[]"))
         if address is None or str(address) in self._outside_ips:
             return False

@@ -199,9 +199,10 @@ def _finish(
     """Give the phone the final answer; learn from a 200."""
     out = passage.to_near(response)
     granted = response.values("Contact")
+    leaving: list[Binding] = []
     if 200 <= response.status < 300:
         context.sources.charge(tx.flow.remote.host, -REFUND, context.now)
-        restored = _learn(context, plan, tx.flow, response, granted)
+        restored, leaving = _learn(context, plan, tx.flow, response, granted)
         out.set_all("Contact", restored)
         plan.way.service_routes = tuple(response.values("Service-Route"))
     elif granted:
@@ -212,12 +213,14 @@ def _finish(
     out.remove("Service-Route")
     out.remove("Path")
     context.respond(tx, out)
+    for binding in leaving:
+        drop_binding(context, binding, "the phone left")
 
 
 def _learn(
     context: Context, plan: Registration, flow: Flow, response: Message, granted: list[str]
-) -> list[str]:
-    """Bring the table up to the office's 200; the Contacts that the phone gets.
+) -> tuple[list[str], list[Binding]]:
+    """Bring the table up to the office's 200: the phone's Contacts, and the bindings that end.
 
     Each of ours gets its phone's own URI back, with the parameters of the office's answer. Contacts
     of other ways to the same user are not shown: they are inside addresses.
@@ -234,11 +237,12 @@ def _learn(
             lease = _lease(contact.param("expires"))
             lease = whole if lease is None else lease
             leases[token.strip('"')] = (contact, 3600.0 if lease is None else lease)
-    restored = []
+    restored: list[str] = []
+    leaving: list[Binding] = []
     for want in plan.wanted:
         given = leases.pop(want.binding.subid, None)
         if given is None or given[1] <= 0:
-            drop_binding(context, want.binding, "the phone left")
+            leaving.append(want.binding)
             continue
         _accept(context, plan.way, want, flow, given[1])
         restored.append(str(given[0].with_uri(NameAddr.parse(want.header).uri)))
@@ -247,9 +251,8 @@ def _learn(
         if other is not None and other.user == plan.way.user:
             restored.append(str(contact.with_uri(NameAddr.parse(f"<{other.contact}>").uri)))
     if plan.everything:
-        for binding in context.bindings.of_aor(plan.way.user, plan.way.domain):
-            drop_binding(context, binding, "the phone left")
-    return restored
+        leaving += context.bindings.of_aor(plan.way.user, plan.way.domain)
+    return restored, leaving
 
 
 def _accept(context: Context, way: Binding, want: Wanted, flow: Flow, lease: float) -> None:

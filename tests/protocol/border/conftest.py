@@ -5,8 +5,10 @@ import pytest
 from farline.config import load_deployment
 from farline.testing import SeededIds
 from farline.testing.border import BorderWorld
+from farline.testing.border_phone import OFFICE, Phone
 
 ROOT = Path(__file__).parents[3]
+SECRETS = dict.fromkeys(("ruel", "dora", "enhtcpaservice"), "secret")
 
 
 class GuideIds(SeededIds):
@@ -19,11 +21,23 @@ class GuideIds(SeededIds):
         return super().number(bits)
 
 
+def load(*changes):
+    """The guide's border with parts of its text replaced."""
+    text = (ROOT / "examples" / "guide.yaml").read_text()
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    return load_deployment(text, SECRETS).border
+
+
+@pytest.fixture(scope="session")
+def load_border():
+    return load
+
+
 @pytest.fixture(scope="session")
 def guide_border():
-    text = (ROOT / "examples" / "guide.yaml").read_text()
-    secrets = dict.fromkeys(("ruel", "dora", "enhtcpaservice"), "secret")
-    return load_deployment(text, secrets).border
+    return load()
 
 
 @pytest.fixture
@@ -38,3 +52,16 @@ def vector():
         return path.read_bytes()
 
     return read
+
+
+@pytest.fixture
+def phone(world):
+    found = Phone(world)
+    found.register()
+    return found
+
+
+@pytest.fixture
+def office_flow(world):
+    """A connection that the office made to the border."""
+    return world.accept("IPORWA1Sig", OFFICE, 4103)

@@ -1,0 +1,304 @@
+"""Calls through the border in both directions."""
+
+import pytest
+
+from farline.media.engine import Delete, MediaReply, MediaTimeout, Offer
+from farline.sip import NameAddr
+from farline.testing.border_phone import OFFICE, media_address, offer
+
+
+def test_office_calls_phone(world, phone, office_flow):
+    world.receive(office_flow, phone.office_request("INVITE", body=offer(OFFICE, 40750)))
+    assert world.take(office_flow).status == 100
+    invite = world.take(phone.flow)
+    assert invite.uri == phone.contact
+    assert invite.get("Route") is None
+    assert invite.get("Record-Route") == "<sip:192.168.64.96:5060;ipcs-line=11;lr;transport=tcp>"
+    assert media_address(invite) == (35000, "192.168.64.96")
+    phone.answer(invite, 180)
+    ringing = world.take(office_flow)
+    assert ringing.status == 180
+    assert str(NameAddr.parse(ringing.get("Contact")).uri) == phone.inside
+    assert f"subid_ipcs={phone.subid}" in ringing.get("Record-Route")
+    assert ringing.values("Via")[0].startswith(f"SIP/2.0/TCP {OFFICE}:5060;rport=4103;")
+    phone.answer(invite, 200, body=offer())
+    ok = world.take(office_flow)
+    assert media_address(ok) == (35002, "10.10.10.7")
+    world.receive(office_flow, phone.office_request("ACK", to_tag="phone"))
+    ack = world.take(phone.flow)
+    assert (ack.method, ack.uri) == ("ACK", phone.contact)
+    bye = phone.request(
+        "BYE",
+        "sip:3003@192.168.64.96:5060;transport=tcp",
+        to='"Dora" <sip:3003@ipo1xp.ipolab.com>;tag=office',
+        call="call-2",
+    )
+    world.receive(phone.flow, bye)
+    inner = world.take(phone.upstream)
+    assert inner.uri == f"sip:3003@{OFFICE}:5060;transport=tcp"
+    phone.office_answer(inner, 200)
+    assert world.take(phone.flow).status == 200
+    assert world.core.show()["sessions"] == []
+    assert isinstance(world.engine.requests[-1], Delete)
+
+
+def test_cancel_by_the_phone(world, phone):
+    phone.call_office(answer=False)
+    phone.office_answer(phone.inner_invite, 180)
+    assert world.take(phone.flow).status == 180
+    cancel = phone.request("CANCEL", phone.invite.uri, cseq=phone.cseq, Reason="SIP;cause=600")
+    cancel.set("Via", phone.invite.get("Via"))
+    cancel.set("CSeq", f"{phone.invite.cseq} CANCEL")
+    world.receive(phone.flow, cancel)
+    assert (world.take(phone.flow).method, world.unread(phone.flow)) == ("CANCEL", [])
+    inner = world.take(phone.upstream)
+    assert (inner.method, inner.get("Reason")) == ("CANCEL", "SIP;cause=600")
+    phone.office_answer(inner, 200)
+    phone.office_answer(phone.inner_invite, 487)
+    assert world.take(phone.upstream).method == "ACK"
+    final = world.take(phone.flow)
+    assert (final.status, final.method) == (487, "INVITE")
+    assert world.core.show()["sessions"] == []
+    assert world.engine.sessions == {}
+
+
+def test_hold_and_resume(world, phone):
+    phone.call_office()
+    for direction, port in (("sendonly", 5000), ("sendrecv", 5010)):
+        body = offer(port=port, direction=direction)
+        world.receive(phone.flow, phone.in_dialog("INVITE", body=body))
+        assert world.take(phone.flow).status == 100
+        inner = world.take(phone.upstream)
+        assert f"a={direction}".encode() in inner.body
+        assert media_address(inner) == (35000, "10.10.10.7")
+        asked = world.engine.requests[-1]
+        assert isinstance(asked, Offer)
+        assert asked.sender.name == "outside"
+        phone.office_answer(inner, 200, body=offer(OFFICE, 40750))
+        ok = world.take(phone.flow)
+        assert media_address(ok) == (35002, "192.168.64.96")
+        world.receive(phone.flow, phone.in_dialog("ACK", cseq=phone.cseq))
+        assert world.take(phone.upstream).method == "ACK"
+    assert len(world.engine.sessions) == 1
+
+
+def test_reinvite_by_the_office(world, phone, office_flow):
+    phone.call_office()
+    request = phone.office_request(
+        "INVITE", to_tag="phone", call="call-1", cseq=7, body=offer(OFFICE, 40760)
+    )
+    world.receive(office_flow, request)
+    assert world.take(office_flow).status == 100
+    inner = world.take(phone.flow)
+    assert inner.uri == phone.contact
+    assert world.engine.requests[-1].sender.name == "inside"
+    phone.answer(inner, 488)
+    assert world.take(phone.flow).method == "ACK"
+    assert world.take(office_flow).status == 488
+    (session,) = world.core.show()["sessions"]
+    assert session["state"] == "answered"
+
+
+def test_late_offer(world, phone):
+    invite = phone.request("INVITE", "sip:3003@ipo1xp.ipolab.com")
+    world.receive(phone.flow, invite)
+    world.take(phone.flow)
+    inner = world.take(phone.upstream)
+    assert inner.body == b""
+    phone.office_answer(inner, 200, body=offer(OFFICE, 40750))
+    assert media_address(world.take(phone.flow)) == (35000, "192.168.64.96")
+    ack = phone.in_dialog("ACK", cseq=phone.cseq, body=offer())
+    world.receive(phone.flow, ack)
+    assert media_address(world.take(phone.upstream)) == (35002, "10.10.10.7")
+    kinds = [type(request).__name__ for request in world.engine.requests]
+    assert kinds == ["Offer", "Answer"]
+    world.receive(phone.flow, ack)  # the 200 was repeated, and so is the ACK
+    assert media_address(world.take(phone.upstream)) == (35002, "10.10.10.7")
+    assert len(world.engine.requests) == 2
+
+
+def test_early_media_then_the_same_answer(world, phone):
+    phone.call_office(answer=False)
+    phone.office_answer(phone.inner_invite, 183, body=offer(OFFICE, 40750))
+    early = world.take(phone.flow)
+    phone.office_answer(phone.inner_invite, 200, body=offer(OFFICE, 40750))
+    final = world.take(phone.flow)
+    assert (early.status, final.status) == (183, 200)
+    assert early.body == final.body
+    assert [type(r).__name__ for r in world.engine.requests] == ["Offer", "Answer"]
+
+
+def test_reliable_provisional_with_prack_and_update(world, phone):
+    phone.call_office(answer=False)
+    phone.office_answer(
+        phone.inner_invite, 183, body=offer(OFFICE, 40750), Require="100rel", RSeq="1"
+    )
+    assert world.take(phone.flow).get("RSeq") == "1"
+    world.receive(phone.flow, phone.in_dialog("PRACK", RAck="1 1 INVITE"))
+    prack = world.take(phone.upstream)
+    assert (prack.method, prack.get("RAck")) == ("PRACK", "1 1 INVITE")
+    phone.office_answer(prack, 200)
+    assert world.take(phone.flow).status == 200
+    world.receive(phone.flow, phone.in_dialog("UPDATE", body=offer(port=5020)))
+    update = world.take(phone.upstream)
+    assert media_address(update) == (35000, "10.10.10.7")
+    phone.office_answer(update, 200, body=offer(OFFICE, 40752))
+    assert media_address(world.take(phone.flow)) == (35002, "192.168.64.96")
+    assert [type(r).__name__ for r in world.engine.requests] == [
+        "Offer",
+        "Answer",
+        "Offer",
+        "Answer",
+    ]
+
+
+def test_forked_answers_keep_their_targets(world, phone):
+    phone.call_office(answer=False)
+    for number in (1, 2):
+        phone.office_answer(
+            phone.inner_invite,
+            180,
+            to_tag=f"fork{number}",
+            Contact=f"<sip:3003@10.10.10.3{number}:5060>",
+        )
+        ringing = world.take(phone.flow)
+        assert ringing.to_tag == f"fork{number}"
+        assert str(NameAddr.parse(ringing.get("Contact")).uri) == phone.target
+    phone.office_answer(
+        phone.inner_invite, 200, to_tag="fork2", Contact="<sip:3003@10.10.10.32:5060>"
+    )
+    world.take(phone.flow)
+    ack = phone.in_dialog("ACK", cseq=phone.cseq)
+    ack.set("To", "<sip:3003@ipo1xp.ipolab.com>;tag=fork2")
+    world.receive(phone.flow, ack)
+    assert world.take(phone.upstream).uri == "sip:3003@10.10.10.32:5060"
+
+
+def test_routes_of_inside_proxies_are_hidden_and_restored(world, phone):
+    phone.call_office(answer=False)
+    ours = phone.inner_invite.get("Record-Route")
+    recorded = f"<sip:10.10.10.22;lr>, <sip:10.10.10.21;lr>, {ours}"
+    phone.office_answer(phone.inner_invite, 200, Record_Route=recorded)
+    ok = world.take(phone.flow)
+    assert ok.all("Record-Route") == ["<sip:192.168.64.96:5060;ipcs-line=11;lr;transport=tcp>"]
+    world.receive(phone.flow, phone.in_dialog("ACK", cseq=phone.cseq))
+    ack = world.take(phone.upstream)
+    assert ack.values("Route") == ["<sip:10.10.10.21;lr>", "<sip:10.10.10.22;lr>"]
+
+
+@pytest.mark.parametrize("status", [302, 404, 486, 503, 603])
+def test_failures_pass(world, phone, status):
+    phone.call_office(answer=False)
+    headers = {"Warning": '399 10.10.10.13 "no luck at 10.10.10.30"'}
+    if status == 302:
+        headers["Contact"] = "<sip:3005@10.10.10.13:5060>"
+    phone.office_answer(phone.inner_invite, status, **headers)
+    final = world.take(phone.flow)
+    assert final.status == status
+    assert b"10.10.10." not in final.to_bytes()
+    if status == 302:
+        moved = NameAddr.parse(final.get("Contact")).uri
+        assert (moved.user, moved.host) == ("3005", "192.168.64.96")
+        again = phone.request("INVITE", str(moved), call="call-9")
+        world.receive(phone.flow, again)
+        world.take(phone.upstream)  # ACK of the 302
+        assert world.take(phone.upstream).uri == "sip:3005@10.10.10.13:5060;transport=tcp"
+
+
+def test_offer_that_cannot_be_anchored(world, phone):
+    world.engine.fail = MediaReply(error="no ports", status=503)
+    world.receive(phone.flow, phone.request("INVITE", "sip:3003@ipo1xp.ipolab.com", body=offer()))
+    assert [m.status for m in world.unread(phone.flow)] == [100, 503]
+    assert world.unread(phone.upstream) == []
+    assert world.core.show()["sessions"] == []
+
+
+def test_answer_that_cannot_be_anchored_ends_both_legs(world, phone):
+    phone.call_office(answer=False)
+    world.engine.fail = MediaReply(error="not usable", status=488)
+    phone.office_answer(phone.inner_invite, 200, body=offer(OFFICE, 40750))
+    assert world.take(phone.flow).status == 488
+    ack, bye = world.take(phone.upstream), world.take(phone.upstream)
+    assert (ack.method, ack.cseq) == ("ACK", phone.inner_invite.cseq)
+    assert (bye.method, bye.uri) == ("BYE", f"sip:3003@{OFFICE}:5060;transport=tcp")
+    assert bye.cseq > phone.inner_invite.cseq
+    assert (bye.from_tag, bye.to_tag) == ("phone", "office")
+    assert world.engine.sessions == {}
+
+
+def test_early_answer_that_cannot_be_anchored_is_cancelled(world, phone):
+    phone.call_office(answer=False)
+    world.engine.fail = MediaReply(error="not usable", status=488)
+    phone.office_answer(phone.inner_invite, 183, body=offer(OFFICE, 40750))
+    assert world.take(phone.flow).status == 488
+    assert world.take(phone.upstream).method == "CANCEL"
+
+
+def test_multipart_bodies_are_refused(world, phone):
+    invite = phone.request(
+        "INVITE",
+        "sip:3003@ipo1xp.ipolab.com",
+        body=b"--x\r\n\r\n--x--",
+        Content_Type="multipart/mixed;boundary=x",
+    )
+    world.receive(phone.flow, invite)
+    refused = world.take(phone.flow)
+    assert (refused.status, refused.get("Accept")) == (415, "application/sdp")
+
+
+def test_media_timeout_hangs_up_on_both(world, phone):
+    phone.call_office()
+    (session,) = world.core.show()["sessions"]
+    world.give(MediaTimeout(session["media"], 60.0))
+    outer, inner = world.take(phone.flow), world.take(phone.upstream)
+    assert (outer.method, outer.uri) == ("BYE", phone.contact)
+    assert (outer.from_tag, outer.to_tag) == ("office", "phone")
+    assert (inner.method, inner.uri) == ("BYE", f"sip:3003@{OFFICE}:5060;transport=tcp")
+    assert (inner.from_tag, inner.to_tag) == ("phone", "office")
+    assert inner.cseq > phone.cseq
+    assert 'cause=102;text="no media for 60 s"' in inner.get("Reason")
+    assert world.core.show()["sessions"] == []
+    assert world.engine.sessions == {}
+    phone.office_answer(inner, 200)
+    assert world.unread() == []
+
+
+def test_ringing_for_too_long_is_cancelled(world, phone):
+    phone.register(cseq=2, granted=600)
+    phone.call_office(answer=False)
+    phone.office_answer(phone.inner_invite, 180)
+    world.take(phone.flow)
+    assert "C" in world.wait(190)
+    assert world.take(phone.upstream).method == "CANCEL"
+    world.wait(40)
+    assert world.take(phone.flow).status in (408, 487)
+
+
+def test_call_survives_a_new_connection_of_the_phone(world, phone, office_flow):
+    phone.call_office()
+    world.close(phone.flow)
+    phone.flow = world.accept("IPORWB1Sig", "192.168.67.61", 20001)
+    phone.register(cseq=2)
+    world.receive(office_flow, phone.office_request("BYE", to_tag="phone", call="call-1", cseq=2))
+    bye = world.take(phone.flow)
+    assert bye.method == "BYE"
+    phone.answer(bye, 200)
+    assert world.take(office_flow).status == 200
+
+
+def test_binding_that_ends_takes_its_calls_along(world, phone):
+    phone.call_office()
+    phone.register(expires=0, cseq=2)
+    assert world.take(phone.upstream).method == "BYE"
+    assert world.take(phone.flow).method == "BYE"
+    shown = world.core.show()
+    assert (shown["bindings"], shown["sessions"]) == ([], [])
+
+
+def test_session_limits_of_the_policy_group(world, phone):
+    for number in range(10):
+        phone.call_office(call=f"c{number}")
+    invite = phone.request("INVITE", "sip:3003@ipo1xp.ipolab.com", call="c10", body=offer())
+    world.receive(phone.flow, invite)
+    assert world.take(phone.flow).status == 486
+    assert world.decisions("policy")[-1].form.endswith("Sessions Per Endpoint")
