@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from farline.config import load_deployment
+from farline.lab.children import Children
 from farline.lab.namespaces import Namespaces, missing_for_namespaces
 from farline.lab.topology import guide_topology
 
@@ -183,6 +184,27 @@ def test_checksums_are_computed_before_the_wire(lab):
         assert capture.stdout.readline() == "1\n"
     finally:
         end(capture)
+
+
+POLITE = """
+import signal, sys, time
+def end(*_):
+    open(sys.argv[1], "w").write("said goodbye")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+async def test_a_child_in_a_node_is_asked_to_end_and_may_say_goodbye(lab, tmp_path):
+    children = Children({}, inside=True)
+    argv = [sys.executable, "-c", POLITE, str(tmp_path / "goodbye")]
+    child = await children.start("polite", lab["mobile"].command(argv), tmp_path / "log", read=True)
+    assert await child.line() == b"ready\n"
+    await children.end()
+    assert child.process.returncode == 0
+    assert (tmp_path / "goodbye").read_text() == "said goodbye"
 
 
 def ours(marker):

@@ -7,13 +7,13 @@ import os
 import signal
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farline.lab.errors import LabError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 STOP_SECONDS = 8.0
 KILL_SECONDS = 3.0
@@ -28,6 +28,8 @@ class Child:
     name: str
     process: asyncio.subprocess.Process
     log: Path
+    inside: bool = False
+    """It runs in a node: the process here is an nsenter that waits for it."""
 
     async def line(self) -> bytes:
         """The next line of its output, b"" at the end."""
@@ -47,26 +49,37 @@ class Child:
         return "\n".join(f"  {line}" for line in lines[-TAIL_LINES:])
 
     async def end(self) -> None:
-        """SIGTERM, then SIGKILL, to the process and all of its group."""
-        self._signal(signal.SIGTERM)
+        """SIGTERM to the process, which ends its own children; then SIGKILL to all of its group."""
+        if self.process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(self._main(), signal.SIGTERM)
         try:
             await asyncio.wait_for(self.process.wait(), STOP_SECONDS)
         except TimeoutError:
-            self._signal(signal.SIGKILL)
+            self._kill_group()
             await asyncio.wait_for(self.process.wait(), KILL_SECONDS)
-        # What it started and did not end goes with it.
-        self._signal(signal.SIGKILL)
+        self._kill_group()  # what it started and did not end
 
-    def _signal(self, number: signal.Signals) -> None:
+    def _kill_group(self) -> None:
         with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, number)
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def _main(self) -> int:
+        """The process to tell: nsenter would die of SIGTERM without passing it on."""
+        pid = self.process.pid
+        if self.inside:
+            with suppress(OSError):
+                children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+                return int(children[0]) if children else pid
+        return pid
 
 
 class Children:
     """All that a lab started; `end` ends them, the last first."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], *, inside: bool = False) -> None:
         self.environment = environment
+        self.inside = inside
         self._running: list[Child] = []
 
     async def start(
@@ -84,7 +97,7 @@ class Children:
                 start_new_session=True,
                 limit=LINE_LIMIT,
             )
-        child = Child(name, process, log)
+        child = Child(name, process, log, self.inside)
         self._running.append(child)
         return child
 

@@ -51,7 +51,7 @@ class Lab:
         self.namespaces: Namespaces | None = None
         # On loopback the kernel ends a child of ours with us; in a node its process 1 sees to it.
         parent = {"FARLINE_PARENT": str(os.getpid())} if prepared.loopback else {}
-        self.children = Children(parent)
+        self.children = Children(parent, inside=not prepared.loopback)
 
     @property
     def deployment(self) -> Deployment:
