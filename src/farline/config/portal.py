@@ -14,6 +14,8 @@ class DsmlProvider(Form):
 
     form: ClassVar[str] = "Configuration > Providers > Default-DSML-IPO-Provider"
     address: str = Field(title="IP Address", min_length=1, max_length=255)
+    system_name: Name = Field("Farline Office", title="IP Office System Name")
+    """The office's System Name, below which its directory keeps the users."""
     port: Port = Field(443, title="Port number")
     user: Name = Field(title="User")
     password: Secret = Field(title="Password")

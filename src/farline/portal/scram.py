@@ -9,11 +9,11 @@ import binascii
 import hashlib
 import hmac
 import re
-import stringprep
-import unicodedata
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from typing import Literal
+
+from farline.config.saslprep import saslprep
 
 HashName = Literal["sha1", "sha256"]
 KEY_SIZES: dict[HashName, int] = {"sha1": 20, "sha256": 32}
@@ -93,35 +93,3 @@ def decoy(hash_name: HashName, secret: bytes, name: str) -> ScramKeys:
     size = KEY_SIZES[hash_name]
     salt = seed[:16]
     return ScramKeys(hash_name, ITERATIONS, salt, seed[16 : 16 + size], seed[-size:])
-
-
-def saslprep(text: str) -> str:
-    """RFC 4013 for a password at login: unassigned code points are let through as in queries.
-
-    Raises ValueError for a forbidden character.
-    """
-    mapped = "".join(
-        " " if stringprep.in_table_c12(c) else c for c in text if not stringprep.in_table_b1(c)
-    )
-    prepared = unicodedata.ucd_3_2_0.normalize("NFKC", mapped)
-    if any(_forbidden(c) for c in prepared):
-        raise ValueError("a character that passwords may not have")
-    if any(stringprep.in_table_d1(c) for c in prepared):
-        edges_right_to_left = all(stringprep.in_table_d1(prepared[i]) for i in (0, -1))
-        if not edges_right_to_left or any(stringprep.in_table_d2(c) for c in prepared):
-            raise ValueError("left-to-right and right-to-left text mixed")
-    return prepared
-
-
-def _forbidden(c: str) -> bool:
-    return (
-        stringprep.in_table_c12(c)
-        or stringprep.in_table_c21_c22(c)
-        or stringprep.in_table_c3(c)
-        or stringprep.in_table_c4(c)
-        or stringprep.in_table_c5(c)
-        or stringprep.in_table_c6(c)
-        or stringprep.in_table_c7(c)
-        or stringprep.in_table_c8(c)
-        or stringprep.in_table_c9(c)
-    )

@@ -6,7 +6,7 @@ from base64 import b64decode
 
 import pytest
 
-from farline.portal.scram import ScramKeys, decoy, saslprep
+from farline.portal.scram import ScramKeys, decoy
 
 CONVERSATIONS = [
     (
@@ -68,17 +68,3 @@ def test_decoys_stay_the_same_and_differ_by_name_and_hash():
     assert one.salt != decoy("sha256", b"secret", "somebody").salt
     assert one.salt != decoy("sha256", b"other secret", "nobody").salt
     assert ScramKeys.parse("sha1", str(decoy("sha1", b"secret", "nobody")))
-
-
-@pytest.mark.parametrize(
-    ("given", "prepared"),
-    [("I\u00adX", "IX"), ("user", "user"), ("USER", "USER"), ("\u00aa", "a"), ("\u2168", "IX")],
-)
-def test_the_examples_of_rfc_4013(given, prepared):
-    assert saslprep(given) == prepared
-
-
-@pytest.mark.parametrize("forbidden", ["\x07", "\u06271"])
-def test_what_rfc_4013_forbids(forbidden):
-    with pytest.raises(ValueError):
-        saslprep(forbidden)

@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 ANSWER_SECONDS = 30.0
 FIRST_RETRY, LAST_RETRY = 1.0, 30.0
 """Seconds until a failed search is repeated; doubled up to the last."""
-BASE_DN = "ou=users"
 
 
 class Directory:
@@ -135,7 +134,7 @@ class Directory:
             ) as session,
             session.post(
                 f"https://{host}:{provider.port}/dsml",
-                data=search_request(BASE_DN),
+                data=search_request(f"ou=users,o={provider.system_name}"),
                 headers={
                     "Authorization": f"Basic {b64encode(login.encode()).decode()}",
                     "Content-Type": "text/xml; charset=utf-8",

@@ -79,7 +79,9 @@ def accounts_of(answer: bytes) -> tuple[list[Account], list[str]]:
     code = response.find(f"./{{{DSML}}}searchResultDone/{{{DSML}}}resultCode")
     if code is None or code.get("code") != "0":
         found = "missing" if code is None else _clean(code.get("code", ""))[:20]
-        raise DsmlError(f"search not successful: result code {found}")
+        said = response.findtext(f"./{{{DSML}}}searchResultDone/{{{DSML}}}errorMessage", "")
+        text = f"search not successful: result code {found}"
+        raise DsmlError(f"{text} ({_clean(said)[:200]})" if said else text)
     accounts: list[Account] = []
     problems: list[str] = []
     for dn, attributes in _entries(response):
