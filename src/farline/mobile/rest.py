@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -15,6 +14,8 @@ from farline.mobile.registration import printable
 from farline.mobile.steps import Door, StepError
 
 if TYPE_CHECKING:
+    import ssl
+
     from farline.config import Secret
     from farline.sip.ids import Ids
 
@@ -68,8 +69,6 @@ class RestClient:
         try:
             async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
                 return await self._fetch(session, ask)
-        except ssl.SSLError as error:
-            raise StepError(Door.REST, f"TLS with {ask.url} failed: {error.reason}") from None
         except aiohttp.ClientConnectorCertificateError as error:
             why = _certificate(error.certificate_error)
             raise StepError(Door.REST, f"the certificate of {ask.url} is refused: {why}") from None
@@ -77,7 +76,7 @@ class RestClient:
             raise StepError(Door.REST, f"{ask.url}: {printable(str(error))}") from None
         except TimeoutError:
             raise StepError(Door.REST, f"{ask.url}: no answer in {TIMEOUT:.0f} s") from None
-        except OSError as error:
+        except OSError as error:  # ssl.SSLError too
             raise StepError(Door.REST, f"{ask.url}: {error.strerror or error}") from None
 
     async def _fetch(self, session: aiohttp.ClientSession, ask: Fetch) -> Fetched:
