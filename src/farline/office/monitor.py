@@ -34,5 +34,5 @@ def monitor_entry(event: MessageSeen, at: float, *, started: float) -> str:
     text = mask(event.data).decode("utf-8", "backslashreplace").replace("\r\n", "\n")
     text = _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
     text = _OWN_FORM.sub(" ", text)
-    stamp = int((at - started) * 1000)
+    stamp = round((at - started) * 1000)
     return f"{stamp}mS SIP {word}: {event.transport} {source} -> {target}\n{text.rstrip()}\n"
