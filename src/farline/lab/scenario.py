@@ -13,11 +13,11 @@ from farline.lab.verdict import Speech, Step, Verdict, Witness
 from farline.mobile.wav import WavError, read_wav
 from farline.runtime import clock
 from farline.runtime.trace_files import read_records
-from farline.trace.ladder import ladder
 from farline.trace.pcap import PcapFile
 from farline.trace.reader import Filter, Index, Once, Reader
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import numpy as np
@@ -50,7 +50,8 @@ class Outcome:
     """A scenario that was run: the verdict, and what there is to look at."""
 
     verdict: Verdict
-    ladder: tuple[str, ...]
+    records: tuple[Record, ...]
+    """Of the call, all its legs; each message once."""
     pcap: Path | None
 
 
@@ -129,7 +130,9 @@ class Scenario:
         for step in outcome.steps:
             if step not in self.steps:
                 self.audience.step(step)
-        return Outcome(outcome, tuple(ladder(records)), self._pcap(records, call))
+        once = Once()
+        seen = tuple(record for record in records if once.first(record))
+        return Outcome(outcome, seen, self._pcap(seen, call))
 
     async def _trace(self, call: str, *, complete: bool) -> list[Record]:
         """The call's records; with `complete` those of its BYE are waited for."""
@@ -142,7 +145,7 @@ class Scenario:
                 return records
             await asyncio.sleep(0.1)
 
-    def _pcap(self, records: list[Record], call: str) -> Path | None:
+    def _pcap(self, records: Sequence[Record], call: str) -> Path | None:
         if not records:
             return None
         name = re.sub(r"[^A-Za-z0-9._-]", "_", call)[:80]
@@ -154,14 +157,12 @@ class Scenario:
 
 
 def call_records(run_dir: Path, call: str) -> list[Record]:
-    """The records of a call and its other legs as the servers saw them, each message once."""
+    """The records of a call and its other legs as border and office saw them."""
     index = Index()
     for record in read_records(run_dir, Reader()):
         index.add(record)
     wanted = Filter(calls=index.legs(call), roles=frozenset(("border", "office")))
-    once = Once()
-    records = read_records(run_dir, Reader())
-    return [record for record in records if wanted.wants(record) and once.first(record)]
+    return [record for record in read_records(run_dir, Reader()) if wanted.wants(record)]
 
 
 def _recording(phone: Phone) -> NDArray[np.int16] | None:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from farline.lab.verdict import STEPS
+from farline.trace.ladder import ladder
 from farline.trace.summary import printable
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from farline.lab.verdict import Step
 
 MAX_NOTICES = 8
+WIDTH = 110
+"""Columns of a ladder that no terminal shows."""
 
 
 class View:
@@ -69,9 +72,10 @@ class View:
 
     def result(self, outcome: Outcome, prepared: Prepared) -> None:
         """After the end: the ladder, where the files lie, the verdict."""
-        if outcome.ladder:
+        width = self.console.width if self.console.is_terminal else WIDTH
+        if outcome.records:
             self._line("\nThe call, as border and office saw it (TLS decrypted):\n")
-            for line in outcome.ladder:
+            for line in ladder(outcome.records, width=width):
                 self._line(line)
         self._line("")
         if outcome.pcap is not None:

@@ -89,7 +89,7 @@ def _row(arrow: _Arrow, offset: str, places: Sequence[str], room: int) -> str:
     span = (right - left) * room - 1
     if span < 0:  # to itself: nothing to span
         return line + f"│ {fit(arrow.label, room - 3)}"
-    label = f" {fit(arrow.label, span - 6)} "
+    label = f" {fit(arrow.label, span - 4)} "
     shaft = _centred(label, span - 1, "─")
     line += f"│{shaft}▶│" if start < end else f"│◀{shaft}│"
     return line + (" " * (room - 1) + "│") * (len(places) - right - 1)

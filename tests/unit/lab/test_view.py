@@ -9,6 +9,8 @@ from rich.console import Console
 from farline.lab.scenario import Outcome
 from farline.lab.verdict import STEPS, Step, Verdict
 from farline.lab.view import View
+from farline.trace import Record
+from farline.trace.events import MessageSeen
 
 PREPARED = SimpleNamespace(run_dir=Path("run"))
 
@@ -19,7 +21,10 @@ def console(*, terminal):
 
 def outcome(*, ok):
     steps = tuple(Step(name, ok or name == "dns", 1.0, "x") for name in STEPS)
-    return Outcome(Verdict(steps), ("ladder line",), Path("run/calls/a.pcap"))
+    invite = MessageSeen(
+        "in", "B1", "TCP", "192.0.2.1:5060", "192.0.2.2:4000", "c", b"INVITE sip:a SIP/2.0\r\n\r\n"
+    )
+    return Outcome(Verdict(steps), (Record(1.0, "border", invite),), Path("run/calls/a.pcap"))
 
 
 def test_plain_lines():
@@ -33,7 +38,7 @@ def test_plain_lines():
     assert lines[0] == "      office is ready"
     assert lines[1] == "ok    dns                   1.2 ms  ipo1xp is 192.168.64.96"
     assert lines[2] == "FAIL  xmpp                  3.0 ms  evil \\x1b[2J | second"
-    assert "ladder line" in lines
+    assert any("─ INVITE ─" in line for line in lines)
     assert "pcap       run/calls/a.pcap" in lines
     assert lines[-1] == "verdict: FAIL (1 of 10 steps held)"
 
