@@ -137,6 +137,18 @@ async def test_a_user_named_as_mybuddy_is_left_out_and_traced(prepared):
     assert any("mybuddy" in event.detail for event in events)
 
 
+async def test_a_disk_that_takes_no_copy_changes_nothing_else(prepared, users):
+    provider, running = prepared
+    running.context.run_dir.mkdir()
+    (running.context.run_dir / "state").write_text("a file where the directory should be")
+    await running.directory.start()
+    events = []
+    async with watching(provider, running, events) as watched:
+        assert list(await watched.changes.get()) == users
+        assert (await watched.report("Available")).additional_info.endswith("2 users")
+    assert any(event.what == "directory copy not kept" for event in events)
+
+
 def test_the_copy_goes_round_and_is_private(tmp_path, users):
     path = tmp_path / "state" / "copy.json"
     snapshot.save(path, users, 12.5)

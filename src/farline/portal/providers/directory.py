@@ -112,15 +112,23 @@ class Directory:
             self._trace(Note("directory entry left out", problem))
         changed = list(accounts) != list(self.accounts)
         self.accounts = accounts
-        if changed or first:
-            await asyncio.to_thread(snapshot.save, self._copy, list(accounts), self._wall())
         if changed:
             self._trace(Note("directory", f"{len(accounts)} users", self.component))
             await self._on_change(accounts)
+        if changed or first:
+            await self._save(accounts)
         left_out = len(problems) + len(accounts.refused)
         info = "Initial provisioning completed" if first else "Synchronised"
         info += f", {len(accounts)} users" + (f", {left_out} left out" if left_out else "")
         self._status.report(self.component, "Available", info)
+
+    async def _save(self, accounts: Accounts) -> None:
+        """Keep a copy; without one the portal serves just as well until its next start."""
+        try:
+            await asyncio.to_thread(snapshot.save, self._copy, list(accounts), self._wall())
+        except OSError as error:
+            log.warning("%s: no copy kept: %s", self.component, error)
+            self._trace(Note("directory copy not kept", str(error), self.component))
 
     async def _fetch(self) -> bytes:
         provider = self._provider
