@@ -152,23 +152,33 @@ async def drive(what: str, transport: str, count: int, pids: list[int], sdp: boo
 
 
 def measure(what: str, transport: str) -> list[Row]:
-    """Ours and the peer in turn, RUNS times."""
+    """Ours and the peer in turn, RUNS times; ours also with its trace written, and with media."""
     os.sched_setaffinity(0, {LOAD_CORE})
-    count = COUNTS[what]
     ours: list[float] = []
+    traced: list[float] = []
     peer: list[float] = []
     media: list[float] = []
     for _ in range(RUNS):
         with tempfile.TemporaryDirectory(prefix="farline-bench-") as name:
-            work = Path(name)
-            with farline(transport, work) as pids:
-                ours.append(asyncio.run(drive(what, transport, count, pids, sdp=False)))
+            with farline(transport, Path(name)) as pids:
+                ours.append(cost(what, transport, pids))
                 if what == "call":
-                    media.append(asyncio.run(drive(what, transport, count, pids, sdp=True)))
-            with kamailio(transport, work) as pids:
-                peer.append(asyncio.run(drive(what, transport, count, pids, sdp=False)))
-    title = "REGISTER cycle" if what == "register" else "call, signalling only"
-    rows = [Row(f"{title} {transport}", "us CPU", ours, peer, "Kamailio with topoh")]
+                    media.append(cost(what, transport, pids, sdp=True))
+            with kamailio(transport, Path(name)) as pids:
+                peer.append(cost(what, transport, pids))
+        with tempfile.TemporaryDirectory(prefix="farline-bench-") as name:
+            with farline(transport, Path(name), trace=True) as pids:
+                traced.append(cost(what, transport, pids))
+    title = "REGISTER cycle" if what == "register" else "call, signalling only,"
+    rows = [
+        Row(f"{title} {transport}", "us CPU", ours, peer, "Kamailio with topoh"),
+        Row(f"{title} {transport}, trace written", "us CPU", traced, peer, "the same, no trace"),
+    ]
     if media:
         rows.append(Row(f"call with media set-up {transport}", "us CPU", media, [], ""))
     return rows
+
+
+def cost(what: str, transport: str, pids: list[int], *, sdp: bool = False) -> float:
+    """Microseconds of the processes' CPU a cycle."""
+    return asyncio.run(drive(what, transport, COUNTS[what], pids, sdp=sdp))
