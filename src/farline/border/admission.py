@@ -45,8 +45,10 @@ def decide(context: Context, tx: ServerTransaction, flow: Flow) -> Verdict[Admis
     request = tx.request
     if request.get("Max-Forwards") == "0":
         return Verdict(Refusal(483, "hops"), "Max-Forwards is 0")
-    if request.get("Proxy-Require") is not None:
-        return Verdict(Refusal(420, "extension"), f"Proxy-Require: {request.get('Proxy-Require')}")
+    needed = request.get("Proxy-Require")
+    if needed is not None:
+        refusal = Refusal(420, "extension", (("Unsupported", needed),))
+        return Verdict(refusal, f"Proxy-Require: {needed}")
     source = _source(context, request, flow)
     if source.value is not None:
         return _from_inside(context, request, source.value, source.because)

@@ -108,7 +108,7 @@ class Context:
         refusal = verdict.value
         self.decided(stage, f"refused {refusal.status}", verdict.because, verdict.form)
         self.refused(refusal.word, verdict.because, tx.flow)
-        self.answer(tx, refusal.status)
+        self.answer(tx, refusal.status, refusal.headers)
 
     def request(
         self, operation: Operation | None, message: Message, flow: Flow, side: Side

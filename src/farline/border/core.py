@@ -50,6 +50,9 @@ class BorderCore:
         limits: Limits | None = None,
     ) -> None:
         self._context = Context(config, ids, timers, limits or Limits())
+        self._flow: Flow | None = None
+        """Where the message now being handled came from."""
+
         self._via = ""
         """The top Via of the request now being handled, as it came."""
 
@@ -98,6 +101,7 @@ class BorderCore:
 
     def _received(self, flow: Flow, data: bytes) -> None:
         context = self._context
+        self._flow = flow
         outside = self._is_outside(flow)
         try:
             message = Message.parse(data)
@@ -207,8 +211,16 @@ class BorderCore:
         context.start(Operation(None), calling.ack(context, message, binding, sender, dialog))
 
     def _cancel(self, event: CancelArrived) -> None:
-        """The layer has answered the CANCEL; the INVITE's operation does the rest."""
-        if isinstance(event.tx.user, Operation):
+        """The layer has answered the CANCEL; the INVITE's operation does the rest.
+
+        Outside, only the flow of the INVITE may cancel it; the office may use any connection.
+        """
+        flow = self._flow
+        if flow is None or (flow != event.tx.flow and self._is_outside(event.tx.flow)):
+            self._context.refused("cancel", "CANCEL from another flow", flow or event.tx.flow)
+        elif flow != event.tx.flow and self._is_outside(flow):
+            self._context.refused("cancel", "CANCEL from outside", flow)
+        elif isinstance(event.tx.user, Operation):
             reasons = tuple(("Reason", value) for value in event.message.all("Reason"))
             self._context.deliver(event.tx.user, Cancelled(reasons))
 

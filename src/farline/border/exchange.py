@@ -51,3 +51,6 @@ class Refusal:
     status: int
     word: str
     """For counting: "no-flow", "unknown-phone", ..."""
+
+    headers: tuple[tuple[str, str], ...] = ()
+    """Headers that the answer must bear."""

@@ -71,7 +71,6 @@ class Plan:
         self.lines = {
             flow.name: FIRST_LINE + index for index, flow in enumerate(border.subscriber_flows)
         }
-        self._told = _told(border)
         self.server_addresses = {
             item.name: frozenset(entry.address for entry in item.addresses)
             for item in border.server_profiles
@@ -80,16 +79,10 @@ class Plan:
         self.inside = InsideAddresses(border)
 
     def address(self, interface: str, transport: Transport) -> Address:
-        """What peers are told for one of our signaling interfaces.
+        """Our address on a signaling interface.
 
         Where that transport does not listen, its usual port: the peer answers on the connection.
         """
-        found = self.interfaces[interface]
-        told = self._told.get(found.ip, found.ip)
-        return Address(told, found.port(transport) or transport.default_port)
-
-    def listens(self, interface: str, transport: Transport) -> Address:
-        """The address that we really have there (the local end of UDP flows)."""
         found = self.interfaces[interface]
         return Address(found.ip, found.port(transport) or transport.default_port)
 
@@ -102,8 +95,7 @@ class Plan:
         own: dict[str, set[int]] = {}
         for interface in self.interfaces.values():
             ports = {port for one in Transport if (port := interface.port(one)) is not None}
-            for host in (interface.ip, self._told.get(interface.ip, interface.ip)):
-                own.setdefault(host, set()).update(ports)
+            own.setdefault(interface.ip, set()).update(ports)
         return own
 
 
@@ -172,16 +164,6 @@ def _overlap(one: IpNetwork, other: IpNetwork) -> bool:
     if isinstance(one, IPv4Network) and isinstance(other, IPv4Network):
         return one.overlaps(other)
     return isinstance(one, IPv6Network) and isinstance(other, IPv6Network) and one.overlaps(other)
-
-
-def _told(border: Border) -> dict[str, str]:
-    """Public address by own address, where a 1:1 NAT stands before the border."""
-    return {
-        entry.ip: entry.public_ip
-        for network in border.networks
-        for entry in network.addresses
-        if entry.public_ip is not None
-    }
 
 
 F = TypeVar("F", "SubscriberFlow", "ServerFlow")

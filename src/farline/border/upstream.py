@@ -152,7 +152,7 @@ class Upstreams:
             self._draw_line(binding, server, candidate)
             interface = server.signaling_interface
             if candidate.transport is Transport.UDP:
-                local = self._context.plan.listens(interface, Transport.UDP)
+                local = self._context.plan.address(interface, Transport.UDP)
                 upstream.flow = Flow(0, interface, Transport.UDP, local, candidate.remote)
                 return False
             upstream.ticket = self._context.ticket()

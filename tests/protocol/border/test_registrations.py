@@ -112,9 +112,7 @@ def test_other_ways_to_the_user_are_not_shown(world, phone):
     world.receive(phone.upstream, answer)
     world.take(phone.flow)
     values = world.take(phone.flow).values("Contact")
-    assert [value.partition(";")[0] for value in values] == [
-        f"<{phone.contact.partition(';')[0]}"
-    ]
+    assert [value.partition(";")[0] for value in values] == [f"<{phone.contact.partition(';')[0]}"]
 
 
 def test_all_contacts_are_removed_by_a_star(world, phone):
@@ -187,7 +185,9 @@ def test_register_for_another_is_refused(world):
 
 
 def test_registration_over_udp_needs_the_same_port(load_border):
-    world = BorderWorld(load_border(("port: 5060, transport: TCP}\n\n", "port: 5060, transport: UDP}\n\n")))
+    world = BorderWorld(
+        load_border(("port: 5060, transport: TCP}\n\n", "port: 5060, transport: UDP}\n\n"))
+    )
     from farline.sip import Transport
 
     phone = Phone(world, transport=Transport.UDP)

@@ -20,9 +20,7 @@ def test_out_of_dialog_both_ways(world, phone, office_flow, method):
     phone.office_answer(inner, 202)
     assert world.take(phone.flow).status == 202
 
-    world.receive(
-        office_flow, phone.office_request(method, body=body, Content_Type="text/plain")
-    )
+    world.receive(office_flow, phone.office_request(method, body=body, Content_Type="text/plain"))
     outer = world.take(phone.flow)
     assert (outer.method, outer.uri, outer.body) == (method, phone.contact, body)
     phone.answer(outer, 200)
@@ -149,7 +147,7 @@ def test_requests_of_unknown_dialogs(world, phone, office_flow):
 
 
 def test_identity_of_the_office_is_masked_and_restored(world, phone, office_flow):
-    """An office that names itself by address: the phone reads the domain, the dialog still holds."""
+    """An office that names itself by address: the phone reads the domain, the dialog holds."""
     invite = phone.office_request("INVITE")
     invite.set("From", '"Dora" <sip:3003@10.10.10.13>;tag=office')
     invite.set("To", "<sip:3001@10.10.10.7:5060>")

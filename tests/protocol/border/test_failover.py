@@ -1,0 +1,145 @@
+"""Next hops that fail, and the ones that are tried instead."""
+
+import pytest
+
+from farline.sip import Address, responses
+from farline.testing.border import BorderWorld
+from farline.testing.border_phone import DOMAIN, Phone, offer
+
+SECOND = (
+    "{priority: 1, server: IPO, address: 10.10.10.13, port: 5060, transport: TCP}",
+    "{priority: 1, server: IPO, address: 10.10.10.13, port: 5060, transport: TCP}\n"
+    "        - {priority: 2, server: IPO, address: 10.10.10.14, port: 5060, transport: TCP}",
+)
+SERVER = (
+    "- {address: 10.10.10.13, port: 5060, transport: UDP}",
+    "- {address: 10.10.10.13, port: 5060, transport: UDP}\n"
+    "        - {address: 10.10.10.14, port: 5060, transport: TCP}",
+)
+OTHER_PORT = (
+    "- {priority: 1, server: IPO, address: 10.10.10.13, port: 5060, transport: TCP}",
+    "- {priority: 1, server: IPO, address: 10.10.10.13, port: 5070, transport: TCP}",
+)
+OTHER_ADDRESS = (
+    "- {address: 10.10.10.13, port: 5060, transport: TCP}",
+    "- {address: 10.10.10.13, port: 5070, transport: TCP}",
+)
+
+
+@pytest.fixture
+def two_hops(load_border):
+    return BorderWorld(load_border(SECOND, SERVER))
+
+
+def test_refused_connection_goes_to_the_next_hop(two_hops):
+    two_hops.refusing.add(Address("10.10.10.13", 5060))
+    phone = Phone(two_hops)
+    phone.register()
+    assert phone.upstream.remote == Address("10.10.10.14", 5060)
+    phone.call_office()
+
+
+def test_failover_port_after_a_refusal(load_border):
+    world = BorderWorld(load_border(OTHER_PORT, OTHER_ADDRESS))
+    world.refusing.add(Address("10.10.10.13", 5070))
+    phone = Phone(world)
+    phone.register()
+    assert phone.upstream.remote == Address("10.10.10.13", 5060)
+
+
+def test_failover_port_is_not_tried_without_a_refusal(load_border):
+    world = BorderWorld(load_border(OTHER_PORT, OTHER_ADDRESS))
+    phone = Phone(world)
+    phone.register()
+    assert [flow.remote.port for flow in world.opened] == [5070]
+    world.receive(phone.flow, phone.request("MESSAGE", f"sip:3003@{DOMAIN}"))
+    world.take(phone.upstream)
+    world.wait(33)
+    assert world.take(phone.flow).status == 408
+    assert [flow.remote.port for flow in world.opened] == [5070]
+
+
+def test_no_next_hop_at_all(two_hops):
+    world = two_hops
+    world.refusing |= {Address("10.10.10.13", 5060), Address("10.10.10.14", 5060)}
+    phone = Phone(world)
+    world.receive(phone.flow, phone.request("REGISTER", f"sip:{DOMAIN}", to=f"<sip:3001@{DOMAIN}>"))
+    assert [m.status for m in world.unread(phone.flow)] == [100, 503]
+
+
+def test_silent_next_hop(two_hops):
+    world = two_hops
+    phone = Phone(world)
+    phone.register()
+    world.receive(phone.flow, phone.request("INVITE", f"sip:3003@{DOMAIN}", body=offer()))
+    world.take(phone.flow)
+    assert world.take(phone.upstream).method == "INVITE"
+    assert "B" in world.wait(33)
+    second = world.opened[-1]
+    assert second.remote == Address("10.10.10.14", 5060)
+    assert phone.upstream in world.closed
+    invite = world.take(second)
+    assert invite.get("Max-Forwards") == "69"
+    phone.upstream = second
+    phone.office_answer(invite, 486)
+    assert world.take(phone.flow).status == 486
+    # the silent one goes last for a while
+    other = Phone(world, user="3002", port=10058)
+    other.register()
+    assert other.upstream.remote == Address("10.10.10.14", 5060)
+    assert "goes last" in world.decisions("routing")[-1].because
+
+
+def test_lost_upstream_connection_is_opened_again(world, phone):
+    world.close(phone.upstream)
+    world.receive(phone.flow, phone.request("MESSAGE", f"sip:3003@{DOMAIN}"))
+    assert len(world.opened) == 2
+    assert world.take(world.opened[1]).method == "MESSAGE"
+
+
+def test_connection_lost_while_a_request_waits(world, phone):
+    world.receive(phone.flow, phone.request("MESSAGE", f"sip:3003@{DOMAIN}"))
+    world.take(phone.upstream)
+    world.close(phone.upstream)
+    again = world.opened[1]
+    inner = world.take(again)
+    world.receive(again, responses.make(inner, 200, to_tag="x"))
+    assert world.take(phone.flow).status == 200
+
+
+def test_upstream_lost_while_ringing(world, phone):
+    phone.call_office(answer=False)
+    phone.office_answer(phone.inner_invite, 180)
+    world.take(phone.flow)
+    world.close(phone.upstream)
+    assert world.take(phone.flow).status == 503
+    assert world.core.show()["sessions"] == []
+    assert world.engine.sessions == {}
+
+
+def test_phone_lost_while_ringing_is_cancelled(world, phone):
+    phone.call_office(answer=False)
+    phone.office_answer(phone.inner_invite, 180)
+    world.close(phone.flow)
+    assert world.take(phone.upstream).method == "CANCEL"
+    phone.office_answer(phone.inner_invite, 200, body=offer("10.10.10.13", 40750))
+    assert [m.method for m in world.unread(phone.upstream)] == ["ACK", "BYE"]
+
+
+def test_tls_next_hop(load_border):
+    world = BorderWorld(
+        load_border(
+            (
+                "- {priority: 1, server: IPO, address: 10.10.10.13, port: 5060, transport: TCP}",
+                "- {priority: 1, server: IPO, address: 10.10.10.13, port: 5061, transport: TLS}",
+            )
+        )
+    )
+    phone = Phone(world)
+    phone.register()
+    assert phone.upstream.remote == Address("10.10.10.13", 5061)
+    phone.call_office()
+    assert phone.inner_invite.get("Record-Route").startswith(
+        "<sip:10.10.10.7:5061;ipcs-line=11;lr;transport=tls;"
+    )
+    assert phone.inner_invite.get("Via").startswith("SIP/2.0/TLS 10.10.10.7:5061;")
