@@ -60,53 +60,24 @@ class PortalRole:
         self.portal: Portal = portal
         self._context = context
         self._trace = trace
-        ids = RealIds()
-        messaging = portal.im_presence
+        self._ids = RealIds()
+        self._decoy_secret = _kept_secret(context.run_dir / "state" / "portal-decoy.key")
         self.status = ComponentStatus(clock.wall, self._component_changed)
         self.throttle = Throttle(portal.max_failed_logins)
-        state = context.run_dir / "state"
-        decoy_secret = _kept_secret(state / "portal-decoy.key")
-        self.directory = Directory(
-            portal.dsml_provider,
-            tls=client_context(
-                context.deployment, portal.dsml_provider.tls_client_profile, context.base
-            ),
-            source_ip=portal.ip,
-            copy=state / "portal-directory.json",
-            reserved={messaging.mybuddy: "the name is that of mybuddy"},
-            status=self.status,
-            wall=clock.wall,
-            trace=trace,
-            on_change=self._accounts_changed,
-        )
+        self.directory = self._directory()
         self._doorman = Doorman(
             self._accounts,
             self.throttle,
             realm=portal.sip_info.realm,
-            decoy_secret=decoy_secret,
-            ids=ids,
+            decoy_secret=self._decoy_secret,
+            ids=self._ids,
             clock=clock.monotonic,
         )
         self.rest = RestServer(portal, self._doorman, trace)
-        buddy = BuddyLogin(messaging.mybuddy, ids)
-        self.keys = KeyServer(
-            self._accounts,
-            buddy,
-            self.throttle,
-            decoy_secret=decoy_secret,
-            ids=ids,
-            clock=clock.monotonic,
-            trace=trace,
-        )
+        buddy = BuddyLogin(portal.im_presence.mybuddy, self._ids)
+        self.keys = self._key_server(buddy)
+        self.mybuddy = self._mybuddy(buddy)
         self.messaging: Prosody | None = None
-        certificate, _ = self._certificate()
-        self.mybuddy = MyBuddy(
-            buddy,
-            messaging.domain,
-            address=(portal.ip, messaging.port),
-            tls=_pinned(certificate),
-            status=self.status,
-        )
 
     async def start(self, stack: AsyncExitStack) -> None:
         """Open everything; `stack` closes it again in the opposite order."""
@@ -162,6 +133,43 @@ class PortalRole:
         """Ask the office for its users now."""
         self.directory.synchronise()
         return "asked"
+
+    def _directory(self) -> Directory:
+        portal, context = self.portal, self._context
+        provider = portal.dsml_provider
+        return Directory(
+            provider,
+            tls=client_context(context.deployment, provider.tls_client_profile, context.base),
+            source_ip=portal.ip,
+            copy=context.run_dir / "state" / "portal-directory.json",
+            reserved={portal.im_presence.mybuddy: "the name is that of mybuddy"},
+            status=self.status,
+            wall=clock.wall,
+            trace=self._trace,
+            on_change=self._accounts_changed,
+        )
+
+    def _key_server(self, buddy: BuddyLogin) -> KeyServer:
+        return KeyServer(
+            self._accounts,
+            buddy,
+            self.throttle,
+            decoy_secret=self._decoy_secret,
+            ids=self._ids,
+            clock=clock.monotonic,
+            trace=self._trace,
+        )
+
+    def _mybuddy(self, buddy: BuddyLogin) -> MyBuddy:
+        messaging = self.portal.im_presence
+        certificate, _ = self._certificate()
+        return MyBuddy(
+            buddy,
+            messaging.domain,
+            address=(self.portal.ip, messaging.port),
+            tls=_pinned(certificate),
+            status=self.status,
+        )
 
     def _accounts(self) -> Accounts:
         return self.directory.accounts
