@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from farline.config import load_deployment, load_secrets
 from farline.lab.namespaces import missing_for_namespaces
 from farline.lab.state import read_state
 from farline.lab.verdict import STEPS
@@ -72,9 +73,15 @@ def test_ruel_logs_in_from_outside_and_talks_to_dora(run_dir, mode):
     assert verdict["verdict"] == "pass"
     assert done.returncode == 0
     assert "verdict: PASS" in done.stdout
-    addresses = ("127.168.64.96", "127.10.10.13") if mode == "--loopback" else (
-        "192.168.67.61", "192.168.64.96", "10.10.10.7", "10.10.10.13",
-    )  # fmt: skip
+    deployment = load_deployment(
+        (run_dir / "deployment.yaml").read_text(),
+        load_secrets((run_dir / "secrets.yaml").read_text()),
+    )
+    a1, b1 = deployment.border.signaling_interfaces
+    lab = deployment.lab
+    mobile = lab.mobile.ip if mode == "--loopback" else lab.router.wan_ip  # behind the NAT router
+    addresses = (mobile, b1.ip, a1.ip, deployment.office.ip, lab.desk_phone.ip)
+    assert len(set(addresses)) == 5
     ladder = done.stdout[done.stdout.index("The call, as") :]
     for text in (*addresses, "INVITE (SDP)", "180 Ringing", "200 OK (SDP)", "ACK", "BYE"):
         assert text in ladder

@@ -23,10 +23,13 @@ PORT_SHIFT = 10_000
 F = TypeVar("F", bound=Form)
 
 
-def to_loopback(deployment: Deployment) -> Deployment:
-    """The same deployment on 127.0.0.0/8. Raises ValueError for IPv6 (loopback has one address)."""
+def to_loopback(deployment: Deployment, variant: int = 0) -> Deployment:
+    """The same deployment on 127.0.0.0/8. Raises ValueError for IPv6 (loopback has one address).
+
+    Each `variant` (0 to 255) has addresses of its own, so that several can run at once.
+    """
     addresses = {IPv4Address(text) for text in _texts(deployment) if _is_mappable(text)}
-    return _mapped(deployment, _Plan(addresses))
+    return _mapped(deployment, _Plan(addresses, variant))
 
 
 def loopback_port(port: int) -> int:
@@ -38,18 +41,19 @@ class _Plan:
     """Which loopback address stands for which address.
 
     Addresses with the same first number move together: their second number is changed by the same
-    exclusive or, which keeps what is in one network in one network. The change is 0 unless two
-    groups would meet, or an address would come into 127.0.0.0/16, where other programs live.
+    exclusive or, which keeps what is in one network in one network. The change is the variant
+    unless two groups would meet, or an address would come into 127.0.0.0/16, where other programs
+    live.
     """
 
-    def __init__(self, addresses: Iterable[IPv4Address]) -> None:
+    def __init__(self, addresses: Iterable[IPv4Address], variant: int = 0) -> None:
         groups: dict[int, set[int]] = {}
         for address in addresses:
             groups.setdefault(int(address) >> 24, set()).add(int(address) & 0xFFFFFF)
         self._change: dict[int, int] = {}
         taken: set[int] = set()
         for first, rests in sorted(groups.items()):
-            for change in range(256):
+            for change in (variant ^ other for other in range(256)):
                 moved = {rest ^ change << 16 for rest in rests}
                 if not moved & taken and all(rest >> 16 for rest in moved):
                     break

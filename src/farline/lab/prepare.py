@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,9 @@ from farline.runtime.certificates import make_certificates
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MAX_LABS = 16
+"""On loopback at once."""
+CLAIM = "farline-lab-loopback"
 LAB_LOG = "lab.log"
 """In the run directory: what a lab in the background says."""
 OF_A_RUN = ("audio", "calls", "control", "log", "monitor.txt", "state", "trace")
@@ -44,6 +48,8 @@ class Prepared:
     loopback: bool
     secret_names: Mapping[str, str]
     """For each user of the office the name of the password in the secrets file."""
+    claim: socket.socket | None = field(default=None, repr=False, compare=False)
+    """On loopback: says that these addresses are taken, as long as this process lives."""
 
 
 def prepare(config: Path, run_dir: Path, *, loopback: bool) -> Prepared:
@@ -60,10 +66,13 @@ def prepare(config: Path, run_dir: Path, *, loopback: bool) -> Prepared:
     secrets_file = run_dir / "secrets.yaml"
     values = _draw_secrets(text, secrets_file)
     deployment = load_deployment(text, values)
+    claim = None
     if loopback:
+        variant, claim = _claim_variant()
         try:
-            deployment = to_loopback(deployment)
+            deployment = to_loopback(deployment, variant)
         except ValueError as error:
+            claim.close()
             raise LabError(f"{config}: {error}") from error
     deployment = with_certificates(deployment, run_dir / "tls")
     target = run_dir / "deployment.yaml"
@@ -73,7 +82,26 @@ def prepare(config: Path, run_dir: Path, *, loopback: bool) -> Prepared:
     users = deployment.office.users if deployment.office is not None else ()
     passwords = {user.name: names[user.password.reveal()] for user in users}
     authority = run_dir / "tls/ca.pem"
-    return Prepared(run_dir, deployment, target, secrets_file, authority, loopback, passwords)
+    return Prepared(
+        run_dir, deployment, target, secrets_file, authority, loopback, passwords, claim
+    )
+
+
+def _claim_variant() -> tuple[int, socket.socket]:
+    """A set of loopback addresses that no other lab of this machine uses.
+
+    The claim is an abstract Unix socket: the kernel gives a name to one process only, and frees it
+    when that ends.
+    """
+    for variant in range(MAX_LABS):
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            claim.bind(f"\0{CLAIM}-{variant}")
+        except OSError:
+            claim.close()
+        else:
+            return variant, claim
+    raise LabError(f"{MAX_LABS} labs run on loopback already; end one of them")
 
 
 def with_certificates(deployment: Deployment, directory: Path) -> Deployment:

@@ -1,5 +1,6 @@
 """The guide's deployment on loopback: consistent, valid, every box an address of its own."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,14 @@ def test_the_result_can_run_and_mapping_it_again_changes_nothing(guide):
     mapped = to_loopback(guide)
     assert check(mapped) == []
     assert to_loopback(mapped) == mapped
+
+
+def test_variants_share_no_address(guide):
+    one, other = (to_loopback(guide, variant).model_dump(mode="json") for variant in (1, 2))
+    assert other["office"]["ip"] == "127.8.10.13"
+    assert check(to_loopback(guide, 2)) == []
+    addresses = [set(re.findall(r"127\.\d+\.\d+\.\d+", str(tree))) for tree in (one, other)]
+    assert addresses[0] & addresses[1] == {"127.0.0.1"}  # the element manager's
 
 
 def test_subnets_in_flows_follow_their_network():
