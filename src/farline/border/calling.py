@@ -56,7 +56,7 @@ def _admit(context: Context, binding: Binding) -> Verdict[Refusal] | None:
     verdict = policy.decide(
         group,
         sessions=context.sessions.calls_in(group.name),
-        of_endpoint=binding.sessions,
+        of_endpoint=binding.calls,
     )
     if verdict.value is not None:
         return Verdict(verdict.value, verdict.because, verdict.form)
@@ -130,6 +130,9 @@ class Calling:
     def _prepare(self, out: Message, flow: Flow) -> Generator[Any, Any, bool]:
         """Open the session, and anchor the offer if there is one."""
         if self.session is None:
+            if self.context.sessions.holds(self.passage.binding, self.tx.request):
+                self._fail(482, "the same call came twice")
+                return False
             self.session = dialogs.open_session(self.context, self.passage, out, is_call=True)
             self.session.pending = self.operation
         dialogs.open_anchor(self.context, self.session, flow, self.passage.sender)

@@ -156,6 +156,7 @@ class Context:
     def _advance(self, operation: Operation, value: object) -> None:
         """Run the generator until it has to wait."""
         steps = operation.steps
+        self.call = operation.call
         while steps is not None:
             operation.waiting = None
             try:

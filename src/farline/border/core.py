@@ -122,9 +122,13 @@ class BorderCore:
     def _is_outside(self, flow: Flow) -> bool:
         """Whether a flow's peers are strangers until they register."""
         context = self._context
-        if flow.interface not in context.plan.subscriber_flows:
+        plan = context.plan
+        if flow.interface not in plan.subscriber_flows or context.upstreams.owns(flow):
             return False
-        return not context.upstreams.owns(flow)
+        servers = plan.server_flows.get(flow.interface, ())
+        return not any(
+            flow.remote.host in plan.server_addresses[one.server_profile] for one in servers
+        )
 
     def _shielded(self, message: Message, flow: Flow, size: int) -> bool:
         """Stage 1. Strangers pay for their requests with credit."""
@@ -192,7 +196,7 @@ class BorderCore:
             context.decided("admission", "answered 200", verdict.because, verdict.form)
             context.answer(tx, 200)
             return
-        operation = tx.user = Operation(tx)
+        operation = tx.user = Operation(context.call)
         binding, sender, found = admitted.binding, admitted.sender, admitted.found
         if binding is None:
             context.start(operation, registering.register(context, operation, tx))
@@ -208,7 +212,9 @@ class BorderCore:
             context.refused("ack", "no such dialog", flow)
             return
         binding, sender, dialog = found
-        context.start(Operation(None), calling.ack(context, message, binding, sender, dialog))
+        context.start(
+            Operation(context.call), calling.ack(context, message, binding, sender, dialog)
+        )
 
     def _cancel(self, event: CancelArrived) -> None:
         """The layer has answered the CANCEL; the INVITE's operation does the rest.

@@ -9,7 +9,7 @@ from farline.border.exchange import Side
 from farline.border.session import End, Names, Session
 from farline.border.topology import is_line_of, routes_behind, target_of
 from farline.media.engine import Side as MediaSide
-from farline.trace.events import CallChanged, Trace
+from farline.trace.events import CallChanged, MediaSeen, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +66,10 @@ def open_anchor(context: Context, session: Session, upstream: Flow, sender: Side
     sides = frozenset(Side) if hidden is not None and hidden.sdp_origin else frozenset()
     session.anchored = Anchored(context.ids.token(), outside, inside, sides)
     context.sessions.note_media(session.anchored.media, session)
+    where = f"{outside.interface} and {inside.interface}, media session {session.anchored.media}"
+    context.put(Trace(MediaSeen(session.call_id, "anchored", where)))
+    profile = line.server.topology_hiding_profile or "the guide's defaults"
+    context.decided("topology", profile, f"the office reads {line.inside_route}", line.server.form)
 
 
 def learn_answer(session: Session, passage: Passage, response: Message) -> None:

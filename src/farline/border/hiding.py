@@ -76,13 +76,19 @@ class Hider:
                 message.set_all(name, cleaned)
                 masked = masked or name in ("From", "To")
         body = message.body
-        if body and self.leaks(body):
+        if body and self.leaks(body) and not _words_of_people(message):
             text = body.decode("utf-8", "surrogateescape")
             sdp = (message.get("Content-Type") or "").lower().startswith("application/sdp")
             host = address.rpartition(":")[0].strip("[]")
             cleaned_body = self.clean(text, host if sdp else domain)
             message.body = cleaned_body.encode("utf-8", "surrogateescape")
         return masked
+
+
+def _words_of_people(message: Message) -> bool:
+    """Whether the body is what somebody wrote to somebody: that is not ours to change."""
+    kind = (message.get("Content-Type") or "").lower()
+    return message.method == "MESSAGE" and kind.startswith(("text/plain", "text/html"))
 
 
 def _hints(inside: InsideAddresses) -> tuple[bytes, ...]:

@@ -52,6 +52,9 @@ class Binding:
     upstream: Upstream | None = None
     line: Line | None = None
     sessions: int = 0
+    """Calls and subscriptions."""
+
+    calls: int = 0
     last_registered: float = field(default=0.0)
 
     @property

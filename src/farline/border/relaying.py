@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 SUBSCRIBING = frozenset({"SUBSCRIBE", "REFER"})
 """Methods that make a dialog of their own (RFC 6665, RFC 3515)."""
 
+CHALLENGES = frozenset({401, 407})
+"""Answers after which the same request comes again with credentials."""
+
 REFRESHING = frozenset({"UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
 """Methods that may move the remote target."""
 
@@ -81,8 +84,7 @@ class Relaying:
             except WireError as error:
                 self._answer(error.status or 400, f"{error.where}: {error.reason}")
                 return
-            self._open(out)
-            if not (yield from self._carry_offer(out)):
+            if not self._open(out) or not (yield from self._carry_offer(out)):
                 return
             client = self.context.request(self.operation, out, flow, self.passage.sender.other)
             yield from self._follow(client)
@@ -95,7 +97,7 @@ class Relaying:
         session, method = self.session, self.tx.method
         if session is None or session.ended:
             return
-        if method == "BYE":
+        if method == "BYE" and self.status not in CHALLENGES:
             self.context.end_session(session, "ended", f"BYE from {self.passage.sender}")
         elif self.opened and self.status >= 300:
             self.context.end_session(session, "failed", str(self.status))
@@ -118,12 +120,17 @@ class Relaying:
                 return False
         return True
 
-    def _open(self, out: Message) -> None:
+    def _open(self, out: Message) -> bool:
+        """Open the session of a request that makes a dialog."""
         if self.session is not None or out.method not in SUBSCRIBING:
-            return
+            return True
+        if self.context.sessions.holds(self.passage.binding, self.tx.request):
+            self._answer(482, "the same request came twice")
+            return False
         self.session = dialogs.open_session(self.context, self.passage, out, is_call=False)
         dialogs.lengthen(self.context, self.session, _asked_life(self.tx.request))
         self.opened = True
+        return True
 
     def _carry_offer(self, out: Message) -> Generator[Any, Any, bool]:
         """Anchor the SDP of a PRACK or UPDATE."""

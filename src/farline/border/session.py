@@ -116,6 +116,7 @@ class SessionTable:
         self._limit = limit
         self._by_key: dict[SessionKey, Session] = {}
         self._of_media: dict[str, Session] = {}
+        self._of_binding: dict[str, dict[SessionKey, Session]] = {}
         self._in_group: dict[str, int] = {}
 
     def __len__(self) -> int:
@@ -129,13 +130,17 @@ class SessionTable:
         """Whether no further session fits."""
         return len(self._by_key) >= self._limit
 
+    def holds(self, binding: Binding, request: Message) -> bool:
+        """Whether a first request belongs to a session that there is already (it came twice)."""
+        return (binding.subid, request.call_id, request.from_tag) in self._by_key
+
     def calls_in(self, group: str) -> int:
         """Calls now held to a policy group."""
         return self._in_group.get(group, 0)
 
     def of_binding(self, binding: Binding) -> list[Session]:
         """Every session of a binding."""
-        return [one for one in self._by_key.values() if one.binding is binding]
+        return list(self._of_binding.get(binding.subid, {}).values())
 
     def by_media(self, media: str) -> Session | None:
         """The session of a media session's name."""
@@ -155,8 +160,10 @@ class SessionTable:
     def add(self, session: Session) -> None:
         """Take a session in."""
         self._by_key[session.key] = session
+        self._of_binding.setdefault(session.binding.subid, {})[session.key] = session
         session.binding.sessions += 1
         if session.is_call:
+            session.binding.calls += 1
             self._in_group[session.group] = self.calls_in(session.group) + 1
 
     def note_media(self, media: str, session: Session) -> None:
@@ -168,8 +175,13 @@ class SessionTable:
         if self._by_key.get(session.key) is not session:
             return False
         del self._by_key[session.key]
+        mine = self._of_binding[session.binding.subid]
+        del mine[session.key]
+        if not mine:
+            del self._of_binding[session.binding.subid]
         session.binding.sessions -= 1
         if session.is_call:
+            session.binding.calls -= 1
             self._in_group[session.group] -= 1
         if session.anchored is not None:
             self._of_media.pop(session.anchored.media, None)

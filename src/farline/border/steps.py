@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from farline.border.plan import Candidate
     from farline.border.registration import Binding
     from farline.media.engine import MediaRequest
-    from farline.sip.transaction import ServerTransaction
 
 MAX_INBOX = 64
 """Events kept for an operation that waits for something else; more are dropped."""
@@ -77,12 +76,14 @@ Steps: TypeAlias = Generator[Step, Any, None]
 class Operation:
     """One request on its way, and the generator that looks after it."""
 
-    __slots__ = ("inbox", "server", "steps", "waiting")
+    __slots__ = ("call", "inbox", "steps", "waiting")
 
-    def __init__(self, server: ServerTransaction | None) -> None:
+    def __init__(self, call: str) -> None:
         self.steps: Steps | None = None
         """None once it is over."""
 
-        self.server = server
+        self.call = call
+        """Call-ID, for the trace."""
+
         self.waiting: Step | None = None
         self.inbox: deque[object] = deque(maxlen=MAX_INBOX)

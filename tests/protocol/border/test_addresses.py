@@ -30,7 +30,8 @@ border:
        end_point_policy_group: avaya-def-low-enc, routing_profile: to-IPO}
   server_flows:
     - {name: F, server_profile: IPO, received_interface: IPORWB1Sig,
-       signaling_interface: IPORWA1Sig, media_interface: IPORWA1Media, end_point_policy_group: avaya-def-low-enc}
+       signaling_interface: IPORWA1Sig, media_interface: IPORWA1Media,
+       end_point_policy_group: avaya-def-low-enc}
 """
 
 

@@ -1,0 +1,32 @@
+from farline.border.schedule import Schedule
+
+
+def test_alarms_fire_in_order_and_stopped_ones_do_not():
+    schedule, fired = Schedule(), []
+    assert schedule.next_deadline() is None
+    schedule.start(3.0, "late", lambda now: fired.append(("late", now)))
+    first = schedule.start(1.0, "first", lambda now: fired.append(("first", now)))
+    schedule.start(2.0, "second", lambda now: fired.append(("second", now)))
+    first.stop()
+    assert schedule.next_deadline() == (2.0, "second")
+    schedule.run(2.5)
+    assert fired == [("second", 2.5)]
+    schedule.run(9.0)
+    assert fired[-1] == ("late", 9.0)
+    assert schedule.next_deadline() is None
+
+
+def test_an_alarm_may_start_another():
+    schedule, fired = Schedule(), []
+
+    def again(now):
+        fired.append(now)
+        if len(fired) < 3:
+            schedule.start(now + 1, "again", again)
+
+    schedule.start(1.0, "again", again)
+    schedule.run(1.0)
+    schedule.run(5.0)
+    assert fired == [1.0, 5.0]
+    schedule.run(6.0)
+    assert fired == [1.0, 5.0, 6.0]

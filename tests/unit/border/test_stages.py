@@ -1,0 +1,184 @@
+"""The pure decisions of the stages: value, reason, form."""
+
+from math import inf
+from pathlib import Path
+
+import pytest
+
+from farline.border import flow, policy, routing, shield
+from farline.border.exchange import Exchange
+from farline.border.plan import Candidate, Plan, in_subnet
+from farline.border.shield import ShieldLimits, Sources
+from farline.config import (
+    EndPointPolicyGroup,
+    NextHop,
+    RoutingProfile,
+    SubscriberFlow,
+    load_deployment,
+)
+from farline.sip import Address, Flow, Message, Transport
+
+ROOT = Path(__file__).parents[3]
+SECRETS = dict.fromkeys(("ruel", "dora", "enhtcpaservice"), "secret")
+BORDER = load_deployment((ROOT / "examples" / "guide.yaml").read_text(), SECRETS).border
+OUTSIDE = Flow(
+    1, "IPORWB1Sig", Transport.TCP, Address("192.168.64.96", 5060), Address("203.0.113.5", 4000)
+)
+INSIDE = Flow(
+    2, "IPORWA1Sig", Transport.TCP, Address("10.10.10.7", 5060), Address("10.10.10.13", 4103)
+)
+HOP = Candidate("IPO", Transport.TCP, Address("10.10.10.13", 5060))
+
+
+def message(**headers):
+    request = Message.request("REGISTER", "sip:x")
+    request.add("Via", "SIP/2.0/TCP 172.22.33.101:5060;branch=z9hG4bKx")
+    for name, value in headers.items():
+        request.add(name.replace("_", "-"), value)
+    return request
+
+
+def plan(*flows, **changes):
+    border = BORDER.model_copy(update=changes)
+    if flows:
+        border = border.model_copy(update={"subscriber_flows": flows})
+    return Plan(border)
+
+
+def subscriber(name, **fields):
+    return SubscriberFlow(
+        name=name,
+        signaling_interface=fields.pop("signaling_interface", "IPORWB1Sig"),
+        media_interface="IPORWB1Media",
+        end_point_policy_group="avaya-def-low-enc",
+        routing_profile="to-IPO",
+        **fields,
+    )
+
+
+def test_the_first_flow_that_matches_wins():
+    first, second = subscriber("one"), subscriber("two")
+    verdict = flow.decide(plan(first, second), Exchange(message(), OUTSIDE))
+    assert verdict.value is first
+    assert verdict.because == "one is the first that matches"
+    assert verdict.form == "Device Specific Settings > End Point Flows > Subscriber Flows: one"
+
+
+def test_every_flow_that_does_not_match_says_why():
+    flows = (
+        subscriber("agent", user_agent="Avaya"),
+        subscriber("subnet", source_subnet="10.0.0.0/8"),
+        subscriber("via", via_host="192.0.2.0/24"),
+        subscriber("contact", contact_host="example.com"),
+        subscriber("elsewhere", signaling_interface="IPORWA1Sig"),
+    )
+    request = message(User_Agent="baresip", Contact="<sip:a@172.22.33.101>")
+    verdict = flow.decide(plan(*flows), Exchange(request, OUTSIDE))
+    assert verdict.value is None
+    assert verdict.because == (
+        "no subscriber flow on IPORWB1Sig matches: agent: User Agent has no 'Avaya'; "
+        "subnet: Source Subnet is 10.0.0.0/8; via: Via Host is 192.0.2.0/24; "
+        "contact: Contact Host is example.com"
+    )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"user_agent": "One X"},
+        {"source_subnet": "203.0.113.0/24"},
+        {"via_host": "172.22.33.0/24"},
+        {"via_host": "172.22.33.101"},
+        {"contact_host": "EXAMPLE.com"},
+    ],
+)
+def test_fields_of_a_subscriber_flow_that_fit(fields):
+    request = message(User_Agent="Avaya One X Mobile", Contact="<sip:a@example.com>")
+    verdict = flow.decide(plan(subscriber("it", **fields)), Exchange(request, OUTSIDE))
+    assert verdict.value is not None
+
+
+def test_server_flow_of_a_next_hop():
+    assert flow.decide_server(plan(), "IPORWB1Sig", HOP).value.name == "ServflowRW"
+    verdict = flow.decide_server(plan(), "IPORWA1Sig", HOP)
+    assert verdict.value is None
+    assert "ServflowRW: Received Interface is IPORWB1Sig" in verdict.because
+
+
+def test_source_of_a_request_from_inside():
+    assert flow.decide_source(plan(), Exchange(message(), INSIDE)).value.name == "ServflowRW"
+    stranger = Flow(3, INSIDE.interface, Transport.TCP, INSIDE.local, Address("10.10.10.99", 1))
+    verdict = flow.decide_source(plan(), Exchange(message(), stranger))
+    assert verdict.value is None
+    assert "10.10.10.99 is no address of IPO" in verdict.because
+
+
+def test_policy_limits():
+    group = EndPointPolicyGroup(name="g", max_concurrent_sessions=5, max_sessions_per_endpoint=2)
+    assert policy.decide(group, sessions=4, of_endpoint=1).value is None
+    full = policy.decide(group, sessions=5, of_endpoint=0)
+    assert (full.value.status, full.form.rpartition(": ")[2]) == (503, "Maximum Sessions")
+    busy = policy.decide(group, sessions=2, of_endpoint=2)
+    assert (busy.value.status, busy.form.rpartition(": ")[2]) == (486, "Sessions Per Endpoint")
+
+
+def test_routing_by_priority_and_health():
+    profile = RoutingProfile(
+        name="r",
+        next_hops=(
+            NextHop(priority=2, server="IPO", address="10.0.0.2", port=5060, transport="TCP"),
+            NextHop(priority=1, server="IPO", address="10.0.0.1", port=5070, transport="TCP"),
+            NextHop(priority=3, server="IPO", address="office.lan", port=5060, transport="UDP"),
+        ),
+    )
+    verdict = routing.decide(plan(), profile, down={}, now=0.0)
+    assert [str(one) for one in verdict.value] == [
+        "IPO 10.0.0.1:5070 (TCP)",
+        "IPO 10.0.0.1:5060 (TCP)",
+        "IPO 10.0.0.2:5060 (TCP)",
+    ]
+    assert [one.failover for one in verdict.value] == [False, True, False]
+    assert "office.lan left out" in verdict.because
+    down = {verdict.value[0]: 30.0}
+    later = routing.decide(plan(), profile, down=down, now=29.0)
+    assert str(later.value[-1]) == "IPO 10.0.0.1:5070 (TCP)"
+    assert routing.decide(plan(), profile, down=down, now=30.0).value == verdict.value
+
+
+def test_shield():
+    limits = ShieldLimits(max_message=1000)
+    exchange = Exchange(message(User_Agent="SIPVicious 0.3"), OUTSIDE)
+    assert "scanner sipvicious" in shield.decide(limits, exchange, 100, inf).because
+    exchange = Exchange(message(), OUTSIDE)
+    assert shield.decide(limits, exchange, 1000, 1.0).value
+    assert "1001 bytes" in shield.decide(limits, exchange, 1001, inf).because
+    assert "used up" in shield.decide(limits, exchange, 10, 0.5).because
+
+
+def test_credit_of_sources():
+    sources = Sources(ShieldLimits(credit=3, credit_per_second=1, max_sources=2))
+    for _ in range(10):
+        sources.charge("a", 1, 0.0)
+    assert sources.credit("a", 0.0) == -1.0
+    assert sources.credit("a", 2.0) == 1.0
+    sources.charge("a", -100, 2.0)
+    assert sources.credit("a", 2.0) == 3.0
+    sources.charge("b", 1, 2.0)
+    sources.charge("c", 1, 2.0)
+    assert len(sources) == 2
+    assert sources.credit("a", 2.0) == 3.0
+
+
+@pytest.mark.parametrize(
+    ("subnet", "host", "inside"),
+    [
+        ("*", "anything", True),
+        ("10.0.0.0/8", "10.1.2.3", True),
+        ("10.0.0.1/8", "11.1.2.3", False),
+        ("2001:db8::/32", "2001:db8::5", True),
+        ("2001:db8::/32", "10.1.2.3", False),
+        ("10.0.0.0/8", "name", False),
+    ],
+)
+def test_subnets(subnet, host, inside):
+    assert in_subnet(subnet, host) is inside
