@@ -9,7 +9,6 @@ either leg    Ended -> hang up the other, one call record
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from farline.office.causes import Cause, cause_of
@@ -23,7 +22,8 @@ from farline.office.events import (
     TransferAsked,
 )
 from farline.office.hunt import Hunt
-from farline.office.session import MediaSession
+from farline.office.info import pass_on
+from farline.office.session import Exchange, MediaSession
 from farline.trace.events import CallChanged
 
 if TYPE_CHECKING:
@@ -47,15 +47,6 @@ class Switchboard(Protocol):
         self, call: Call, leg: Leg, tx: ServerTransaction, message: Message, now: float
     ) -> None:
         """`leg` wants its partner to call somebody else."""
-
-
-@dataclass(slots=True)
-class Exchange:
-    """A description on its way: `giver` answers (or offers, when `late`) what `asker` wants."""
-
-    asker: Leg
-    giver: Leg
-    late: bool = False
 
 
 class Call:
@@ -187,7 +178,7 @@ class Call:
             case Ended(cause):
                 self._left(leg, cause, now)
             case Informed():
-                self._inform(leg, event, now)
+                pass_on(leg, self.partner(leg), event, now)
             case TransferAsked(tx, message):
                 self.switchboard.transfer(self, leg, tx, message, now)
 
@@ -275,21 +266,6 @@ class Call:
         else:
             known = status if status in (488, 491, 606) else 488
             exchange.asker.refuse(known, cause_of(known), now)
-
-    def _inform(self, leg: Leg, event: Informed, now: float) -> None:
-        """INFO goes through as it is; without another side there is nobody to tell."""
-        other = self.partner(leg)
-        if other is None:
-            leg.reply(event.tx, 480, now)
-            return
-        kept = ("Content-Type", "Info-Package", "Content-Disposition")
-        fields = [(name, value) for name in kept if (value := event.message.get(name)) is not None]
-
-        def then(status: int, _message: Message | None, now: float) -> None:
-            if status >= 200:
-                leg.reply(event.tx, 403 if status in (401, 407) else status, now)
-
-        other.ask("INFO", fields, event.message.body, now, then)
 
     # ---- the end ----
 

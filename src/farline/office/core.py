@@ -10,20 +10,23 @@ from farline.office import outside
 from farline.office.answering import Answering
 from farline.office.bindings import Bindings
 from farline.office.causes import Cause
+from farline.office.connections import Target
 from farline.office.doorkeeper import Doorkeeper
 from farline.office.registrar import SWEEP_SECONDS, Registrar
 from farline.office.show import show
 from farline.office.stack import GONE, Asked, Stack
 from farline.office.switch import Switch
 from farline.office.users import Users
-from farline.sip import Message, WireError, headers, responses
+from farline.sip import Address, Message, Transport, WireError, headers, responses
 from farline.sip.effects import Closed, Expired, Opened, OpenFailed, Received, Send
+from farline.sip.routing import is_numeric
 from farline.sip.transaction import (
     AckArrived,
     CancelArrived,
     RequestArrived,
     RequestFailed,
     ResponseArrived,
+    ResponseLost,
 )
 from farline.sip.transaction import (
     Cause as TransactionCause,
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
     from farline.sip import Flow
     from farline.sip.effects import Deadline
     from farline.sip.ids import Ids
-    from farline.sip.transaction import Event
+    from farline.sip.transaction import Event, ServerTransaction
     from farline.store.call_records import CallRecordStore
     from farline.store.registrations import RegistrationStore
 
@@ -174,8 +177,25 @@ class OfficeCore:
             leg = self.stack.dialogs.get((message.call_id, message.to_tag, message.from_tag))
             if leg is not None:
                 leg.on_ack(message, now)
+        elif isinstance(event, ResponseLost):
+            self._find_way_back(event.tx, now)
         elif isinstance(event, CancelArrived) and isinstance(event.tx.user, Answering):
             event.tx.user.cancelled(now)
+
+    def _find_way_back(self, tx: ServerTransaction, now: float) -> None:
+        """The connection of a request is gone: connect to its Via's address (RFC 3261 18.2.2)."""
+        via = tx.request.top_via
+        if via is None or tx.flow.transport is not Transport.TCP:
+            return
+        sent_by = headers.via_address(via)
+        back = Target(Transport.TCP, Address(via.param("received") or sent_by.host, sent_by.port))
+
+        def found(flow: Flow | None, _now: float) -> None:
+            if flow is not None:
+                self.stack.layer.reroute(tx, flow)
+
+        if is_numeric(back.remote.host):
+            self.stack.connections.obtain((back,), now, found)
 
     def _refuse_malformed(self, event: RequestArrived, error: WireError, now: float) -> None:
         status = error.status if 400 <= error.status < 700 else 400

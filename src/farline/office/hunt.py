@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from farline.office.causes import Cause, cause_of, passed_on, preference
 from farline.office.events import Answered, Ended, Refused, Ringing
-from farline.office.leg import Leg, Party
+from farline.office.forms import Party
+from farline.office.leg import Leg
 
 if TYPE_CHECKING:
     from farline.config import User

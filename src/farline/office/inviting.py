@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 from farline.office.body import description
 from farline.office.events import Answered, Refused, Ringing
-from farline.sip import NameAddr, WireError
+from farline.office.forms import asserted
+from farline.sip import Message, NameAddr, WireError
 from farline.sip.dialog import Dialog
 
 if TYPE_CHECKING:
     from farline.office.causes import Cause
     from farline.office.connections import Way
     from farline.office.leg import Leg
-    from farline.office.stack import Asked
-    from farline.sip import Flow, Message
+    from farline.office.stack import Asked, Headers
+    from farline.sip import Flow
 
 
 class Inviting:
@@ -44,7 +45,7 @@ class Inviting:
             self.leg.stack.cancel(self._asked, now)
 
     def _build(self, flow: Flow) -> Message:
-        self._request = self.leg.invite(flow, self.sdp)
+        self._request = _invite(self.leg, flow, self.sdp)
         return self._request
 
     def cancel(self, cause: Cause | None, now: float) -> None:
@@ -140,3 +141,32 @@ class Inviting:
             return ack
 
         self.leg.stack.send_ack(build, self.leg.way(dialog), now)
+
+
+def _invite(leg: Leg, flow: Flow, sdp: bytes | None) -> Message:
+    """Our INVITE: the first one, or a later one inside the dialog."""
+    named = asserted(leg.stack, leg.party, flow)
+    fields = [*leg.common(flow), named, *leg.timer.ask()]
+    if leg.dialog is not None:
+        message = leg.dialog.request("INVITE", fields)
+    else:
+        leg.flow = flow
+        message = _first(leg, fields)
+    if sdp is not None:
+        message.set("Content-Type", "application/sdp")
+        message.body = sdp
+    return message
+
+
+def _first(leg: Leg, fields: Headers) -> Message:
+    domain = leg.stack.domain
+    message = Message.request("INVITE", leg.target)
+    message.add("Max-Forwards", str(leg.max_forwards))
+    message.add("From", f"{leg.party.quoted} <sip:{leg.party.extension}@{domain}>;tag={leg.tag}")
+    message.add("To", f"<sip:{leg.user.extension}@{domain}>")
+    message.add("Call-ID", leg.call_id)
+    message.add("CSeq", "1 INVITE")
+    for name, value in fields:
+        message.add(name, value)
+    message.body = b""
+    return message

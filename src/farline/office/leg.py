@@ -7,7 +7,6 @@ shall happen the call says with `answer`, `refuse`, `offer`, `hang_up` and so on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from farline.office import requests
@@ -16,8 +15,9 @@ from farline.office.body import OwnDescription
 from farline.office.causes import Cause, cause_of
 from farline.office.connections import way_to
 from farline.office.events import Ended, Refused
+from farline.office.forms import asserted, contact
 from farline.office.inviting import Inviting
-from farline.office.session_timer import SessionTimer
+from farline.office.refreshing import Refreshing
 from farline.sip import Message, NameAddr, Uri, WireError, headers, responses
 from farline.sip.dialog import Dialog
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from farline.office.bindings import Binding
     from farline.office.connections import Way
     from farline.office.events import Acknowledged, Answered, LegEvent
+    from farline.office.forms import Party
+    from farline.office.session_timer import SessionTimer
     from farline.office.stack import Headers, OnResponse, Stack
     from farline.sip import Flow
     from farline.sip.transaction import ServerTransaction
@@ -36,14 +38,6 @@ class Listener(Protocol):
 
     def on_event(self, leg: Leg, event: LegEvent, now: float) -> None:
         """Something happened on `leg`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Party:
-    """Whom the phone of a leg sees at the other end."""
-
-    extension: str
-    display: str
 
 
 class Leg:
@@ -68,15 +62,16 @@ class Leg:
         """The phone's last description: an INVITE that repeats it is a refresh."""
 
         self.own = OwnDescription(stack.ids, stack.ip)
-        self.timer = SessionTimer(stack.timers, self._refresh, self._expired)
+        self.refreshing = Refreshing(self)
         self.answering: Answering | None = None
         self.inviting: Inviting | None = None
         self.call_id = ""
         self.allows: frozenset[str] = frozenset()
-        self._target = ""
-        self._max_forwards = 70
+        self.target = ""
+        """Request-URI and Max-Forwards of our first INVITE."""
+        self.max_forwards = 70
+
         self._bye: Cause | None = None
-        self._refreshing = False
 
     # ---- the two beginnings ----
 
@@ -88,7 +83,7 @@ class Leg:
         early = responses.make(request, 180, to_tag=self.tag)
         dialog = Dialog.as_uas(request, early)
         uri = NameAddr.parse(request.get("To") or "").uri
-        dialog.local = f"{_quoted(self.party.display)} <{uri}>;tag={self.tag}"
+        dialog.local = f"{self.party.quoted} <{uri}>;tag={self.tag}"
         dialog.local_seq = request.cseq
         self.dialog = dialog
         self.flow = tx.flow
@@ -102,14 +97,19 @@ class Leg:
 
     def call(self, binding: Binding, sdp: bytes | None, max_forwards: int, now: float) -> None:
         """Ring the phone at `binding`; `sdp` None asks it for an offer."""
-        self._target = str(binding.uri)
+        self.target = str(binding.uri)
         self.flow = self.contact_flow = binding.flow
         self.call_id = self.stack.ids.uuid()
-        self._max_forwards = max_forwards
+        self.max_forwards = max_forwards
         self.inviting = Inviting(self, None if sdp is None else self.own.give(sdp), first=True)
         self.inviting.start(way_to(binding.uri, binding.flow), now)
 
     # ---- what the call wants ----
+
+    @property
+    def timer(self) -> SessionTimer:
+        """The session timer."""
+        return self.refreshing.timer
 
     @property
     def source(self) -> str:
@@ -254,16 +254,14 @@ class Leg:
         """The phone accepted."""
         if event.sdp is not None:
             self.offered_description = event.sdp
-        if self._refreshing and inviting is self.inviting:
-            self._refreshing = False
-            return
-        self.tell(event, now)
+        if not self.refreshing.done(inviting):
+            self.tell(event, now)
 
     def refused(
         self, inviting: Inviting, event: Refused, message: Message | None, now: float
     ) -> None:
         """The phone refused; the end for a first INVITE, and for a dialog that it does not know."""
-        self._refreshing = False
+        self.refreshing.done(inviting)
         if inviting.first:
             self._finish(event, now)
         elif event.status in (408, 481):
@@ -284,33 +282,6 @@ class Leg:
 
     # ---- requests of ours ----
 
-    def invite(self, flow: Flow, sdp: bytes | None) -> Message:
-        """Our INVITE: the first one, or a later one inside the dialog."""
-        fields = [*self.common(flow), self._asserted(flow), *self.timer.ask()]
-        if self.dialog is not None:
-            message = self.dialog.request("INVITE", fields)
-        else:
-            self.flow = flow
-            message = self._first_invite(fields)
-        if sdp is not None:
-            message.set("Content-Type", "application/sdp")
-            message.body = sdp
-        return message
-
-    def _first_invite(self, fields: Headers) -> Message:
-        domain = self.stack.domain
-        own = f"{_quoted(self.party.display)} <sip:{self.party.extension}@{domain}>"
-        message = Message.request("INVITE", self._target)
-        message.add("Max-Forwards", str(self._max_forwards))
-        message.add("From", f"{own};tag={self.tag}")
-        message.add("To", f"<sip:{self.user.extension}@{domain}>")
-        message.add("Call-ID", self.call_id)
-        message.add("CSeq", "1 INVITE")
-        for name, value in fields:
-            message.add(name, value)
-        message.body = b""
-        return message
-
     def dismiss(self, dialog: Dialog, now: float, cause: Cause = Cause.NORMAL) -> None:
         """BYE; its answer changes nothing."""
 
@@ -318,28 +289,6 @@ class Leg:
             return dialog.request("BYE", [*self.common(flow), ("Reason", cause.reason)])
 
         self.stack.ask(build, self.way(dialog), now, _ignore)
-
-    def _refresh(self, now: float) -> None:
-        """It is our turn to refresh the session (RFC 4028): UPDATE where the phone knows it."""
-        if self.busy:
-            return  # the offer under way refreshes it
-        if "update" in self.allows:
-            self.ask("UPDATE", self.timer.ask(), b"", now, self._refreshed)
-        elif self.own.last:
-            self.offer(self.own.last, now)
-            self._refreshing = self.inviting is not None
-
-    def _refreshed(self, status: int, message: Message | None, now: float) -> None:
-        if 200 <= status < 300 and message is not None:
-            self.timer.accept(message, now)
-        elif status in (408, 481):
-            self.over(Ended(cause_of(status)), now)
-
-    def _expired(self, now: float) -> None:
-        """Nobody refreshed the session: it is over, and the phone is told."""
-        if self.dialog is not None:
-            self.dismiss(self.dialog, now, Cause.TIMER_EXPIRY)
-        self.over(Ended(Cause.TIMER_EXPIRY), now)
 
     # ---- forms ----
 
@@ -357,18 +306,11 @@ class Leg:
 
     def identity(self, flow: Flow) -> Headers:
         """What answers say about the other end."""
-        return [("Contact", self.contact(flow)), self._asserted(flow)]
+        return [("Contact", self.contact(flow)), asserted(self.stack, self.party, flow)]
 
     def contact(self, flow: Flow) -> str:
-        """Our Contact: `"Dora" <sip:3003@10.10.10.13:5060;transport=tcp>`."""
-        here = self.stack.local.get(flow.transport, flow.local)
-        uri = f"sip:{self.party.extension}@{here};transport={flow.transport.uri_param}"
-        return f"{_quoted(self.party.display)} <{uri}>"
-
-    def _asserted(self, flow: Flow) -> tuple[str, str]:
-        here = self.stack.local.get(flow.transport, flow.local)
-        name = _quoted(self.party.display)
-        return "P-Asserted-Identity", f"{name} <sip:{self.party.extension}@{here}>"
+        """Our Contact."""
+        return contact(self.stack, self.party, flow)
 
     def _close(self) -> None:
         """Forget the dialog: later requests in it get 481."""
@@ -376,10 +318,6 @@ class Leg:
             self.answering.stop()
         if self.dialog is not None:
             self.stack.dialogs.pop(self.dialog.key, None)
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _ignore(_status: int, _message: Message | None, _now: float) -> None:

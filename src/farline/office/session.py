@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farline.media.engine import Answer, Delete, MediaReply, Offer, Side
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
 
 MEDIA_INTERFACE = "office"
 """Name of the office's one media interface, as its media process calls it."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A description on its way: `giver` answers (or offers, when `late`) what `asker` wants."""
+
+    asker: Leg
+    giver: Leg
+    late: bool = False
 
 
 class MediaSession:

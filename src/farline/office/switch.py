@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from farline.office.body import description
 from farline.office.call import Call
 from farline.office.causes import Cause
-from farline.office.leg import Leg, Party
+from farline.office.forms import Party
+from farline.office.leg import Leg
 from farline.office.registrar import contact_uri
 from farline.office.session_timer import MIN_SE, IntervalTooSmall, wish
 from farline.office.transfer import Transfer, target
@@ -71,6 +72,9 @@ class Switch:
         except IntervalTooSmall:
             self._stack.reply(tx, 422, now, headers=[("Min-SE", str(MIN_SE))])
             return
+        if self._is_busy(caller):
+            self._fail(tx, caller, Uri.parse(message.uri).user or "", 486, Cause.BUSY, now)
+            return
         uri = Uri.parse(message.uri)
         dialled = uri.user or ""
         called = self._users.find(dialled) if self._is_ours(uri) else None
@@ -112,13 +116,14 @@ class Switch:
         if not bindings:
             return 480, Cause.ABSENT
         phones = [one for one in bindings if own is None or not one.uri.equivalent(own)]
-        if not phones or self.load(called) >= self._telephony.max_calls_per_user:
+        if not phones or self._is_busy(called):
             return 486, Cause.BUSY
         return phones
 
-    def load(self, user: User) -> int:
-        """How many calls a user is in."""
-        return sum(user in (call.caller, call.called) for call in self.calls)
+    def _is_busy(self, user: User) -> bool:
+        """Whether a user is in as many calls as one may be in."""
+        calls = sum(user in (call.caller, call.called) for call in self.calls)
+        return calls >= self._telephony.max_calls_per_user
 
     def admit(self, tx: ServerTransaction, message: Message, flow: Flow, now: float) -> User | None:
         """Who sends a request outside a dialog; None: it has been answered with 401 or 403."""

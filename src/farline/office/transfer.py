@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from farline.office.call import Call
 from farline.office.causes import Cause
+from farline.office.forms import Party
 from farline.office.hunt import Hunt
-from farline.office.leg import Party
 from farline.sip import NameAddr, Uri, WireError
 from farline.sip.responses import reason_phrase
 

@@ -360,3 +360,37 @@ def test_own_extension_without_another_phone_is_busy(bench, ruel):
 def test_names_can_be_dialled(bench, ruel, dora):
     ruel.invite("dORA")
     dora.take("INVITE")
+
+
+def test_a_caller_without_a_free_appearance(bench, ruel, dora):
+    for _ in range(2):
+        ruel.invite("3003")
+        dora.take("INVITE")
+    ruel.inbox.clear()
+    ruel.invite("3999")
+    assert reason(ruel.take("SIP/2.0 486")).startswith("Q.850;cause=17;")
+
+
+def test_the_callers_connection_breaks_while_it_rings(bench, ruel, dora):
+    invite = ruel.request("INVITE", "3003")
+    invite.set("Via", "SIP/2.0/TCP 10.10.10.7:5060;branch=z9hG4bK-broken")
+    ruel.send(with_sdp(invite, SDP))
+    at_dora = dora.take("INVITE")
+    ruel.inbox.clear()
+    bench.hang(ruel.flow)
+    dora.answer(at_dora, 200, SDP)
+    answer = ruel.take("SIP/2.0 200")
+    assert ruel.last_flow.remote == Address("10.10.10.7", 5060)
+    assert answer.call_id == invite.call_id
+
+
+def test_a_phone_on_tls_is_rung_over_its_own_connection(bench, ruel):
+    phone = bench.phone("3003", Address("10.10.10.30", 40000), transport=Transport.TLS)
+    phone.contact = "sip:3003@10.10.10.30:5061;transport=tls"
+    phone.register("dora-pw")
+    ruel.invite("3003")
+    invite = phone.take("INVITE")
+    assert phone.last_flow == phone.flow
+    assert invite.get("Contact") == '"Ruel" <sip:3001@10.10.10.13:5061;transport=tls>'
+    bench.hang(phone.flow)
+    ruel.take("SIP/2.0 480")
