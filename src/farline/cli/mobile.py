@@ -42,6 +42,12 @@ def mobile(
     secrets: Annotated[
         tuple[Path, str] | None, typer.Option(help="Secrets file and the secret's name.")
     ] = None,
+    xmpp_password_file: Annotated[
+        Path | None, typer.Option(help="Another password for instant messaging.")
+    ] = None,
+    sip_password_file: Annotated[
+        Path | None, typer.Option(help="Another password for SIP.")
+    ] = None,
     ca: Annotated[Path | None, typer.Option(help="Authority of the servers' certificates.")] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help="Verify no certificate.")] = False,
     dns: Annotated[str | None, typer.Option(help="Resolver, IP:PORT; else the system's.")] = None,
@@ -85,6 +91,8 @@ def mobile(
         verify=not insecure,
         sip_port=sip_port,
         xmpp_port=xmpp_port,
+        xmpp_password=read_password(xmpp_password_file, None) if xmpp_password_file else None,
+        sip_password=read_password(sip_password_file, None) if sip_password_file else None,
     )
     options = MobileOptions(
         speech=read_speech(play),
@@ -114,14 +122,16 @@ async def _run(client: MobileClient, call: str | None, course: Course, *, login_
     except StepError:
         await client.close()
         return LOGIN_FAILED  # the step's event has said which door and why
+    watch = asyncio.ensure_future(client.watch_network())
     try:
         if call is not None:
             return 0 if await place(client.phone, call, course) else CALL_FAILED
         if not login_only:
-            await client.watch_network()
             await asyncio.Event().wait()
         return 0
     finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
         await client.close()
 
 

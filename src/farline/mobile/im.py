@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from typing import TYPE_CHECKING, Any
 
 from slixmpp import ClientXMPP
@@ -16,7 +17,6 @@ from farline.mobile.registration import printable
 from farline.mobile.steps import Door, StepError
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
 
     from slixmpp.stanza import Presence
@@ -180,6 +180,8 @@ class ImClient:
         self._fail(f"cannot connect: {printable(str(error))}")
 
     def _disconnected(self, reason: Any) -> None:  # noqa: ANN401
+        if isinstance(reason, ssl.SSLError):
+            self._bad_chain(reason)
         text = printable(str(reason)) if reason else "the server closed the connection"
         if self._ready is not None and not self._ready.done():
             self._fail(text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from farline.mobile.audio import AudioSession
@@ -97,6 +97,8 @@ class Phone:
         self._audio: dict[str, CallAudio] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._calls: dict[str, asyncio.Queue[CallNews]] = {}
+        self._standing: dict[str, CallNews] = {}
+        """The last news of each call that has not ended."""
         self._placed = 0
         self._recorded = 0
 
@@ -159,6 +161,9 @@ class Phone:
         """Close the ports without a word (the network is gone)."""
         for name in list(self._audio):
             self._close_audio(name)
+        for news in list(self._standing.values()):
+            ended = replace(news, state=CallState.ENDED, detail="the phone left", status=0)
+            self._call_news(ended)
         await self._driver.stop()
         for task in self._tasks:
             task.cancel()
@@ -205,6 +210,10 @@ class Phone:
             waiting.set_exception(StepError(Door.SIP, news.detail, wrong_password=wrong))
 
     def _call_news(self, news: CallNews) -> None:
+        if news.state is CallState.ENDED:
+            self._standing.pop(news.call, None)
+        else:
+            self._standing[news.call] = news
         event: dict[str, Any] = {
             "event": "call",
             "call": news.call,
@@ -258,9 +267,11 @@ class Phone:
         if audio is None:
             return
         report, recording = audio.close()
+        if not report.codec:
+            return  # offer and answer never came together: there was no audio to tell of
         event: dict[str, Any] = {"event": "audio", "call": call, **asdict(report)}
         path = self._options.record
-        if path is not None and report.codec:
+        if path is not None:
             self._recorded += 1
             if self._recorded > 1:
                 path = path.with_stem(f"{path.stem}-{self._recorded}")
