@@ -65,8 +65,13 @@ def register(context: Context, operation: Operation, tx: ServerTransaction) -> S
     context.answer(tx, 100)
     passage = Passage(context, plan.way, Side.OUTSIDE, tx.request, None)
     while (upstream := (yield from passage.reach())) is not None:
-        out = passage.to_far()
-        _name_contacts(plan, out)
+        try:
+            out = passage.to_far()
+            _name_contacts(plan, out)
+        except WireError as error:
+            context.refused("malformed", f"{error.where}: {error.reason}", tx.flow)
+            context.answer(tx, error.status or 400)
+            return
         client = context.request(operation, out, upstream, Side.INSIDE)
         while True:
             event = yield NEXT
@@ -197,8 +202,13 @@ def _finish(
     response: Message,
 ) -> None:
     """Give the phone the final answer; learn from a 200."""
-    out = passage.to_near(response)
-    granted = response.values("Contact")
+    try:
+        out = passage.to_near(response)
+        granted = response.values("Contact")
+    except WireError as error:
+        context.refused("malformed", f"an answer's {error.where}: {error.reason}", tx.flow)
+        context.answer(tx, 500)
+        return
     leaving: list[Binding] = []
     if 200 <= response.status < 300:
         context.sources.charge(tx.flow.remote.host, -REFUND, context.now)
