@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from farline.mobile.registration import printable
+from farline.mobile.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from slixmpp import ClientXMPP
 
-from farline.mobile.registration import printable
 from farline.mobile.steps import Door, StepError
+from farline.mobile.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

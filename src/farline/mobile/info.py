@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from farline.mobile.registration import printable
+from farline.mobile.text import printable
 
 MAX_BODY = 65_536
 """Bytes of an answer; a full one is under 2 kB."""

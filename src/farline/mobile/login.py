@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from farline.config import Secret
 from farline.mobile.info import ImInfo, InfoError, SipInfo, read_im_info, read_sip_info
-from farline.mobile.registration import printable
 from farline.mobile.steps import Door, Step, StepError
+from farline.mobile.text import printable
 from farline.sip.transport import Address, Transport
 
 if TYPE_CHECKING:

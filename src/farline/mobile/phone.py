@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from farline.mobile.call import Call, Phase
+from farline.mobile.call import Phase
 from farline.mobile.commands import (
     CallNews,
     CallState,
@@ -27,16 +27,17 @@ from farline.mobile.commands import (
     Register,
     Reject,
     Resume,
-    TextReceived,
     Unregister,
 )
-from farline.mobile.line import ALLOW, Account, Line
+from farline.mobile.line import Account, Line
+from farline.mobile.outside import outside_dialog, replaced_call, text_of
 from farline.mobile.placing import PlacedCall
 from farline.mobile.receiving import ReceivedCall
-from farline.mobile.registration import Registration, printable
+from farline.mobile.registration import Registration
+from farline.mobile.text import printable
 from farline.sip import Message, Uri, WireError
 from farline.sip.effects import Closed, Expired, Opened, OpenFailed, Received, Send
-from farline.sip.headers import split_params, tokens
+from farline.sip.headers import tokens
 from farline.sip.responses import for_error, make
 from farline.sip.transaction import (
     AckArrived,
@@ -50,13 +51,11 @@ from farline.sip.transaction import (
 from farline.trace.events import Refused, Trace
 
 if TYPE_CHECKING:
+    from farline.mobile.incall import InCall
     from farline.sip.effects import Deadline
     from farline.sip.ids import Ids
     from farline.sip.transaction import Event, ServerTransaction, Timers
     from farline.sip.transport import Flow
-
-MAX_TEXT = 1300
-"""Bytes of a MESSAGE that are shown (RFC 3428 section 8 allows no more outside a session)."""
 
 UNDERSTOOD = frozenset({"eventlist", "outbound", "replaces"})
 """Option tags that a peer may require."""
@@ -68,7 +67,7 @@ class PhoneCore:
     def __init__(self, account: Account, ids: Ids, timers: Timers | None = None) -> None:
         self._line = Line(account, ids, timers)
         self._registration = Registration(self._line)
-        self._calls: dict[str, Call] = {}
+        self._calls: dict[str, InCall] = {}
         self._received = 0
         self._leaving = False
 
@@ -258,35 +257,16 @@ class PhoneCore:
         elif message.method == "INVITE":
             self._invited(tx, message, now)
         else:
-            self._outside_dialog(tx, message, now)
-
-    def _outside_dialog(self, tx: ServerTransaction, message: Message, now: float) -> None:
-        method = message.method
-        if method == "OPTIONS":
-            accept = [("Accept", "application/sdp")]
-            self._answer(tx, 486 if self._busy else 200, now, accept)
-        elif method == "MESSAGE":
-            text = message.body[:MAX_TEXT].decode("utf-8", "replace")
-            sender = printable(message.get("From") or "")
-            self._line.out.append(TextReceived(sender, printable(text, MAX_TEXT)))
-            self._answer(tx, 200, now)
-        elif method in ("NOTIFY", "INFO"):
-            # Message waiting and the like come unasked from office servers.
-            self._answer(tx, 200, now)
-        elif method == "PUBLISH":
-            self._answer(tx, 489, now)
-        elif method in ("BYE", "UPDATE"):
-            self._answer(tx, 481, now)
-        elif method == "REFER":
-            self._answer(tx, 603, now)
-        else:
-            self._answer(tx, 405, now, [("Allow", ALLOW)])
+            status, headers = outside_dialog(message, busy=self._busy)
+            if message.method == "MESSAGE":
+                self._line.out.append(text_of(message))
+            self._answer(tx, status, now, headers)
 
     def _invited(self, tx: ServerTransaction, message: Message, now: float) -> None:
         replaces = message.get("Replaces")
-        replaced: Call | None = None
+        replaced: InCall | None = None
         if replaces is not None:
-            replaced = self._replaced(replaces)
+            replaced = replaced_call(replaces, self._calls.values())
             if replaced is None:
                 self._answer(tx, 481, now)
                 return
@@ -303,22 +283,7 @@ class PhoneCore:
     def _busy(self) -> bool:
         return len(self._calls) >= self._line.account.max_calls or self._leaving
 
-    def _replaced(self, value: str) -> Call | None:
-        """The standing call that a Replaces header names (RFC 3891 section 3)."""
-        try:
-            call_id, params = split_params(value, "Replaces")
-        except WireError:
-            return None
-        for call in self._calls.values():
-            dialog = call.dialog
-            if dialog is None or call.phase is not Phase.STANDING:
-                continue
-            tags = (params.get("to-tag"), params.get("from-tag"))
-            if (call_id, *tags) == dialog.key:
-                return call
-        return None
-
-    def _find(self, message: Message) -> Call | None:
+    def _find(self, message: Message) -> InCall | None:
         """The call of an in-dialog request."""
         key = (message.call_id, message.to_tag, message.from_tag)
         for call in self._calls.values():
@@ -345,7 +310,7 @@ class PhoneCore:
 
 
 def _tell(
-    call: Call,
+    call: InCall,
     command: MediaReady | MediaFailed | Pick | Reject | HangUp | Hold | Resume,
     now: float,
 ) -> None:

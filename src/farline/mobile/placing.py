@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farline.mobile.call import NORMAL, Call, Phase, reason_of, who
+from farline.mobile.call import NORMAL, Phase, reason_of, who
 from farline.mobile.commands import CallState, MediaEnded, MediaNews
+from farline.mobile.incall import InCall
 from farline.mobile.offer import OfferError, make_offer, read_answer
-from farline.mobile.registration import printable
+from farline.mobile.text import printable
 from farline.sdp import Direction
 from farline.sip import Message, NameAddr, Uri, WireError
 from farline.sip.dialog import Dialog
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from farline.sip.transaction import Cause, ClientTransaction
 
 
-class PlacedCall(Call):
+class PlacedCall(InCall):
     """Outgoing."""
 
     def __init__(self, line: Line, name: str, target: Uri) -> None:

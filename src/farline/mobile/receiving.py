@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farline.mobile.call import NORMAL, Call, Phase, reason_of, who
+from farline.mobile.call import NORMAL, Phase, reason_of, who
 from farline.mobile.commands import CallState
+from farline.mobile.incall import InCall
 from farline.mobile.offer import OfferError, make_answer, make_offer
-from farline.mobile.registration import printable
+from farline.mobile.text import printable
 from farline.sip import WireError
 from farline.sip.dialog import Dialog
 
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
     from farline.sip.transaction import Cause, ClientTransaction, ServerTransaction
 
 
-class ReceivedCall(Call):
+class ReceivedCall(InCall):
     """Incoming."""
 
     def __init__(
-        self, line: Line, name: str, tx: ServerTransaction, replaced: Call | None = None
+        self, line: Line, name: str, tx: ServerTransaction, replaced: InCall | None = None
     ) -> None:
         """`replaced`: the call that this one takes the place of (RFC 3891); answered at once."""
         super().__init__(line, name, who(tx.request))

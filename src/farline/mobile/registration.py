@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farline.mobile.commands import Registered, RegistrationNews
+from farline.mobile.text import printable
 from farline.sip import Flow, Message, Transport, WireError
 from farline.sip.effects import Close, Open, Send
 from farline.sip.headers import contacts, expires, min_expires, retry_after
@@ -329,8 +330,3 @@ class Registration:
         retry_in: float | None = None,
     ) -> None:
         self._line.out.append(RegistrationNews(state, detail, lease, status, retry_in))
-
-
-def printable(text: str, limit: int = 120) -> str:
-    """A peer's text fit for a log line: one line, no control characters, bounded."""
-    return "".join(c if c.isprintable() else "?" for c in text[:limit])

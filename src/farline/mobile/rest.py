@@ -10,8 +10,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from farline.mobile.httpauth import authorization
 from farline.mobile.info import MAX_BODY
 from farline.mobile.login import Fetch, Fetched
-from farline.mobile.registration import printable
 from farline.mobile.steps import Door, StepError
+from farline.mobile.text import printable
 
 if TYPE_CHECKING:
     import ssl
