@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from farline.sip import Address
+from farline.sip import Address, responses
 from farline.testing.office import SDP, Phone, with_sdp
 from farline.trace.events import Refused
 
@@ -140,4 +140,67 @@ def test_mutations_never_raise(bench, ruel, at, junk, cut, method):
     phone = Phone(bench, "3001", ruel.flow, ruel.contact)
     phone.send(data[:at] + junk + data[at + cut :])
     ruel.inbox.clear()
+    bench.core.show()
+
+
+FUZZ = settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def spoilt(message, at, junk, cut):
+    data = message.to_bytes()
+    at %= len(data)
+    return data[:at] + junk + data[at + cut :]
+
+
+@FUZZ
+@given(
+    at=st.integers(0, 900),
+    junk=st.binary(max_size=8),
+    cut=st.integers(0, 40),
+    status=st.sampled_from([100, 180, 183, 200, 302, 401, 486, 699]),
+)
+def test_spoilt_answers_never_raise(make_bench, at, junk, cut, status):
+    bench = make_bench()
+    caller = bench.phone("3001", Address("10.10.10.7", 43873))
+    called = bench.phone("3003", Address("10.10.10.30", 5060))
+    caller.register("ruel-pw")
+    called.register("dora-pw")
+    caller.invite("3003")
+    fields = [("Contact", f"<{called.contact}>"), ("Session-Expires", "90;refresher=uac")]
+    answer = responses.make(called.take("INVITE"), status, to_tag="b", headers=fields)
+    called.send(spoilt(with_sdp(answer, SDP), at, junk, cut), called.last_flow)
+    bench.wait(400)
+    bench.core.show()
+    for call in bench.core.switch.calls:
+        assert call.answered is not None or call.a is not None
+
+
+@FUZZ
+@given(
+    at=st.integers(0, 900),
+    junk=st.binary(max_size=8),
+    cut=st.integers(0, 40),
+    method=st.sampled_from(["INVITE", "UPDATE", "INFO", "REFER", "BYE", "ACK"]),
+)
+def test_spoilt_requests_inside_a_call_never_raise(make_bench, at, junk, cut, method):
+    bench = make_bench()
+    caller = bench.phone("3001", Address("10.10.10.7", 43873))
+    called = bench.phone("3003", Address("10.10.10.30", 5060))
+    caller.register("ruel-pw")
+    called.register("dora-pw")
+    caller.invite("3003")
+    called.answer(called.take("INVITE"), 200, SDP)
+    answer = caller.take("SIP/2.0 200")
+    caller.inside("ACK", answer, cseq=1)
+    uri = "<sip:3001@ipo1xp.ipolab.com>"
+    fields = [("Refer-To", uri), ("Session-Expires", "1800"), ("Supported", "timer")]
+    request = caller.request(method, "x", fields, cseq=2, call_id=answer.call_id)
+    request.uri = "sip:3003@10.10.10.13:5060"
+    request.set("From", answer.get("From"))
+    request.set("To", answer.get("To"))
+    body = SDP if method in ("INVITE", "UPDATE", "ACK") else b""
+    caller.send(spoilt(with_sdp(request, body), at, junk, cut))
+    bench.wait(100)
     bench.core.show()
