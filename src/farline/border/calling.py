@@ -1,4 +1,4 @@
-"""INVITE through the border, first and again, and the ACK that follows."""
+"""INVITE through the border, first and again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from farline.border import anchor, dialogs, policy
 from farline.border.exchange import Refusal, Side, Verdict
 from farline.border.passage import Passage
 from farline.border.steps import NEXT, Aborted, Cancelled, TimerC
-from farline.border.teardown import hang_up, make_ack, refuse_answer
+from farline.border.teardown import hang_up, refuse_answer
 from farline.media.engine import MediaReply
 from farline.sip import WireError
 from farline.sip.transaction import RequestFailed, ResponseArrived, TransactionEnded
@@ -287,28 +287,3 @@ class Calling:
         self._timer_c = context.schedule.start(
             context.now + TIMER_C_SECONDS, "C", lambda _: context.deliver(operation, TimerC())
         )
-
-
-def ack(context: Context, message: Message, binding: Binding, sender: Side, found: Found) -> Steps:
-    """Pass the ACK for a 2xx; it may bear the answer to a late offer."""
-    session, passage = found.session, Passage(context, binding, sender, message, found)
-    flow = yield from passage.reach()
-    if flow is None or found.other is None:
-        context.note("ack", "no way to the other side")
-        return
-    try:
-        out = passage.to_far()
-    except WireError as error:
-        context.note("ack", f"{error.where}: {error.reason}")
-        return
-    sdp = anchor.description(message)
-    if sdp is not None and session.anchored is not None:
-        reply = yield from anchor.carry(session.anchored, sender, message, sdp, offered=False)
-        if reply.error is not None:
-            end = found.other
-            bare = make_ack(session, message, end)
-            context.send_ack(bare, flow)
-            hang_up(context, session, "no media", cause=47)
-            return
-        out.body = reply.sdp or b""
-    context.send_ack(out, flow)

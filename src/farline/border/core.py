@@ -5,10 +5,11 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-from farline.border import admission, calling, registering, relaying, shield
+from farline.border import acknowledging, admission, calling, registering, relaying, shield
 from farline.border.context import Context
 from farline.border.exchange import Exchange, Refusal, Verdict
 from farline.border.limits import Limits
+from farline.border.show import show
 from farline.border.steps import Aborted, Cancelled, Operation
 from farline.border.teardown import hang_up
 from farline.media.engine import MediaDone, MediaTimeout
@@ -95,7 +96,7 @@ class BorderCore:
 
     def show(self) -> dict[str, object]:
         """Bindings, sessions and counters, for people."""
-        return admission.show(self._context)
+        return show(self._context)
 
     # ---- messages ----
 
@@ -213,7 +214,7 @@ class BorderCore:
             return
         binding, sender, dialog = found
         context.start(
-            Operation(context.call), calling.ack(context, message, binding, sender, dialog)
+            Operation(context.call), acknowledging.ack(context, message, binding, sender, dialog)
         )
 
     def _cancel(self, event: CancelArrived) -> None:

@@ -19,6 +19,9 @@ _V6 = r"\[?(?<![0-9A-Fa-f:])(?P<v6>(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f.]*)\]?"
 _PORT = r"(?::\d{1,5})?"
 _ADDRESS = re.compile(f"(?:{_V4}|{_V6}){_PORT}")
 
+NEVER = r"(?!)"
+"""A pattern that nothing matches: there is no inside."""
+
 KEPT = frozenset({"Via", "Call-ID", "Contact", "Record-Route", "Content-Length", "CSeq"})
 """Ours already, or what a dialog is found by (Call-ID stays as it came)."""
 
@@ -44,16 +47,17 @@ class Hider:
 
     def __init__(self, inside: InsideAddresses) -> None:
         self._inside = inside
-        self._hints = _hints(inside)
-        self._text_hints = tuple(hint.decode() for hint in self._hints)
+        hints = "|".join(map(re.escape, _hints(inside))) or NEVER
+        self._text_hint = re.compile(hints).search
+        self._hint = re.compile(hints.encode()).search
 
     def leaks(self, data: bytes) -> bool:
         """Whether there may be an inside address in these bytes; never a wrong False."""
-        return any(hint in data for hint in self._hints)
+        return self._hint(data) is not None
 
     def _marked(self, text: str) -> bool:
         """`leaks` for text."""
-        return any(hint in text for hint in self._text_hints)
+        return self._text_hint(text) is not None
 
     def clean(self, text: str, instead: str) -> str:
         """Put `instead` for every inside address, its brackets and its port."""
@@ -91,15 +95,15 @@ def _words_of_people(message: Message) -> bool:
     return message.method == "MESSAGE" and kind.startswith(("text/plain", "text/html"))
 
 
-def _hints(inside: InsideAddresses) -> tuple[bytes, ...]:
-    """Bytes one of which stands in every text that names an inside address."""
+def _hints(inside: InsideAddresses) -> tuple[str, ...]:
+    """Texts one of which stands wherever an inside address is named."""
     hints = set()
     for net in inside.networks:
         if isinstance(net, IPv4Network) and net.prefixlen >= 8:
             octets = str(net.network_address).split(".")[: net.prefixlen // 8]
-            hints.add((".".join(octets) + ("." if len(octets) < 4 else "")).encode())
+            hints.add(".".join(octets) + ("." if len(octets) < 4 else ""))
         else:
-            hints.add(b"." if isinstance(net, IPv4Network) else b":")
+            hints.add("." if isinstance(net, IPv4Network) else ":")
     for ip in inside.exact:
-        hints.add(b":" if ":" in ip else ip.encode())
+        hints.add(":" if ":" in ip else ip)
     return tuple(hint for hint in hints if not any(o != hint and o in hint for o in hints))

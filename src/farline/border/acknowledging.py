@@ -1,0 +1,43 @@
+"""The ACK for a 2xx through the border: no transaction, but it may bear the answer to an offer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farline.border import anchor
+from farline.border.passage import Passage
+from farline.border.teardown import hang_up, make_ack
+from farline.sip import WireError
+
+if TYPE_CHECKING:
+    from farline.border.context import Context
+    from farline.border.exchange import Side
+    from farline.border.registration import Binding
+    from farline.border.session import Found
+    from farline.border.steps import Steps
+    from farline.sip import Message
+
+
+def ack(context: Context, message: Message, binding: Binding, sender: Side, found: Found) -> Steps:
+    """Pass the ACK for a 2xx; it may bear the answer to a late offer."""
+    session, passage = found.session, Passage(context, binding, sender, message, found)
+    flow = yield from passage.reach()
+    if flow is None or found.other is None:
+        context.note("ack", "no way to the other side")
+        return
+    try:
+        out = passage.to_far()
+    except WireError as error:
+        context.note("ack", f"{error.where}: {error.reason}")
+        return
+    sdp = anchor.description(message)
+    if sdp is not None and session.anchored is not None:
+        reply = yield from anchor.carry(session.anchored, sender, message, sdp, offered=False)
+        if reply.error is not None:
+            end = found.other
+            bare = make_ack(session, message, end)
+            context.send_ack(bare, flow)
+            hang_up(context, session, "no media", cause=47)
+            return
+        out.body = reply.sdp or b""
+    context.send_ack(out, flow)
