@@ -98,6 +98,47 @@ def test_ruel_logs_in_from_outside_and_talks_to_dora(run_dir, mode):
     wait_gone(run_dir)
 
 
+def test_a_user_without_mobile_voip_is_turned_away_and_the_verdict_says_where(run_dir, tmp_path):
+    config = tmp_path / "deployment.yaml"
+    guide = (ROOT / "examples/guide.yaml").read_text()
+    config.write_text(guide.replace("mobile_voip: true", "mobile_voip: false", 1))
+    verdict_file = tmp_path / "verdict.json"
+    options = ["--config", config, "--run-dir", run_dir, "--once", "--json", verdict_file]
+    done = farline("lab", "run", "--loopback", *options)
+    assert done.returncode == 1, done.stdout + done.stderr
+    verdict = json.loads(verdict_file.read_text())
+    assert verdict["verdict"] == "fail"
+    failed = [step for step in verdict["steps"] if not step["ok"]]
+    assert verdict["steps"][0]["ok"]
+    assert "REST" in failed[0]["detail"]
+    assert "403" in failed[0]["detail"]
+    assert [step["name"] for step in verdict["steps"]] == list(STEPS)
+    assert {"call", "audio-to-office", "audio-to-mobile", "bye"} <= {s["name"] for s in failed}
+    wait_gone(run_dir)
+
+
+def test_it_serves_until_ctrl_c_with_the_verdict_as_its_status(run_dir):
+    process = subprocess.Popen(
+        [*FARLINE, "lab", "run", "--loopback", "--run-dir", str(run_dir)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        shown = []
+        for line in process.stdout:
+            shown.append(line)
+            if "Serving until Ctrl-C" in line:
+                break
+        assert any("verdict: PASS" in line for line in shown), "".join(shown)
+        assert read_state(run_dir).ready
+        assert farline("show", "border", "--run-dir", run_dir).returncode == 0
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+    wait_gone(run_dir)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_nothing_is_left_of_a_run_on_loopback(run_dir, number):
     process = subprocess.Popen(

@@ -18,6 +18,7 @@ from farline.lab.namespaces import Namespaces
 from farline.lab.state import clear_state, write_state
 from farline.lab.topology import guide_topology
 from farline.runtime.control import ControlError
+from farline.runtime.role import roles_of
 from farline.runtime.supervisor import role_command, wait_ready
 from farline.sip.transport import Address
 
@@ -37,7 +38,8 @@ NODE_OF_ROLE = {
     "portal": "office",
     "border": "border",
 }
-"""In the order of starting."""
+STAGES = (("media", "office-media"), ("office", "border"), ("portal",))
+"""In the order of starting: who is needed first."""
 READY_SECONDS = 60.0
 DNS_PORT = 53
 
@@ -112,11 +114,11 @@ class Lab:
             self.notice("the networks are up")
         self._write_state(ready=False)
         await self._start_dns()
-        for role, node in self._roles().items():
-            command = role_command(role, self.prepared.config, run_dir.resolve())
-            child = await self.children.start(role, self.command(node, command), self.log(role))
-            await self._await_role(child)
-            self.notice(f"{role} is ready")
+        for stage in STAGES:
+            started = [await self._start_role(role) for role in stage if role in self._roles()]
+            for child in started:
+                await self._await_role(child)
+                self.notice(f"{child.name} is ready")
         self._write_state(ready=True)
 
     async def _stop(self) -> None:
@@ -127,10 +129,8 @@ class Lab:
                 self.namespaces.close()
             clear_state(self.prepared.run_dir)
 
-    def _roles(self) -> dict[str, str]:
-        if self.deployment.portal is not None:
-            return NODE_OF_ROLE
-        return {role: node for role, node in NODE_OF_ROLE.items() if role != "portal"}
+    def _roles(self) -> tuple[str, ...]:
+        return roles_of(self.deployment)
 
     def _write_state(self, *, ready: bool) -> None:
         places = self.namespaces.places if self.namespaces is not None else {}
@@ -157,6 +157,12 @@ class Lab:
             if await asyncio.wait_for(child.line(), READY_SECONDS) != b"ready\n":
                 raise LabError(f"{label} did not start at {at}:\n{child.tail()}")
             self.notice(f"{label}: {name} is {address} ({at})")
+
+    async def _start_role(self, role: str) -> Child:
+        prepared = self.prepared
+        command = role_command(role, prepared.config.resolve(), prepared.run_dir.resolve())
+        node = NODE_OF_ROLE[role]
+        return await self.children.start(role, self.command(node, command), self.log(role))
 
     async def _await_role(self, child: Child) -> None:
         ready = asyncio.ensure_future(wait_ready(child.name, self.prepared.run_dir, READY_SECONDS))

@@ -31,6 +31,8 @@ DORA_SECONDS = 40.0
 """Longer than a SIP transaction may take (Timer F, 32 s)."""
 LOGIN_SECONDS = 90.0
 CALL_SECONDS = 40.0
+AFTER_SECONDS = 5.0
+"""Within which Dora's phone reports, once Ruel's call has ended or failed."""
 TRACE_SECONDS = 3.0
 """Roles write their trace every 0.2 s; a loaded machine takes longer."""
 
@@ -77,7 +79,8 @@ class Scenario:
         ruel = await start_ruel(self.lab, self._ruel_said)
         try:
             if await ruel.until(_register_step, LOGIN_SECONDS):
-                await asyncio.gather(*(p.until(_audio, CALL_SECONDS) for p in (ruel, dora)))
+                await ruel.until(_audio, CALL_SECONDS)
+                await dora.until(_audio, AFTER_SECONDS)
             if ruel.ended and not any(_audio(event) for event in ruel.events):
                 trouble = f"{trouble}\n{ruel.child.tail()}".strip()
         finally:
