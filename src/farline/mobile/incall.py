@@ -60,7 +60,10 @@ class InCall(Call):
         if dialog is None or self.phase is Phase.ENDED:
             self.reply(tx, 481, now)
             return
-        status = dialog.accept(message)
+        try:
+            status = dialog.accept(message)
+        except WireError as error:
+            status = error.status or 400
         if status is not None:
             self.reply(tx, status, now)
             return

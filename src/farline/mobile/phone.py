@@ -153,7 +153,7 @@ class PhoneCore:
         elif isinstance(command, Unregister):
             self._unregister(now)
         elif isinstance(command, Ponged):
-            self._registration.ponged(command.flow)
+            self._registration.keep_alive.ponged(command.flow)
         elif isinstance(command, Dial):
             self._dial(command)
         elif isinstance(command, MediaReady | MediaFailed | Pick | Reject | HangUp | Hold | Resume):

@@ -138,10 +138,11 @@ class PlacedCall(InCall):
         self.peer = _callee(response) or self.peer
         try:
             self.dialog = Dialog.as_uac(tx.request, response)
+            self.acknowledge(now)
         except WireError as error:
+            self.dialog = None
             self.end(f"the answer cannot be used: {error.reason}", status=response.status)
             return
-        self.acknowledge(now)
         if self.phase is Phase.ENDING:
             # The answer crossed our CANCEL (RFC 3261 section 9.1): BYE ends the call.
             self.phase = Phase.STANDING
@@ -183,10 +184,11 @@ class PlacedCall(InCall):
         flow = self.line.flow
         try:
             dialog = Dialog.as_uac(tx.request, response)
+            ack = dialog.ack()
         except WireError:
             return
         if flow is not None:
-            self.line.layer.send_stateless(dialog.ack(), flow, sent_by=flow.local)
+            self.line.layer.send_stateless(ack, flow, sent_by=flow.local)
             self.line.send(dialog.request("BYE", self.line.common()), now, None)
 
 

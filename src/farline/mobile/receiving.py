@@ -47,7 +47,9 @@ class ReceivedCall(InCall):
             else:
                 self._body = make_offer(self.describe())
             ringing = self.response(self._tx, 180)
-            self.dialog = Dialog.as_uas(self._tx.request, ringing)
+            dialog = Dialog.as_uas(self._tx.request, ringing)
+            dialog.ack()  # raises when its route set cannot be used: better now than at the BYE
+            self.dialog = dialog
         except OfferError as error:
             self._refuse(488, f"no common ground: {error}", now)
             return

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farline.mobile.commands import Registered, RegistrationNews
+from farline.mobile.keepalive import PONG_SECONDS, KeepAlive
 from farline.mobile.text import printable
 from farline.sip import Flow, Message, Transport, WireError
-from farline.sip.effects import Close, Open, Send
+from farline.sip.effects import Close, Open
 from farline.sip.headers import contacts, expires, min_expires, retry_after
 from farline.sip.responses import reason_phrase
 
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
     from farline.mobile.line import Line
     from farline.sip import Address
     from farline.sip.transaction import Cause, ClientTransaction
-
-PING = b"\r\n\r\n"
-"""Keep-alive (RFC 5626 section 3.5.1); over UDP it only holds the NAT's mapping."""
-
-PONG_SECONDS = 10.0
-"""A flow that answered keep-alives once and now is silent for so long is dead (section 4.4.1)."""
 
 BACKOFF_BASE = 1.0
 BACKOFF_MAX = 300.0
@@ -49,7 +44,7 @@ class Registration:
         self._asked = line.account.expires
         self._tx: ClientTransaction | None = None
         self._failures = 0
-        self._ponged = False
+        self.keep_alive = KeepAlive(line)
         self.registered = False
 
     # ---- commands ----
@@ -101,12 +96,6 @@ class Registration:
         else:
             self._try_later(f"connection lost: {reason}", 0, now)
 
-    def ponged(self, flow: Flow) -> None:
-        """A keep-alive was answered."""
-        if flow == self._line.flow:
-            self._ponged = True
-            self._line.stop_timer("pong")
-
     # ---- timers ----
 
     def expired(self, timer: str, now: float) -> None:
@@ -119,7 +108,7 @@ class Registration:
             else:
                 self._send_register(now)
         elif timer == "keep-alive":
-            self._ping(now)
+            self.keep_alive.ping(now)
         elif timer == "pong" and self._line.flow is not None:
             self._lose_flow(f"no answer to a keep-alive in {PONG_SECONDS:.0f} s", now)
 
@@ -176,19 +165,8 @@ class Registration:
 
     def _use(self, flow: Flow, now: float) -> None:
         self._line.flow = flow
-        self._ponged = False
-        self._ping(now)
+        self.keep_alive.begin(now)
         self._send_register(now)
-
-    def _ping(self, now: float) -> None:
-        """Keep-alive; the first one goes before the first REGISTER, as in the guide's capture."""
-        flow = self._line.flow
-        if flow is None:
-            return
-        self._line.out.append(Send(flow, PING))
-        self._line.start_timer("keep-alive", now + self._line.account.keep_alive)
-        if self._ponged and flow.transport.reliable:
-            self._line.start_timer("pong", now + PONG_SECONDS)
 
     def _send_register(self, now: float) -> None:
         """REGISTER without credentials, as the guide's client: its office's nonces live 10 s."""
@@ -317,8 +295,9 @@ class Registration:
         self._line.flow = None
 
     def _stop_timers(self) -> None:
-        for timer in ("refresh", "retry", "keep-alive", "pong"):
-            self._line.stop_timer(timer)
+        self._line.stop_timer("refresh")
+        self._line.stop_timer("retry")
+        self.keep_alive.stop()
 
     def _news(
         self,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from farline._core import Message, NameAddr
+from farline._core import Message, NameAddr, WireError
 from farline.config import Secret
 from farline.mobile.commands import (
     CallNews,
@@ -80,7 +80,11 @@ class FakeServer:
                 self.pings += 1
                 return
             message = Message.parse(event.data)
-            message.validate()
+            try:
+                message.validate()
+            except WireError:
+                assert not message.is_request  # an answer repeats what the test broke
+                return
             self.flow = event.flow
             self.layer.receive(message, event.flow, now)
         elif isinstance(event, Opened):
@@ -204,7 +208,10 @@ class FakeServer:
             body = b""
             if not tx.request.body:
                 body, _ = make_answer(self._local(), message.body)
-            ack = self.dialog.ack([("Content-Type", "application/sdp")] if body else [])
+            try:
+                ack = self.dialog.ack([("Content-Type", "application/sdp")] if body else [])
+            except WireError:
+                return  # a route that the test broke on the way
             ack.body = body
             self.layer.send_stateless(ack, self.flow, sent_by=SERVER)
 

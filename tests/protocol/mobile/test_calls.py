@@ -225,6 +225,20 @@ def test_a_lost_ack_makes_us_repeat_the_200_and_then_hang_up(make_desk, server):
     assert "no ACK" in desk.end.detail
 
 
+def test_hanging_up_waits_for_the_ack(make_desk, server):
+    """RFC 3261 section 15: the callee sends no BYE before the ACK to its 2xx."""
+    server.swallow_acks = 1
+    desk = make_desk(transport=Transport.UDP, answer_after=0.0)
+    received(desk, server)
+    server.swallow_acks = 1
+    desk.tell(HangUp("in-1"))
+    desk.run(0.3)
+    assert "BYE" not in [request.method for request in server.requests]
+    desk.run(3)  # the 200 comes again and is acknowledged
+    assert server.requests[-1].method == "BYE"
+    assert desk.end.detail == "we hung up"
+
+
 def test_an_invite_without_offer_gets_ours_and_the_ack_answers(make_desk, server):
     desk = make_desk(answer_after=0.0)
     received(desk, server, body=b"")
