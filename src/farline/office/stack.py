@@ -70,7 +70,7 @@ class Stack:
         self.product = f"{office.name} {version}"
         self.local = {t: Address(office.ip, port) for t, port in ports.items() if port is not None}
         self.out: deque[object] = deque()
-        self.layer = TransactionLayer(ids=ids, merged=True)
+        self.layer = TransactionLayer(ids=ids, merged=True, rport=True)
         self.connections = Connections(self.local, self.out.append)
         self.timers = TimerTable()
         self.dialogs: dict[tuple[str, str, str], Leg] = {}

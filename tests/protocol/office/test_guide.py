@@ -199,7 +199,7 @@ def test_bye_of_the_called_party_in_the_guides_form(bench, dora):
     assert ruel.last_flow.remote == Address("10.10.10.7", 5060)
     said = fields(bye)
     assert re.fullmatch(
-        r"SIP/2\.0/TCP 10\.10\.10\.13:5060;(rport;)?branch=z9hG4bK[0-9a-f]+", said.pop("Via")
+        r"SIP/2\.0/TCP 10\.10\.10\.13:5060;branch=z9hG4bK[0-9a-f]+;rport", said.pop("Via")
     )
     assert said == {
         "Route": "<sip:10.10.10.7:5060;ipcs-line=11;lr;transport=tcp;subid_ipcs=191791003>",

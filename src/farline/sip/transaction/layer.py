@@ -48,15 +48,18 @@ class TransactionLayer:
         limit: int = 100_000,
         retry_after: int = 5,
         merged: bool = False,
+        rport: bool = False,
     ) -> None:
         """`limit` transactions at once: more requests get 503 with Retry-After `retry_after` (s).
 
         `merged`: answer 482 to a request that came by two ways (RFC 3261 8.2.2.2); for a UAS.
+        `rport`: ask for it over TCP and TLS too, as the guide's office does (RFC 3581).
         """
         self._ids = ids
         self._limit = limit
         self._retry_after = retry_after
         self._merged = merged
+        self._rport = rport
         self._machine = Machine(timers or Timers())
         self._via_heads: dict[tuple[Transport, Address], str] = {}
         """Our Via up to its branch, by what it depends on."""
@@ -86,8 +89,8 @@ class TransactionLayer:
     ) -> ClientTransaction:
         """Send a request (not ACK, not CANCEL) with a Via of ours prepended.
 
-        The Via is SIP/2.0/<transport> <sent_by>;branch=...; over UDP with rport. `message` is the
-        transaction's from here on.
+        The Via is SIP/2.0/<transport> <sent_by>;branch=...; over UDP always with rport. `message` is
+        the transaction's from here on.
         """
         method = message.method
         via, branch = self._push_via(message, flow, sent_by)
@@ -246,7 +249,8 @@ class TransactionLayer:
             head = f"SIP/2.0/{flow.transport.value} {sent_by};branch="
             if len(self._via_heads) < _MAX_VIA_HEADS:
                 self._via_heads[flow.transport, sent_by] = head
-        via = f"{head}{branch};rport" if flow.transport is _UDP else head + branch
+        asks = self._rport or flow.transport is _UDP
+        via = f"{head}{branch};rport" if asks else head + branch
         message.prepend("Via", via)
         return via, branch
 
