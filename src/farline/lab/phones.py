@@ -60,8 +60,12 @@ class Phone:
             return False
         return True
 
+    async def finished(self, seconds: float) -> None:
+        """Give it so long to end by itself, which is after it has removed its registration."""
+        await asyncio.wait((self._listening,), timeout=seconds)
+
     async def stop(self) -> None:
-        """End it (a phone unregisters then) and hear it out."""
+        """End it and hear it out."""
         await self.child.end()
         await asyncio.wait((self._listening,), timeout=1.0)
         self._listening.cancel()
@@ -94,7 +98,7 @@ async def start_dora(lab: Lab, heard: Callable[[JsonEvent], None]) -> Phone:
     argv += ["--name", form.desk_phone.username, *_secret(lab, form.desk_phone.username)]
     argv += ["--local-ip", form.desk_phone.ip, "--answer-after-ms", str(ANSWER_AFTER_MS)]
     argv += ["--play", str(speech("dora")), "--record", str(recording)]
-    argv += ["--hangup-after", str(HANGUP_AFTER), "--json"]
+    argv += ["--hangup-after", str(HANGUP_AFTER), "--calls", "1", "--json"]
     command = lab.command("office", argv)
     child = await lab.children.start("dora", command, lab.log("dora"), read=True)
     return Phone(child, recording, heard)

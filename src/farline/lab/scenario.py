@@ -81,6 +81,9 @@ class Scenario:
             if await ruel.until(_register_step, LOGIN_SECONDS):
                 await ruel.until(_audio, CALL_SECONDS)
                 await dora.until(_audio, AFTER_SECONDS)
+                for phone in (ruel, dora):
+                    if any(_audio(event) for event in phone.events):
+                        await phone.finished(AFTER_SECONDS)
             if ruel.ended and not any(_audio(event) for event in ruel.events):
                 trouble = f"{trouble}\n{ruel.child.tail()}".strip()
         finally:
