@@ -118,7 +118,6 @@ class RegisterSip:
 
     domain: str
     extension: str
-    display_name: str
     server: Address
     transport: Transport
     password: Secret
@@ -170,7 +169,6 @@ def login(
     ask = RegisterSip(
         sip.domain,
         sip.extension,
-        sip.display_name,
         server,
         settings.transport,
         password,
@@ -223,6 +221,8 @@ def _sip_info(
     log(f"UCRestClient: fetchSipCredentialsFromOneXServer for URL: {ask.url}")
     sip = _read(cast("Fetched", (yield ask)), read_sip_info)
     log.sip_info(sip)
+    if sip.srtp == "enforced":
+        raise StepError(Door.REST, "sip-info demands encrypted audio (SRTP), which is not built in")
     if not sip.voip_active:
         # As the guide's client: the feature is off, and nothing is registered.
         raise StepError(Door.REST, "sip-info says that VoIP is switched off for this user")

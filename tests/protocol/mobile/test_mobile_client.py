@@ -186,7 +186,7 @@ class World:
         self.portal, self.dns, self.certificates = portal, dns, certificates
         self.events, self.lines = [], []
 
-    def client(self, **settings):
+    def client(self, local_ip=HERE, **settings):
         values = {
             "server": DOMAIN,
             "port": self.portal["rest"],
@@ -196,7 +196,7 @@ class World:
         options = MobileOptions(
             np.zeros(160, np.int16),
             dns=self.dns.address,
-            local_ip=HERE,
+            local_ip=local_ip,
             ca=self.certificates / "ca.pem",
         )
         return MobileClient(
@@ -236,6 +236,26 @@ async def test_a_whole_login_and_another_from_a_new_network(world, buddy, server
     assert server.flow.remote.host == ELSEWHERE
     await client.close()
     assert "expires=0" in server.requests[-1].get("Contact")
+
+
+@pytest.mark.interop
+async def test_the_machines_own_address_is_followed(world, buddy, monkeypatch, server):
+    address = [HERE]
+    monkeypatch.setattr(mobile, "WATCH_SECONDS", 0.01)
+    monkeypatch.setattr(mobile, "local_address", lambda remote: address[0])
+    client = world.client(local_ip=None)
+    await client.login()
+    assert server.flow.remote.host == HERE
+    watch = asyncio.ensure_future(client.watch_network())
+    address[0] = ELSEWHERE
+    async with asyncio.timeout(10):
+        while len(world.steps) < 12:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    assert world.steps == ALL * 2
+    assert server.flow.remote.host == ELSEWHERE
+    watch.cancel()
+    await asyncio.gather(watch, return_exceptions=True)
+    await client.close()
 
 
 @pytest.mark.interop

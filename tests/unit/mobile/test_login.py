@@ -134,6 +134,12 @@ async def test_sip_waits_for_my_buddy():
             Door.REST,
             "VoIP is switched off",
         ),
+        (
+            "sip-info",
+            Fetched(200, SIP.replace(b"</sip-info>", b"<srtp>enforced</srtp></sip-info>")),
+            Door.REST,
+            "SRTP",
+        ),
     ],
 )
 async def test_a_failure_names_its_door_and_step(step, reply, door, says):
