@@ -89,7 +89,7 @@ class TransactionLayer:
     ) -> ClientTransaction:
         """Send a request (not ACK, not CANCEL) with a Via of ours prepended.
 
-        The Via is SIP/2.0/<transport> <sent_by>;branch=...; over UDP always with rport. `message` is
+        The Via is SIP/2.0/<transport> <sent_by>;branch=...; over UDP with rport. `message` is
         the transaction's from here on.
         """
         method = message.method
