@@ -1,1 +1,1 @@
-"""Where state lives that must outlive a process: one module a noun, one interface, many backends."""
+"""Where state lives that outlives a process: one module a noun, one interface, many backends."""
