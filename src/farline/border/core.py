@@ -12,6 +12,7 @@ from farline.border.limits import Limits
 from farline.border.show import show
 from farline.border.steps import Aborted, Cancelled, Operation
 from farline.border.teardown import hang_up
+from farline.border.topology import token_of
 from farline.media.engine import MediaDone, MediaTimeout
 from farline.sip import Message, WireError, responses
 from farline.sip.effects import Closed, Deadline, Expired, Opened, OpenFailed, Received, Send
@@ -250,11 +251,19 @@ class BorderCore:
         tx.request.prepend("Via", first)
 
     def _response_lost(self, tx: ServerTransaction) -> None:
-        """The caller's connection is gone: answer over its new one, or give the request up."""
-        operation = tx.user
+        """The sender's connection is gone.
+
+        The office is answered over the phone's upstream connection; a phone's call is given up.
+        """
+        context, operation = self._context, tx.user
+        if not self._is_outside(tx.flow):
+            binding = context.bindings.by_subid(token_of(tx.request))
+            if binding is not None and binding.upstream and binding.upstream.flow:
+                context.layer.reroute(tx, binding.upstream.flow)
+                return
         if not isinstance(operation, Operation) or tx.method != "INVITE":
             return
-        self._context.deliver(operation, Aborted(487, "the caller's connection is lost"))
+        context.deliver(operation, Aborted(487, "the caller's connection is lost"))
 
     # ---- connections and media ----
 

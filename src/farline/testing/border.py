@@ -37,6 +37,9 @@ class FakeEngine:
         self.fail: MediaReply | None = None
         """When set, the reply to everything but Delete."""
 
+        self.silent = False
+        """It never answers."""
+
     def perform(self, request: MediaRequest) -> MediaReply:
         """Answer one request."""
         self.requests.append(request)
@@ -165,7 +168,7 @@ class BorderWorld:
             self._open(output)
         elif isinstance(output, Media):
             reply = self.engine.perform(output.request)
-            if output.ticket:
+            if output.ticket and not self.engine.silent:
                 self.give(MediaDone(output.ticket, reply))
         elif isinstance(output, Close):
             self.closed.append(output.flow)

@@ -143,3 +143,52 @@ def test_tls_next_hop(load_border):
         "<sip:10.10.10.7:5061;ipcs-line=11;lr;transport=tls;"
     )
     assert phone.inner_invite.get("Via").startswith("SIP/2.0/TLS 10.10.10.7:5061;")
+
+
+def test_office_is_answered_over_another_connection(world, phone, office_flow):
+    world.receive(office_flow, phone.office_request("INVITE"))
+    world.take(office_flow)
+    invite = world.take(phone.flow)
+    world.close(office_flow)
+    phone.answer(invite, 180)
+    assert world.take(phone.upstream).status == 180
+    phone.answer(invite, 200)
+    assert world.take(phone.upstream).status == 200
+    assert world.unread(office_flow) == []
+
+
+def test_bye_that_cannot_reach_the_phone_ends_the_call(world, phone, office_flow):
+    phone.call_office()
+    world.close(phone.flow)
+    world.receive(office_flow, phone.office_request("BYE", to_tag="phone", call="call-1", cseq=2))
+    assert world.take(office_flow).status == 430
+    assert world.core.show()["sessions"] == []
+    assert world.engine.sessions == {}
+
+
+def test_bye_that_is_challenged_does_not_end_the_call(world, phone):
+    phone.call_office()
+    world.receive(phone.flow, phone.in_dialog("BYE"))
+    phone.office_answer(world.take(phone.upstream), 401)
+    assert world.take(phone.flow).status == 401
+    assert len(world.core.show()["sessions"]) == 1
+    world.receive(phone.flow, phone.in_dialog("BYE", Authorization='Digest username="3001"'))
+    phone.office_answer(world.take(phone.upstream), 200)
+    assert world.take(phone.flow).status == 200
+    assert world.core.show()["sessions"] == []
+
+
+def test_the_same_call_twice(world, phone):
+    phone.call_office(answer=False)
+    again = phone.request("INVITE", f"sip:3003@{DOMAIN}", body=offer())
+    world.receive(phone.flow, again)
+    assert [m.status for m in world.unread(phone.flow)] == [100, 482]
+    assert len(world.engine.sessions) == 1
+
+
+def test_an_engine_that_does_not_answer(world, phone):
+    world.engine.silent = True
+    world.receive(phone.flow, phone.request("INVITE", f"sip:3003@{DOMAIN}", body=offer()))
+    assert world.take(phone.flow).status == 100
+    assert "media-engine" in world.wait(6)
+    assert world.take(phone.flow).status == 503
