@@ -233,7 +233,7 @@ class InCall(Call):
 
     def retry(self, tx: ClientTransaction, response: Message, now: float) -> bool:
         """Send an in-dialog request again with credentials; False when that is no use."""
-        again = self.line.digest.retry(tx.request, response)
+        again = self.line.retry(tx.request, response)
         if again is None or self.dialog is None:
             return False
         self.dialog.local_seq = again.cseq

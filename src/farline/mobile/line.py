@@ -6,7 +6,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farline.sip import NameAddr, Uri
+from farline.sip import NameAddr, Uri, WireError
+from farline.sip.digest import Challenge
 from farline.sip.digest_client import DigestClient
 from farline.sip.effects import Deadline
 from farline.sip.transaction import TransactionLayer
@@ -43,6 +44,9 @@ class Account:
     display_name: str = ""
     username: str = ""
     """For digest; "": the extension."""
+
+    realm: str = ""
+    """The only realm whose challenges are answered (a callee may try its own); "": any."""
 
     user_agent: str = "Farline Mobile"
     interface: str = "phone"
@@ -141,6 +145,24 @@ class Line:
         tx.user = user
         return tx
 
+    def retry(self, request: Message, response: Message) -> Message | None:
+        """The request again with credentials, see `DigestClient.retry`; only for our realm."""
+        realm = self.account.realm
+        for header in ("WWW-Authenticate", "Proxy-Authenticate"):
+            for value in response.all(header):
+                if realm and _realm(value) != realm:
+                    return None
+        return self.digest.retry(request, response)
+
     def answer(self, tx: ServerTransaction, response: Message, now: float) -> None:
         """Answer a request."""
         self.layer.respond(tx, response, now)
+
+
+def _realm(value: str) -> str | None:
+    """The realm of a challenge; None for one that cannot be read."""
+    try:
+        challenge = Challenge.parse(value)
+    except WireError:
+        return None
+    return challenge.realm if challenge is not None else None

@@ -118,6 +118,7 @@ class RegisterSip:
 
     domain: str
     extension: str
+    realm: str
     server: Address
     transport: Transport
     password: Secret
@@ -169,6 +170,7 @@ def login(
     ask = RegisterSip(
         sip.domain,
         sip.extension,
+        sip.realm,
         server,
         settings.transport,
         password,

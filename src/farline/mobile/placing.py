@@ -160,7 +160,7 @@ class PlacedCall(InCall):
         self.news(CallState.ANSWERED, f"{plan.codec} to {plan.remote}", status=response.status)
 
     def _challenged(self, tx: ClientTransaction, response: Message, now: float) -> None:
-        again = self.line.digest.retry(tx.request, response)
+        again = self.line.retry(tx.request, response)
         if again is None:
             tried = tx.request.get("Authorization") or tx.request.get("Proxy-Authorization")
             why = "wrong password" if tried else "a challenge that cannot be met"

@@ -189,7 +189,7 @@ class Registration:
             self._news(Registered.STARTED, f"REGISTER {self._cseq} from {flow.local}")
 
     def _challenged(self, tx: ClientTransaction, response: Message, now: float) -> None:
-        again = self._line.digest.retry(tx.request, response)
+        again = self._line.retry(tx.request, response)
         if again is None:
             user = self._line.digest.username
             tried = tx.request.get("Authorization") or tx.request.get("Proxy-Authorization")

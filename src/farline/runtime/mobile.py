@@ -200,6 +200,7 @@ class MobileClient:
             instance=self._instance,
             transport=ask.transport,
             server_name=self.settings.server,
+            realm=ask.realm,
             user_agent=self.options.user_agent,
             interface="mobile",
             answer_after=self.options.answer_after,

@@ -178,3 +178,15 @@ def test_a_200_without_our_binding_is_no_registration(make_desk, server):
     desk.run(1)
     assert desk.registration[-1].state is Registered.REFUSED
     assert "no binding" in desk.registration[-1].detail
+
+
+def test_only_our_realm_is_answered(make_desk):
+    """A server, or a callee behind it, that challenges for another realm gets no credentials."""
+    desk = make_desk(realm="elsewhere")
+    desk.tell(Register(PHONE))
+    desk.run(5)
+    assert len(desk.sent("REGISTER")) == 1
+    assert desk.registration[-1].state is Registered.REFUSED
+    assert "cannot be met" in desk.registration[-1].detail
+    same = make_desk(realm="ipoffice")
+    same.register()
