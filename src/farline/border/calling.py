@@ -151,7 +151,13 @@ class Calling:
         anchored = self.session.anchored if self.session is not None else None
         if anchored is None:
             return MediaReply(error="the phone is not reachable", status=480)
-        return (yield from anchor.carry(anchored, sender, message, sdp, offered=self.offered))
+        reply = yield from anchor.carry(anchored, sender, message, sdp, offered=self.offered)
+        self.context.decided(
+            "anchor",
+            "anchored" if reply.error is None else f"refused {reply.status}",
+            reply.error or f"SDP from {sender} in media session {anchored.media}",
+        )
+        return reply
 
     def _follow(self, client: ClientTransaction) -> Steps:
         """Everything that happens to the request on one next hop."""

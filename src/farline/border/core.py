@@ -143,6 +143,9 @@ class BorderCore:
             context.refused("shield", verdict.because, flow)
             return False
         if stranger and message.is_request:
+            context.decided(
+                "shield", "passed", f"{verdict.because}; {host} has credit {credit:.0f}"
+            )
             context.sources.charge(host, 1.0, context.now)
         return True
 

@@ -70,6 +70,8 @@ class Upstreams:
             upstream = binding.upstream = Upstream()
         if upstream.flow is not None:
             if upstream.candidate not in avoid:
+                text = f"{binding.aor} has its way there: {upstream.flow.local}"
+                self._context.decided("routing", str(upstream.candidate), text)
                 return True, upstream.flow
             self._give_up(binding, upstream)
         if not upstream.ticket:

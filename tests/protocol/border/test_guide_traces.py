@@ -5,7 +5,9 @@ import re
 import pytest
 
 from farline.sip import Address, Flow, Message, Transport, Via
+from farline.trace.events import CallChanged
 
+STAGES = ("shield", "flow", "server-flow", "routing", "policy", "topology", "anchor")
 PHONE = ("IPORWB1Sig", "192.168.67.61", 10057)
 
 
@@ -122,3 +124,21 @@ def test_nothing_of_the_inside_is_sent_outside(registered, vector):
     for data in outside:
         assert b"10.10.10." not in data
         assert b"subid_ipcs" not in data
+
+
+def test_every_stage_says_what_it_decided(registered, vector):
+    test_call_as_in_the_guide(registered, vector)
+    world, _, _ = registered
+    said = {stage: [d.value for d in world.decisions(stage)] for stage in STAGES}
+    assert said["shield"] == ["passed", "passed"]  # the two REGISTERs of somebody not known yet
+    assert set(said["flow"]) == {"SubsflowRW", "ServflowRW"}
+    assert said["server-flow"] == ["ServflowRW"]
+    assert said["routing"][0] == "IPO 10.10.10.13:5060 (TCP)"
+    assert said["policy"] == ["avaya-def-low-enc"]
+    assert said["topology"] == ["the guide's defaults"]
+    assert said["anchor"] == ["anchored", "anchored"]
+    assert world.decisions("server-flow")[0].form == (
+        "Device Specific Settings > End Point Flows > Server Flows: ServflowRW"
+    )
+    states = [event.state for event in world.events if isinstance(event, CallChanged)]
+    assert states == ["started", "ringing", "answered", "ended"]
