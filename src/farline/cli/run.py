@@ -14,6 +14,7 @@ from farline.config import ConfigError
 from farline.runtime.process import die_with_parent, run_until_signal
 from farline.runtime.role import ROLES, RoleContext, roles_of
 from farline.runtime.supervisor import Supervisor
+from farline.runtime.tls import TlsError
 
 
 def run(
@@ -54,4 +55,9 @@ def run(
         raise typer.Exit(2)
     die_with_parent()
     context = RoleContext(role, deployment, config.resolve().parent, run_dir, traced=trace)
-    raise typer.Exit(run_until_signal(serve(context)))
+    try:
+        status = run_until_signal(serve(context))
+    except (OSError, TlsError) as error:  # a port that is taken, a certificate that is not there
+        typer.echo(f"{role}: {error}", err=True)
+        raise typer.Exit(1) from None
+    raise typer.Exit(status)

@@ -41,12 +41,7 @@ def show(
 def _print(console: Console, state: dict[str, Any]) -> None:
     for name, value in state.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
-            table = Table(title=f"{name} ({len(value)})", title_justify="left")
-            for column in value[0]:
-                table.add_column(column)
-            for row in value:
-                table.add_row(*(Text(_plain(cell)) for cell in row.values()))
-            console.print(table)
+            _print_rows(console, f"{name} ({len(value)})", value)
         elif isinstance(value, dict):
             inner = Table(title=name, title_justify="left", show_header=False)
             for key, cell in value.items():
@@ -54,6 +49,25 @@ def _print(console: Console, state: dict[str, Any]) -> None:
             console.print(inner)
         else:
             console.print(Text(f"{name}: {_plain(value)}"))
+
+
+def _print_rows(console: Console, title: str, rows: list[dict[str, Any]]) -> None:
+    """A table; where it is wider than the terminal, a block of `name: value` lines a row."""
+    table = Table(title=title, title_justify="left")
+    for column in rows[0]:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(Text(_plain(cell)) for cell in row.values()))
+    if console.measure(table, options=console.options.update(width=1000)).maximum <= console.width:
+        console.print(table)
+        return
+    console.print(Text(title))
+    width = max(len(column) for column in rows[0])
+    for row in rows:
+        console.print()
+        for column, cell in row.items():
+            console.print(Text(f"  {column:<{width}}  {_plain(cell)}"), soft_wrap=True)
+    console.print()
 
 
 def _plain(value: object) -> str:

@@ -91,7 +91,10 @@ class Secret:
         name = str(value["secret"])
         secrets = (info.context or {}).get("secrets", {})
         if name not in secrets:
-            raise ValueError(f"no secret {name!r}; make it with: farline secret set {name}")
+            raise ValueError(
+                f"no secret {name!r} in the secrets file; make it with: "
+                f"farline secret set {name} --file FILE"
+            )
         return cls(str(secrets[name]))
 
 

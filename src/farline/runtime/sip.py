@@ -157,7 +157,9 @@ class SipDriver:
                     self._servers[listener.interface, transport] = server
             except OSError as error:
                 where = f"{listener.interface}: {transport} {listener.ip}:{port}"
-                raise OSError(error.errno, f"cannot listen on {where}: {error.strerror}") from error
+                # uvloop's own error for UDP has no text; the system's stands behind it.
+                reason = error.strerror or str(error.__cause__ or error)
+                raise OSError(error.errno, f"cannot listen on {where}: {reason}") from error
             self._event(Note("listening", f"{transport} {listener.ip}:{port}", listener.interface))
 
     async def _serve(self, listener: Listener, transport: Transport, port: int) -> asyncio.Server:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from farline.runtime import clock
 from farline.runtime.control import ControlError, call
+from farline.trace.summary import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,15 +45,26 @@ class Child:
                 if clock.monotonic() - began > STEADY_SECONDS:
                     pause = FIRST_PAUSE
                 notice(
-                    f"{self.role} ended with status {status}; starting it again in {pause:.1f} s"
+                    f"{self.role} ended with status {status} ({self._last_words()}); "
+                    f"starting it again in {pause:.1f} s"
                 )
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
         finally:
             await self._end()
 
+    @property
+    def log_file(self) -> Path:
+        """Where its output goes."""
+        return self.run_dir / "log" / f"{self.role}.log"
+
+    def _last_words(self) -> str:
+        """The end of its log in a line: what people need first when it does not stay up."""
+        lines = self.log_file.read_text(encoding="utf-8", errors="replace").splitlines()
+        return printable(lines[-1]) if lines else f"{self.log_file} is empty"
+
     async def _once(self) -> int:
-        log_file = self.run_dir / "log" / f"{self.role}.log"
+        log_file = self.log_file
         log_file.parent.mkdir(parents=True, exist_ok=True)
         with log_file.open("ab") as output:
             self.starts += 1
