@@ -152,9 +152,21 @@ def _stranger(
 
 
 def _phone(context: Context, request: Message, flow: Flow) -> Binding | None:
-    """The binding in whose name a request from outside comes."""
+    """The binding in whose name a request from outside comes.
+
+    In a dialog that is the dialog's binding, whatever From says: who was called for somebody else
+    (a hunt group, a diversion) bears that name in it.
+    """
     phones = context.bindings.registered_on(flow)
-    return phones.get(_from_user(request)) if phones else None
+    if not phones:
+        return None
+    if request.to_tag:
+        for session in context.sessions.of_call(request.call_id):
+            binding = session.binding
+            mine = phones.get(binding.user) is binding
+            if mine and context.sessions.find(binding, request, Side.OUTSIDE) is not None:
+                return binding
+    return phones.get(_from_user(request))
 
 
 def _from_user(request: Message) -> str:

@@ -116,6 +116,7 @@ class SessionTable:
         self._limit = limit
         self._by_key: dict[SessionKey, Session] = {}
         self._of_media: dict[str, Session] = {}
+        self._of_call: dict[str, list[Session]] = {}
         self._of_binding: dict[str, dict[SessionKey, Session]] = {}
         self._in_group: dict[str, int] = {}
 
@@ -142,6 +143,10 @@ class SessionTable:
         """Every session of a binding."""
         return list(self._of_binding.get(binding.subid, {}).values())
 
+    def of_call(self, call_id: str) -> tuple[Session, ...]:
+        """The sessions that share a Call-ID (two, when a proxy inside calls phone from phone)."""
+        return tuple(self._of_call.get(call_id, ()))
+
     def by_media(self, media: str) -> Session | None:
         """The session of a media session's name."""
         return self._of_media.get(media)
@@ -160,6 +165,7 @@ class SessionTable:
     def add(self, session: Session) -> None:
         """Take a session in."""
         self._by_key[session.key] = session
+        self._of_call.setdefault(session.call_id, []).append(session)
         self._of_binding.setdefault(session.binding.subid, {})[session.key] = session
         session.binding.sessions += 1
         if session.is_call:
@@ -175,6 +181,10 @@ class SessionTable:
         if self._by_key.get(session.key) is not session:
             return False
         del self._by_key[session.key]
+        alike = self._of_call[session.call_id]
+        alike.remove(session)
+        if not alike:
+            del self._of_call[session.call_id]
         mine = self._of_binding[session.binding.subid]
         del mine[session.key]
         if not mine:

@@ -1,5 +1,7 @@
 """IPv6, NAT, both sides in one network, a proxy inside that calls one phone from another."""
 
+import pytest
+
 from farline.border import BorderCore
 from farline.config import load_deployment
 from farline.sip import Message, NameAddr, Transport, responses
@@ -80,9 +82,15 @@ def test_rport_over_tcp_behind_nat(world):
     assert "rport=10057" in via and "received=192.168.67.61" in via
 
 
-def test_call_between_two_phones_over_a_proxy(world):
-    """An office that is a proxy keeps Call-ID and From tag: two sessions of one dialog."""
+@pytest.mark.parametrize("shared", [False, True])
+def test_call_between_two_phones_over_a_proxy(world, shared):
+    """An office that is a proxy keeps Call-ID and From tag: two sessions of one dialog.
+
+    `shared`: both users are registered on one connection.
+    """
     ruel, eve = Phone(world), Phone(world, user="3002", port=10058)
+    if shared:
+        eve.flow = ruel.flow
     ruel.register()
     eve.register()
     world.receive(ruel.flow, ruel.request("INVITE", f"sip:3002@{DOMAIN}", body=offer()))
@@ -115,6 +123,14 @@ def test_call_between_two_phones_over_a_proxy(world):
     world.receive(eve.upstream, inner)
     outer = world.take(eve.flow)
     assert (outer.method, outer.uri, outer.get("Route")) == ("BYE", eve.contact, None)
+    info = eve.request(
+        "INFO",
+        "sip:3001@192.168.64.96:5060",
+        to=f"<sip:3001@{DOMAIN}>;tag=phone",
+        from_tag="eve",
+    )
+    world.receive(eve.flow, info)
+    assert world.take(eve.upstream).uri == ruel.inside
 
 
 def test_the_core_is_silent_until_something_comes(guide_border):

@@ -3,8 +3,8 @@
 import pytest
 
 from farline.media.engine import Delete, MediaReply, MediaTimeout, Offer
-from farline.sip import NameAddr
-from farline.testing.border_phone import OFFICE, media_address, offer
+from farline.sip import NameAddr, Transport
+from farline.testing.border_phone import OFFICE, Phone, media_address, offer
 
 
 def test_office_calls_phone(world, phone, office_flow):
@@ -302,3 +302,34 @@ def test_session_limits_of_the_policy_group(world, phone):
     world.receive(phone.flow, invite)
     assert world.take(phone.flow).status == 486
     assert world.decisions("policy")[-1].form.endswith("Sessions Per Endpoint")
+
+
+def test_call_for_somebody_else(world, phone, office_flow):
+    """A hunt group's call: To names the group, and the phone's BYE comes in that name."""
+    invite = phone.office_request("INVITE")
+    invite.set("To", "<sip:200@ipo1xp.ipolab.com>")
+    world.receive(office_flow, invite)
+    phone.answer(world.take(phone.flow), 200)
+    bye = phone.request(
+        "BYE", phone.target, to='"Dora" <sip:3003@ipo1xp.ipolab.com>;tag=office', call="call-2"
+    )
+    bye.set("From", "<sip:200@ipo1xp.ipolab.com>;tag=phone")
+    world.receive(phone.flow, bye)
+    phone.office_answer(world.take(phone.upstream), 200)
+    assert world.take(phone.flow).status == 200
+    assert world.core.show()["sessions"] == []
+
+
+def test_phone_over_tls(world):
+    secure = Phone(world, transport=Transport.TLS, port=10061)
+    secure.register()
+    secure.call_office(answer=False)
+    secure.office_answer(secure.inner_invite, 180)
+    ringing = world.take(secure.flow)
+    assert ringing.get("Contact") == '"Dora" <sip:3003@192.168.64.96:5061;transport=tls>'
+    secure.office_answer(
+        secure.inner_invite, 200, Record_Route=secure.inner_invite.get("Record-Route")
+    )
+    ok = world.take(secure.flow)
+    assert ok.get("Record-Route") == "<sip:192.168.64.96:5061;ipcs-line=11;lr;transport=tls>"
+    assert "transport=tcp" in secure.inner_invite.get("Contact")
