@@ -76,6 +76,11 @@ class Plan:
             for item in border.server_profiles
         }
         self.own = self._own_addresses()
+        self._addresses = {
+            (item.name, one): Address(item.ip, item.port(one) or one.default_port)
+            for item in border.signaling_interfaces
+            for one in Transport
+        }
         self.inside = InsideAddresses(border)
 
     def address(self, interface: str, transport: Transport) -> Address:
@@ -83,8 +88,7 @@ class Plan:
 
         Where that transport does not listen, its usual port: the peer answers on the connection.
         """
-        found = self.interfaces[interface]
-        return Address(found.ip, found.port(transport) or transport.default_port)
+        return self._addresses[interface, transport]
 
     def is_own(self, host: str, port: int | None) -> bool:
         """Whether host and port of a URI or Via are one of our signaling interfaces."""

@@ -89,7 +89,7 @@ class BindingTable:
         self._by_subid: dict[str, Binding] = {}
         self._by_key: dict[BindingKey, Binding] = {}
         self._by_flow: dict[Flow, dict[str, Binding]] = {}
-        self._of_aor: dict[tuple[str, str], set[str]] = {}
+        self._of_aor: dict[tuple[str, str], tuple[str, ...]] = {}
         self.pending = 0
 
     def __len__(self) -> int:
@@ -144,7 +144,8 @@ class BindingTable:
         )
         self._by_subid[subid] = binding
         self._by_key[key] = binding
-        self._of_aor.setdefault((user, domain.lower()), set()).add(subid)
+        aor = (user, domain.lower())
+        self._of_aor[aor] = (*self._of_aor.get(aor, ()), subid)
         self.pending += 1
         return binding
 
@@ -173,10 +174,10 @@ class BindingTable:
             return
         if self._by_key.get(binding.key) is binding:
             del self._by_key[binding.key]
-        mine = self._of_aor[binding.user, binding.domain.lower()]
-        mine.discard(binding.subid)
-        if not mine:
-            del self._of_aor[binding.user, binding.domain.lower()]
+        aor = (binding.user, binding.domain.lower())
+        mine = tuple(subid for subid in self._of_aor.pop(aor) if subid != binding.subid)
+        if mine:
+            self._of_aor[aor] = mine
         if not binding.registered:
             self.pending -= 1
         self._leave_flow(binding)

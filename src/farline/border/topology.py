@@ -7,6 +7,7 @@ at the end. From, To, tags, Call-ID and CSeq stay; headers that are not named he
 from __future__ import annotations
 
 from dataclasses import dataclass
+from sys import intern
 from typing import TYPE_CHECKING
 
 from farline.sip import Address, NameAddr, Uri, WireError
@@ -70,13 +71,13 @@ def make_line(
     number = plan.lines[subscriber.name]
     return Line(
         subid=subid,
-        domain=domain,
+        domain=intern(domain),
         outside=outside,
         inside=inside,
         hop=candidate.remote,
         outside_transport=out_transport,
         inside_transport=in_transport,
-        outside_route=f"<sip:{outside};ipcs-line={number};lr;transport={out_transport}>",
+        outside_route=intern(f"<sip:{outside};ipcs-line={number};lr;transport={out_transport}>"),
         inside_route=(
             f"<sip:{inside};ipcs-line={number};lr;transport={in_transport};{SUBID}={subid}>"
         ),
