@@ -53,6 +53,9 @@ class Context:
         self.call = ""
         """Call-ID of the message now being handled, for the trace."""
 
+        self.interface = ""
+        """Signaling interface that it came in by."""
+
         self._ticket = 0
         self._asking: dict[int, Operation] = {}
 
@@ -69,7 +72,7 @@ class Context:
 
     def decided(self, stage: str, value: str, because: str, form: str = "") -> None:
         """Trace a decision."""
-        self.out.append(Trace(Decision(stage, value, because, self.call, "", form)))
+        self.out.append(Trace(Decision(stage, value, because, self.call, self.interface, form)))
 
     def refused(self, word: str, detail: str, flow: Flow) -> None:
         """Count and trace something that was not served."""

@@ -64,7 +64,7 @@ class BorderCore:
         """Take one input."""
         context = self._context
         context.now = now
-        context.call = ""
+        context.call = context.interface = ""
         if isinstance(event, Received):
             self._received(event.flow, event.data)
         elif isinstance(event, Expired):
@@ -104,6 +104,7 @@ class BorderCore:
     def _received(self, flow: Flow, data: bytes) -> None:
         context = self._context
         self._flow = flow
+        context.interface = flow.interface
         outside = self._is_outside(flow)
         try:
             message = Message.parse(data)
