@@ -225,6 +225,8 @@ import subprocess, sys, signal
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 from test_namespaces import topology, Namespaces
+# A shell that starts the tests in the background has SIGINT ignored in all its descendants.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with Namespaces(topology(), Path({directory!r})) as lab:
     for node in lab.places.values():
         print(subprocess.check_output(node.command(["readlink", "/proc/self/ns/net"]), text=True), end="")
@@ -252,7 +254,10 @@ def test_nothing_is_left_whatever_ends_the_lab(tmp_path, number):
     assert len(networks) == 5
     assert len(ours(marker)) > 10
     process.send_signal(number)
-    process.communicate(timeout=20)
+    try:
+        process.communicate(timeout=20)
+    finally:
+        process.kill()
     deadline = time.monotonic() + 10
     while ours(marker) and time.monotonic() < deadline:
         time.sleep(0.02)
