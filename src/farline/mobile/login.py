@@ -124,6 +124,8 @@ class RegisterSip:
     password: Secret
     voice_qos: int
     """Whole DS byte for RTP."""
+    signalling_qos: int
+    """Whole DS byte for SIP."""
     step: str = "register"
     door: Door = Door.SIP
 
@@ -175,6 +177,7 @@ def login(
         settings.transport,
         password,
         sip.voice_qos,
+        sip.signalling_qos,
     )
     lease = cast("int", (yield ask))
     log("SparkService: RegistrationDelegate: didRegisterWithServer")

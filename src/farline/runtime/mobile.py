@@ -211,6 +211,7 @@ class MobileClient:
             record=self.options.record,
             tls=self._tls,
             voice_qos=ask.voice_qos,
+            signalling_qos=ask.signalling_qos,
             trace=self.options.trace,
         )
         self._log("SparkService: RegistrationDelegate: didStartRegistrationWithServer")

@@ -69,6 +69,7 @@ class PhoneOptions:
     """Where the first call's recording goes; later ones get `-2`, `-3` ... before the suffix."""
     tls: ssl.SSLContext | None = None
     voice_qos: int | None = None
+    signalling_qos: int = 0
     trace: Callable[[Event], None] | None = None
 
 
@@ -86,7 +87,14 @@ class Phone:
         udp = 0 if account.transport is Transport.UDP else None
         self._driver = SipDriver(
             self.core,
-            [Listener(account.interface, options.local_ip, udp_port=udp)],
+            [
+                Listener(
+                    account.interface,
+                    options.local_ip,
+                    udp_port=udp,
+                    qos=options.signalling_qos,
+                )
+            ],
             tls_client=options.tls,
             trace=options.trace,
             on_output=self._output,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from farline.mobile.audio import Digit, SendRtp
 from farline.runtime import clock
+from farline.runtime.qos import mark
 from farline.sip.transport import Address
 
 if TYPE_CHECKING:
@@ -123,9 +124,8 @@ def _bind_pair(ip: str, tos: int | None) -> tuple[socket.socket, socket.socket] 
         if port % 2 or port > 65533:
             raise BlockingIOError("odd")
         rtcp.bind((ip, port + 1))
-        if tos is not None and family == socket.AF_INET:
-            for one in (rtp, rtcp):
-                one.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tos)
+        for one in (rtp, rtcp):
+            mark(one, tos or 0)
     except OSError as error:
         rtp.close()
         rtcp.close()

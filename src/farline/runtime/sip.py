@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, cast
 from farline.media.engine import Media, MediaDone
 from farline.runtime import clock
 from farline.runtime.ids import RealIds
+from farline.runtime.qos import mark
 from farline.runtime.sip_stream import StreamConnection, StreamLimits
 from farline.sip.effects import (
     Close,
@@ -35,6 +36,7 @@ from farline.trace.events import MessageSeen, Note, Refused, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from socket import socket
 
     from farline.media.engine import MediaReply, MediaRequest
     from farline.trace.events import Direction, Event
@@ -57,6 +59,8 @@ class Listener:
     tls_port: int | None = None
     tls: ssl.SSLContext | None = None
     limits: StreamLimits = field(default_factory=StreamLimits)
+    qos: int = 0
+    """DS byte of what leaves here (RFC 2474), for every transport; 0: as the system does."""
 
 
 class _Udp(asyncio.DatagramProtocol):
@@ -152,6 +156,7 @@ class SipDriver:
                         lambda: _Udp(self, listener.interface), local_addr=(listener.ip, port)
                     )
                     self._udp[listener.interface] = udp
+                    mark(_socket(udp.transport), listener.qos)
                 else:
                     server = await self._serve(listener, transport, port)
                     self._servers[listener.interface, transport] = server
@@ -324,6 +329,8 @@ class SipDriver:
 
     def opened(self, connection: StreamConnection) -> Flow:
         """Number a new connection and tell the core."""
+        if connection.raw is not None:
+            mark(_socket(connection.raw), self._listeners[connection.interface].qos)
         self._next_token += 1
         flow = Flow(
             self._next_token,
@@ -373,6 +380,10 @@ class SipDriver:
     def _event(self, event: Event) -> None:
         if self._trace is not None:
             self._trace(event)
+
+
+def _socket(transport: asyncio.BaseTransport | None) -> socket | None:
+    return transport.get_extra_info("socket") if transport is not None else None
 
 
 def _in_words(error: OSError) -> str:

@@ -51,20 +51,20 @@ class StreamConnection(asyncio.Protocol):
         self._limits = limits
         self._framer = StreamFramer()
         self._flow: Flow | None = None
-        self._transport: asyncio.Transport | None = None
+        self.raw: asyncio.Transport | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Number the connection, or drop it when the interface is full."""
-        self._transport = cast("asyncio.Transport", transport)
+        self.raw = cast("asyncio.Transport", transport)
         self.local = Address(*transport.get_extra_info("sockname")[:2])
         peer = transport.get_extra_info("peername")
         if peer is None:  # the peer was gone before we looked
-            self._transport.abort()
+            self.raw.abort()
             return
         self.remote = Address(*peer[:2])
         if not self.driver.admit(self):
-            self._transport.abort()
+            self.raw.abort()
             return
         if self.ticket is None:
             self._limit(self._limits.first_message_seconds, "nothing whole was said")
@@ -130,15 +130,15 @@ class StreamConnection(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Write, or drop a peer that does not read."""
-        if self._transport is None or self._transport.is_closing():
+        if self.raw is None or self.raw.is_closing():
             return
-        self._transport.write(data)
-        if self._transport.get_write_buffer_size() > self._limits.write_buffer:
+        self.raw.write(data)
+        if self.raw.get_write_buffer_size() > self._limits.write_buffer:
             if self._flow is not None:
                 self.driver.refused("unread", "the peer does not read", self._flow)
-            self._transport.abort()
+            self.raw.abort()
 
     def close(self) -> None:
         """Close after what was written has left."""
-        if self._transport is not None:
-            self._transport.close()
+        if self.raw is not None:
+            self.raw.close()

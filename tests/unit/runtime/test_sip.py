@@ -261,3 +261,34 @@ async def test_a_stream_that_cannot_be_followed_is_answered_once_and_closed(wire
     assert answer.startswith(b"SIP/2.0 400 ")
     assert answer.count(b"SIP/2.0 400") == 1
     writer.close()
+
+
+@pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP])
+async def test_signalling_leaves_with_its_ds_byte(transport):
+    import socket
+
+    core = NotingCore()
+    driver = SipDriver(core, [Listener("out", "127.0.0.1", 0, 0, qos=136)])
+    await driver.start()
+    try:
+        port = driver.ports("out")[transport]
+        if transport is Transport.UDP:
+            raw = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            raw.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
+            raw.settimeout(5)
+            raw.sendto(OPTIONS, ("127.0.0.1", port))
+            flow = (await core.next(Received)).flow
+            core.outputs.append(Send(flow, b"SIP/2.0 200 OK\r\n\r\n"))
+            driver._after()
+            _, ancillary, _, _ = await asyncio.to_thread(raw.recvmsg, 100, 100)
+            assert [data[0] for _, kind, data in ancillary if kind == socket.IP_TOS] == [136]
+            raw.close()
+        else:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            await core.next(Opened)
+            (stream,) = driver._streams.values()
+            sock = stream.raw.get_extra_info("socket")
+            assert sock.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == 136
+            writer.close()
+    finally:
+        await driver.stop()
