@@ -2,8 +2,8 @@
 
     baresip_phone.py OPTIONS-AS-JSON
 
-Prints a JSON event a line: registered, ringing, incoming, established, closed, failed. Ends when its
-call ends, or on standard input's end.
+Prints a JSON event a line: registered, ringing, incoming, established, closed, failed. Ends when
+its call ends.
 """
 
 import asyncio

@@ -165,11 +165,11 @@ class Phones:
         self.children = Children({"FARLINE_PARENT": str(os.getpid())})
         self._number = 0
 
-    def short_speech(self, who: str) -> Path:
+    def short_speech(self, who: str, times: int = 1) -> Path:
         """Some silence, then the first seconds of what "ruel" or "dora" says: a WAV file."""
-        path = self.directory / f"{who}.wav"
+        path = self.directory / f"{who}-{times}.wav"
         if not path.exists():
-            write_wav(path, np.pad(_speech(who), (int(LEAD_IN_SECONDS * RATE), 0)))
+            write_wav(path, np.pad(_speech(who, times), (int(LEAD_IN_SECONDS * RATE), 0)))
         return path
 
     async def ours(self, name: str, argv: Sequence[str], recording: Path) -> Phone:
@@ -250,13 +250,13 @@ async def phones(site: Site, directory: Path) -> AsyncIterator[Phones]:
         yield made
 
 
-def heard(who: str, recording: Path) -> Judgement:
-    """Whether what "ruel" or "dora" said is in a recording, whole."""
-    return judge(_speech(who), read_wav(recording))
+def heard(who: str, recording: Path, times: int = 1) -> Judgement:
+    """Whether what "ruel" or "dora" said (so many times) is in a recording, whole."""
+    return judge(_speech(who, times), read_wav(recording))
 
 
-def _speech(who: str) -> NDArray[np.int16]:
-    return read_wav(speech(who))[: int(SPEECH_SECONDS * RATE)]
+def _speech(who: str, times: int) -> NDArray[np.int16]:
+    return np.tile(read_wav(speech(who))[: int(SPEECH_SECONDS * RATE)], times)
 
 
 def event(kind: str, **fields: object) -> Callable[[dict[str, Any]], bool]:
