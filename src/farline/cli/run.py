@@ -61,3 +61,8 @@ def run(
         typer.echo(f"{role}: {error}", err=True)
         raise typer.Exit(1) from None
     raise typer.Exit(status)
+
+
+if __name__ == "__main__":
+    # A role's process: it imports what its role needs, not the whole command.
+    typer.run(run)

@@ -37,8 +37,9 @@ NODE_OF_ROLE = {
     "office": "office",
     "portal": "office",
     "border": "border",
+    "ems": "border",
 }
-STAGES = (("media", "office-media"), ("office", "border"), ("portal",))
+STAGES = (("media", "office-media"), ("office", "border"), ("portal", "ems"))
 """In the order of starting: who is needed first."""
 READY_SECONDS = 60.0
 DNS_PORT = 53

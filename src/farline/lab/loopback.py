@@ -29,7 +29,12 @@ def to_loopback(deployment: Deployment, variant: int = 0) -> Deployment:
     Each `variant` (0 to 255) has addresses of its own, so that several can run at once.
     """
     addresses = {IPv4Address(text) for text in _texts(deployment) if _is_mappable(text)}
-    return _mapped(deployment, _Plan(addresses, variant))
+    mapped = _mapped(deployment, _Plan(addresses, variant))
+    if mapped.ems is None:
+        return mapped
+    # Its address is loopback already and stays, so each variant gets a port of its own.
+    ems = mapped.ems.model_copy(update={"port": mapped.ems.port + variant})
+    return mapped.model_copy(update={"ems": ems})
 
 
 def loopback_port(port: int) -> int:

@@ -82,6 +82,10 @@ class View:
             self._line(f"pcap       {outcome.pcap}")
         for name in ("log", "trace", "audio"):
             self._line(f"{name:<10} {prepared.run_dir / name}/")
+        ems = prepared.deployment.ems
+        if ems is not None and prepared.loopback:
+            token = prepared.run_dir / "control/ems.token"
+            self._line(f"forms      http://{ems.ip}:{ems.port}/ (any user, password in {token})")
         self._line(f"more       farline trace --run-dir {prepared.run_dir} --decisions")
         held = sum(step.ok for step in outcome.verdict.steps)
         word = "PASS" if outcome.verdict.ok else "FAIL"

@@ -122,7 +122,7 @@ class Supervisor:
 def role_command(role: str, config: Path, run_dir: Path) -> list[str]:
     """The command that runs one role alone."""
     options = ["--role", role, "--config", str(config), "--run-dir", str(run_dir)]
-    return [sys.executable, "-m", "farline.cli.main", "run", *options]
+    return [sys.executable, "-m", "farline.cli.run", *options]
 
 
 async def wait_ready(role: str, run_dir: Path, seconds: float = 60.0) -> None:

@@ -36,6 +36,12 @@ def test_every_box_keeps_the_end_of_its_address(guide):
     assert (mapped.lab.outside_dns, mapped.lab.inside_dns) == ("127.168.64.250", "127.10.10.250")
 
 
+def test_each_variant_has_addresses_and_an_element_manager_of_its_own(guide):
+    one, other = to_loopback(guide, 1), to_loopback(guide, 2)
+    assert one.office.ip != other.office.ip
+    assert (one.ems.ip, one.ems.port, other.ems.port) == ("127.0.0.1", 8091, 8092)
+
+
 def test_all_that_named_an_address_names_its_new_one(guide):
     mapped = to_loopback(guide)
     assert {a.address for a in mapped.border.server_profiles[0].addresses} == {"127.10.10.13"}

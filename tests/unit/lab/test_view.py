@@ -6,13 +6,16 @@ from types import SimpleNamespace
 
 from rich.console import Console
 
+from farline.config import Deployment, Ems
 from farline.lab.scenario import Outcome
 from farline.lab.verdict import STEPS, Step, Verdict
 from farline.lab.view import View
 from farline.trace import Record
 from farline.trace.events import MessageSeen
 
-PREPARED = SimpleNamespace(run_dir=Path("run"))
+PREPARED = SimpleNamespace(
+    run_dir=Path("run"), loopback=True, deployment=Deployment(ems=Ems(port=8093))
+)
 
 
 def console(*, terminal):
@@ -47,6 +50,7 @@ def test_a_passed_run_says_so():
     view = View(console(terminal=False))
     view.result(outcome(ok=True), PREPARED)
     assert "verdict: PASS (10 of 10 steps held)" in view.console.file.getvalue()
+    assert "forms      http://127.0.0.1:8093/" in view.console.file.getvalue()
 
 
 def test_markup_of_others_is_text():
