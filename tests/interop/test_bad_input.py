@@ -121,7 +121,7 @@ def told(*some):
 
 async def test_nothing_else_suffers(site, phones):
     ruel, dora = site.user(), site.user()
-    before = (await site.show())["counters"]
+    before = await site.show()
     desk = await phones.farline(
         dora, "--answer-after-ms", "100", "--play", str(phones.short_speech("dora", TIMES))
     )
@@ -142,6 +142,14 @@ async def test_nothing_else_suffers(site, phones):
         assert found.ok, found.reason
     after = await site.show()
     assert after["media engine"] == "connected"
-    refused = after["counters"]["refused.malformed"] - before.get("refused.malformed", 0)
+    refused = after["counters"]["refused.malformed"] - before["counters"].get(
+        "refused.malformed", 0
+    )
     assert refused >= len(BAD)
-    assert {relay["connections"] for relay in after["relays"]} == {0}
+    for name, least in (("1xm HTTP", 2 * len(HTTP)), ("1xm XMPP", len(XML))):
+        shown = [
+            next(relay for relay in one["relays"] if relay["name"] == name)
+            for one in (before, after)
+        ]
+        assert shown[1]["accepted"] - shown[0]["accepted"] >= least
+        assert shown[1]["connections"] == 0

@@ -41,6 +41,7 @@ def run(
         fail_config(error, config, as_json)
     run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     if role is None:
+        die_with_parent()
         roles = roles_of(deployment)
         if secrets is not None:
             os.environ[SECRETS_ENV] = str(secrets.resolve())

@@ -1,0 +1,114 @@
+"""`farline run` on loopback with TLS towards the office: calls, and a border that is killed."""
+
+import asyncio
+import os
+import signal
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from farline.runtime.supervisor import wait_ready
+from farline.runtime.trace_files import read_records
+from farline.testing.deployment import CLI, REGISTERED, event, heard, prepare_site
+from farline.testing.deployment import phones as make_phones
+from farline.trace.events import MessageSeen
+from farline.trace.reader import Reader
+
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
+
+ROLES = ("media", "office-media", "office", "portal", "border")
+PLAIN = "server: IPO, address: 10.10.10.13, port: 5060, transport: TCP"
+TLS = "server: IPO, address: 10.10.10.13, port: 5061, transport: TLS"
+ANSWERED = event("call", state="answered")
+
+
+def told(*some):
+    return "\n".join(f"{one.child.name}: {one.events[-4:]}\n{one.child.tail()}" for one in some)
+
+
+def roles_of(pid):
+    """The process of each role that the supervisor has started."""
+    found = {}
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        words = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
+        if "--role" in words:
+            found[words[words.index("--role") + 1]] = int(child)
+    return found
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    site = prepare_site(tmp_path_factory.mktemp("tls"), (PLAIN, TLS))
+    command = [*CLI, "run", "--config", str(site.prepared.config), "--run-dir", str(site.run_dir)]
+    with closing(site), (site.run_dir / "log" / "run.log").open("wb") as log:
+        site.supervisor = subprocess.Popen(
+            command, stdout=log, stderr=log, env={**os.environ, "FARLINE_PARENT": str(os.getpid())}
+        )
+        try:
+            for role in ROLES:
+                asyncio.run(wait_ready(role, site.run_dir))
+            yield site
+        finally:
+            site.supervisor.terminate()
+            site.supervisor.wait(60)
+    assert site.trouble() == []
+
+
+@pytest.fixture
+async def phones(site, tmp_path):
+    async with make_phones(site, tmp_path) as made:
+        yield made
+
+
+async def speak(site, phones):
+    """A call from outside over TLS to a desk; both hear the other whole."""
+    ruel, dora = site.user(), site.user()
+    desk = await phones.farline(dora, "--answer-after-ms", "100")
+    assert await desk.until(REGISTERED, 30), told(desk)
+    options = ("--call", dora.extension, "--play", str(phones.short_speech("ruel")))
+    out = await phones.farline(
+        ruel, *options, "--hangup-after", "3.5", outside=True, transport="tls"
+    )
+    assert await out.until(event("audio"), 30), told(out, desk)
+    assert await desk.until(event("audio"), 30), told(out, desk)
+    for who, phone in (("ruel", desk), ("dora", out)):
+        found = heard(who, phone.recording)
+        assert found.ok, found.reason
+    return next(filter(ANSWERED, out.events))["call_id"]
+
+
+async def test_a_call_with_tls_on_both_sides_of_the_border(site, phones):
+    call_id = await speak(site, phones)
+    async with asyncio.timeout(10):
+        while True:
+            sides = {
+                (record.event.interface, record.event.transport)
+                for record in read_records(site.run_dir, Reader())
+                if record.role == "border" and isinstance(record.event, MessageSeen)
+                and record.event.call == call_id and record.event.data.startswith(b"BYE")
+            }  # fmt: skip
+            if sides == {("IPORWB1Sig", "TLS"), ("IPORWA1Sig", "TLS")}:
+                return
+            await asyncio.sleep(0.1)  # the trace is written five times a second
+
+
+async def test_a_killed_border_comes_back_and_nobody_else_notices(site, phones):
+    before = roles_of(site.supervisor.pid)
+    assert set(ROLES) <= set(before)
+    ruel = site.user()
+    out = await phones.farline(ruel, outside=True, transport="tcp")
+    assert await out.until(REGISTERED, 30), told(out)
+    os.kill(before["border"], signal.SIGKILL)
+    assert await out.until(event("registration", state="lost"), 30), told(out)
+
+    def again(_event):
+        return len(list(filter(REGISTERED, out.events))) == 2
+
+    assert await out.until(again, 45), told(out)
+    after = roles_of(site.supervisor.pid)
+    assert after["border"] != before["border"]
+    assert {**after, "border": 0} == {**before, "border": 0}
+    assert "border ended with status -9" in (site.run_dir / "log" / "run.log").read_text()
+    await speak(site, phones)
