@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from farline.border.context import Context
     from farline.border.registration import Binding
-    from farline.border.schedule import Alarm
     from farline.border.session import Found, Session
     from farline.border.steps import Operation, Steps
     from farline.sip import Flow, Message
+    from farline.sip.schedule import Alarm
     from farline.sip.transaction import ClientTransaction, ServerTransaction
 
 TIMER_C_SECONDS = 185.0

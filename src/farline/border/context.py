@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from farline.border.hiding import Hider
 from farline.border.plan import Plan
 from farline.border.registration import BindingTable
-from farline.border.schedule import Schedule
 from farline.border.session import SessionTable
 from farline.border.shield import Sources
 from farline.border.steps import NEXT, Ask, Next, Operation, Reach
 from farline.border.upstream import Upstreams
 from farline.media.engine import Delete, Media, MediaReply
 from farline.sip import responses
+from farline.sip.schedule import Schedule
 from farline.sip.transaction import TransactionLayer
 from farline.trace.events import CallChanged, Decision, MediaSeen, Note, Refused, Trace
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from farline.border.anchor import Anchored
     from farline.border.exchange import Side
     from farline.border.registration import Binding
-    from farline.border.schedule import Alarm
     from farline.border.steps import Operation
     from farline.sip import Message
+    from farline.sip.schedule import Alarm
 
 MAX_FORKS = 16
 """Answers with different To tags that one request may have."""

@@ -12,8 +12,8 @@ from farline.sip import WireError
 if TYPE_CHECKING:
     from farline.office.leg import Leg
     from farline.office.stack import Headers
-    from farline.office.timers import Timer
     from farline.sip import Message
+    from farline.sip.schedule import Alarm
     from farline.sip.transaction import ServerTransaction
 
 T1 = 0.5
@@ -36,7 +36,7 @@ class Answering:
         """The final answer was given."""
 
         self.waits_for_ack = False
-        self._timer: Timer | None = None
+        self._timer: Alarm | None = None
 
     @property
     def is_invite(self) -> bool:

@@ -97,7 +97,7 @@ class OfficeCore:
         elif isinstance(event, Expired):
             stack.layer.expire(now)
             self._drain(now)
-            stack.timers.expire(now)
+            stack.timers.run(now)
         elif isinstance(event, Opened):
             stack.connections.opened(event.flow, event.ticket, now)
         elif isinstance(event, OpenFailed):

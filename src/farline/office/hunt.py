@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from farline.office.bindings import Binding
     from farline.office.events import LegEvent
     from farline.office.stack import Stack
-    from farline.office.timers import Timer
+    from farline.sip.schedule import Alarm
 
 
 class Hunter(Protocol):
@@ -42,7 +42,7 @@ class Hunt:
         """The phones that still ring."""
 
         self._rejections: list[int] = []
-        self._timer: Timer | None = None
+        self._timer: Alarm | None = None
         self._over = False
 
     @property

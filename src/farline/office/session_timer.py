@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from farline.office.stack import Headers
-    from farline.office.timers import Timer, TimerTable
     from farline.sip import Message
+    from farline.sip.schedule import Alarm, Schedule
 
 MIN_SE = 90
 """The least interval in seconds (RFC 4028 section 4)."""
@@ -27,7 +27,7 @@ class SessionTimer:
 
     def __init__(
         self,
-        timers: TimerTable,
+        timers: Schedule,
         refresh: Callable[[float], None],
         expired: Callable[[float], None],
     ) -> None:
@@ -36,7 +36,7 @@ class SessionTimer:
         self._expired = expired
         self._interval = 0
         self._ours = False
-        self._running: Timer | None = None
+        self._running: Alarm | None = None
 
     @property
     def interval(self) -> int:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from farline.media.engine import Delete, Media, MediaReply
 from farline.office.connections import Connections
-from farline.office.timers import TimerTable
 from farline.sip import Transport, responses
+from farline.sip.schedule import Schedule
 from farline.sip.transaction import TransactionLayer
 from farline.sip.transport import Address
 from farline.trace.events import Trace
@@ -72,7 +72,7 @@ class Stack:
         self.out: deque[object] = deque()
         self.layer = TransactionLayer(ids=ids, merged=True, rport=True)
         self.connections = Connections(self.local, self.out.append)
-        self.timers = TimerTable()
+        self.timers = Schedule()
         self.dialogs: dict[tuple[str, str, str], Leg] = {}
         """Legs by Call-ID, our tag, the peer's tag."""
 

@@ -1,4 +1,4 @@
-from farline.border.schedule import Schedule
+from farline.sip.schedule import Schedule
 
 
 def test_alarms_fire_in_order_and_stopped_ones_do_not():
@@ -30,3 +30,13 @@ def test_an_alarm_may_start_another():
     assert fired == [1.0, 5.0]
     schedule.run(6.0)
     assert fired == [1.0, 5.0, 6.0]
+
+
+def test_stopped_timers_do_not_pile_up():
+    schedule = Schedule()
+    for serial in range(100_000):
+        schedule.start(180.0 + serial, "binding", lambda now: None).stop()
+    kept = schedule.start(1.0, "kept", lambda now: None)
+    assert len(schedule) <= 1025
+    assert schedule.next_deadline() == (1.0, "kept")
+    assert kept.action is not None

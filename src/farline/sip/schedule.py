@@ -1,9 +1,8 @@
-"""The border's own timers: named, soonest first."""
+"""A core's own timers: named, soonest first, each with what to do then."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 from farline.sip.effects import Deadline
@@ -11,13 +10,18 @@ from farline.sip.effects import Deadline
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+SWEEP_FROM = 1024
+"""Timers that may be held before stopped ones among them are looked for."""
 
-@dataclass(slots=True, eq=False)
+
 class Alarm:
-    """A running timer; `stop` it when it is no longer wanted."""
+    """A running timer; `stop` may be called at any time, also twice."""
 
-    name: str
-    action: Callable[[float], None] | None
+    __slots__ = ("action", "name")
+
+    def __init__(self, name: str, action: Callable[[float], None]) -> None:
+        self.name = name
+        self.action: Callable[[float], None] | None = action
 
     def stop(self) -> None:
         """Let it not fire, and hold on to nothing."""
@@ -25,11 +29,17 @@ class Alarm:
 
 
 class Schedule:
-    """Timers in a heap; stopped ones are dropped when they are met."""
+    """Timers in a heap. Stopped ones are dropped when they are met, or by a sweep.
+
+    The sweep keeps a timer that is started anew at every refresh (a binding's) from piling up.
+    """
+
+    __slots__ = ("_heap", "_serial", "_sweep_at")
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Alarm]] = []
         self._serial = 0
+        self._sweep_at = SWEEP_FROM
 
     def __len__(self) -> int:
         return len(self._heap)
@@ -39,6 +49,8 @@ class Schedule:
         alarm = Alarm(name, action)
         self._serial += 1
         heappush(self._heap, (at, self._serial, alarm))
+        if len(self._heap) >= self._sweep_at:
+            self._sweep()
         return alarm
 
     def run(self, now: float) -> None:
@@ -50,9 +62,16 @@ class Schedule:
                 action(now)
 
     def next_deadline(self) -> Deadline | None:
-        """The soonest timer."""
+        """The soonest running timer."""
         while self._heap and self._heap[0][2].action is None:
             heappop(self._heap)
         if not self._heap:
             return None
-        return Deadline(self._heap[0][0], self._heap[0][2].name)
+        at, _, alarm = self._heap[0]
+        return Deadline(at, alarm.name)
+
+    def _sweep(self) -> None:
+        """Drop the stopped ones, and come back when the running ones have doubled."""
+        self._heap = [entry for entry in self._heap if entry[2].action is not None]
+        heapify(self._heap)
+        self._sweep_at = max(SWEEP_FROM, 2 * len(self._heap))
