@@ -10,7 +10,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from farline.border.exchange import Verdict
-from farline.border.plan import in_subnet
+from farline.config.subnets import in_subnet
 from farline.sip import NameAddr, WireError
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ A `Plan` is made once from a `Border` and never changes; it decides nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import TYPE_CHECKING, TypeVar
 
+from farline.config.subnets import IpNetwork, literal
 from farline.sip import Address, Transport
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ FIRST_LINE = 11
 
 MAX_KNOWN = 4096
 """Hosts whose place is remembered."""
-
-IpNetwork = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ class InsideAddresses:
         exact = {interfaces[name].ip for name in served}
         exact |= {media[flow.media_interface].ip for flow in border.server_flows}
         for server in border.server_profiles:
-            exact |= {entry.address for entry in server.addresses if _literal(entry.address)}
+            exact |= {entry.address for entry in server.addresses if literal(entry.address)}
         self.exact = frozenset(str(ip_address(ip)) for ip in exact - self._outside_ips)
         self._known: dict[str, bool] = {}
 
@@ -140,28 +139,12 @@ class InsideAddresses:
         return known
 
     def _is_inside(self, host: str) -> bool:
-        address = _literal(host.strip("[]"))
+        address = literal(host.strip("[]"))
         if address is None or str(address) in self._outside_ips:
             return False
         if str(address) in self.exact:
             return True
         return any(address.version == net.version and address in net for net in self.networks)
-
-
-def in_subnet(subnet: str, host: str) -> bool:
-    """Whether an address is in a subnet as forms write it; `*` has every address."""
-    if subnet == "*":
-        return True
-    address = _literal(host)
-    net = ip_network(subnet, strict=False)
-    return address is not None and address.version == net.version and address in net
-
-
-def _literal(host: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(host)
-    except ValueError:
-        return None
 
 
 def _overlap(one: IpNetwork, other: IpNetwork) -> bool:

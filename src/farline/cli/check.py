@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from farline.cli.files import fail_config, read_deployment
+from farline.cli.files import fail_config, problem_rows, read_checked, say_warnings
 from farline.config import ConfigError
 
 
@@ -21,16 +21,22 @@ def check(
 ) -> None:
     """Check a whole deployment file; says every problem with line, form, field and remedy.
 
+    Names and values, ports that two want, next hops that lead back to us, flows that can never
+    match (with a request that an earlier one takes), certificates where the files are there. A
+    warning is said and refuses nothing (status 0); an error refuses the deployment (status 2).
+
     Example: farline check examples/guide.yaml
     """
     try:
-        deployment = read_deployment(config, secrets)
+        deployment, warnings = read_checked(config, secrets)
     except ConfigError as error:
         fail_config(error, config, as_json)
     parts = [
         name for name in ("border", "office", "portal", "ems", "lab") if getattr(deployment, name)
     ]
     if as_json:
-        typer.echo(json.dumps({"ok": True, "file": str(config), "parts": parts}))
+        rows = problem_rows(warnings)
+        typer.echo(json.dumps({"ok": True, "file": str(config), "parts": parts, **rows}))
     else:
+        say_warnings(warnings, config)
         typer.echo(f"{config}: right ({', '.join(parts)})")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
 import typer
 
-from farline.config import ConfigError, Deployment, Problem, load_deployment, load_secrets
+from farline.config import ConfigError, Deployment, Problem, load_secrets, load_with_warnings
 
 SECRETS_ENV = "FARLINE_SECRETS"
 
@@ -22,8 +24,27 @@ def secrets_path(config: Path, secrets: Path | None) -> Path:
     return Path(named) if named else config.with_name("secrets.yaml")
 
 
+def read_checked(config: Path, secrets: Path | None) -> tuple[Deployment, tuple[Problem, ...]]:
+    """Load and check a deployment and the files that it names; gives its warnings too.
+
+    Raises ConfigError, also for files that cannot be read.
+    """
+    # Here, because a role's process starts by `read_deployment` and needs no certificate parser.
+    from farline.runtime.preflight import preflight
+
+    deployment, warnings = _read(config, secrets)
+    found = (*warnings, *preflight(deployment, config.resolve().parent, datetime.now(UTC)))
+    if any(problem.severity == "error" for problem in found):
+        raise ConfigError(found)
+    return deployment, found
+
+
 def read_deployment(config: Path, secrets: Path | None) -> Deployment:
     """Load and check a deployment. Raises ConfigError, also for files that cannot be read."""
+    return _read(config, secrets)[0]
+
+
+def _read(config: Path, secrets: Path | None) -> tuple[Deployment, tuple[Problem, ...]]:
     try:
         text = config.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -35,19 +56,34 @@ def read_deployment(config: Path, secrets: Path | None) -> Deployment:
             remedy = f"chmod 600 {path}"
             raise ConfigError([Problem(str(path), "others may read the secrets", remedy)])
         values = load_secrets(path.read_text(encoding="utf-8"))
-    return load_deployment(text, values)
+    return load_with_warnings(text, values)
 
 
 def fail_config(error: ConfigError, config: Path, as_json: bool) -> NoReturn:
     """Print every problem and end with status 2."""
     if as_json:
-        rows = [
-            {"place": p.place, "line": p.line, "text": p.text, "remedy": p.remedy, "form": p.form}
-            for p in error.problems
-        ]
-        typer.echo(json.dumps({"ok": False, "file": str(config), "problems": rows}, indent=2))
+        result = {"ok": False, "file": str(config), **problem_rows(error.problems)}
+        typer.echo(json.dumps(result, indent=2))
     else:
-        for problem in error.problems:
+        say_warnings([p for p in error.problems if p.severity == "warning"], config)
+        errors = [p for p in error.problems if p.severity == "error"]
+        for problem in errors:
             typer.echo(f"{config}: {problem}", err=True)
-        typer.echo(f"{len(error.problems)} problem(s); nothing was started or changed.", err=True)
+        typer.echo(f"{len(errors)} problem(s); nothing was started or changed.", err=True)
     raise typer.Exit(2)
+
+
+def say_warnings(warnings: Iterable[Problem], config: Path) -> None:
+    """What is odd but not refused, on standard error."""
+    for warning in warnings:
+        typer.echo(f"{config}: warning: {warning}", err=True)
+
+
+def problem_rows(problems: Iterable[Problem]) -> dict[str, list[dict[str, object]]]:
+    """Errors ("problems") and "warnings" as JSON has them."""
+    rows: dict[str, list[dict[str, object]]] = {"problems": [], "warnings": []}
+    for p in problems:
+        row: dict[str, object] = {"place": p.place, "line": p.line, "text": p.text}
+        row |= {"remedy": p.remedy, "form": p.form}
+        rows["problems" if p.severity == "error" else "warnings"].append(row)
+    return rows

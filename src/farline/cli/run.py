@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from farline.cli.files import SECRETS_ENV, fail_config, read_deployment
+from farline.cli.files import SECRETS_ENV, fail_config, read_checked, read_deployment, say_warnings
 from farline.cli.roles import serve
 from farline.config import ConfigError
 from farline.runtime.process import die_with_parent, run_until_signal
@@ -36,7 +36,11 @@ def run(
     Example: farline run --config examples/guide.yaml
     """
     try:
-        deployment = read_deployment(config, secrets)
+        if role is None:
+            deployment, warnings = read_checked(config, secrets)
+            say_warnings(warnings, config)
+        else:
+            deployment = read_deployment(config, secrets)
     except ConfigError as error:
         fail_config(error, config, as_json)
     run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import core_schema
@@ -29,7 +29,7 @@ class Problem:
     """Something wrong in a configuration.
 
     `place` is the path of the field (`border.subscriber_flows[0].routing_profile`), `line` the line
-    of the file where it is known.
+    of the file where it is known. A warning is said, an error refuses the deployment.
     """
 
     place: str
@@ -37,6 +37,7 @@ class Problem:
     remedy: str = ""
     form: str = ""
     line: int | None = None
+    severity: Literal["error", "warning"] = "error"
 
     def __str__(self) -> str:
         where = f"line {self.line}: " if self.line is not None else ""

@@ -7,6 +7,7 @@ of their own, so that a deployment can be shown, compared and kept in version co
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -36,15 +37,22 @@ class ConfigError(ValueError):
 
 def load_deployment(text: str, secrets: Mapping[str, str]) -> Deployment:
     """Parse, validate and cross-check. Raises ConfigError with every problem."""
+    return load_with_warnings(text, secrets)[0]
+
+
+def load_with_warnings(
+    text: str, secrets: Mapping[str, str]
+) -> tuple[Deployment, tuple[Problem, ...]]:
+    """A deployment that can run, and its warnings. Raises ConfigError with every problem."""
     tree = _parse(text)
     try:
         deployment = Deployment.model_validate(tree, context={"secrets": secrets})
     except ValidationError as error:
         raise ConfigError([_problem(tree, entry) for entry in error.errors()]) from None
-    problems = check(deployment)
-    if problems:
-        raise ConfigError([_with_line(tree, problem) for problem in problems])
-    return deployment
+    problems = tuple(_with_line(tree, problem) for problem in check(deployment))
+    if any(problem.severity == "error" for problem in problems):
+        raise ConfigError(problems)
+    return deployment, problems
 
 
 def load_secrets(text: str) -> dict[str, str]:
@@ -162,4 +170,4 @@ def _with_line(tree: CommentedMap, problem: Problem) -> Problem:
     path = [
         int(part) if part.isdecimal() else part for part in re.findall(r"[^.\[\]]+", problem.place)
     ]
-    return Problem(problem.place, problem.text, problem.remedy, problem.form, _line(tree, path))
+    return replace(problem, line=_line(tree, path))

@@ -7,7 +7,7 @@ import pytest
 
 from farline.border import flow, policy, routing, shield
 from farline.border.exchange import Exchange
-from farline.border.plan import Candidate, Plan, in_subnet
+from farline.border.plan import Candidate, Plan
 from farline.border.shield import ShieldLimits, Sources
 from farline.config import (
     EndPointPolicyGroup,
@@ -16,6 +16,7 @@ from farline.config import (
     SubscriberFlow,
     load_deployment,
 )
+from farline.config.subnets import in_subnet
 from farline.sip import Address, Flow, Message, Transport
 
 ROOT = Path(__file__).parents[3]

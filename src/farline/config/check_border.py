@@ -1,0 +1,135 @@
+"""Cross checks of the border's interfaces, servers and relays: names, addresses, profiles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farline.config.base import Form, Problem
+from farline.config.check_common import duplicates, missing
+from farline.sip import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from farline.config.deployment import Border
+
+
+def check_border(border: Border, server_tls: set[str], client_tls: set[str]) -> list[Problem]:
+    """Every problem of the border's forms but those of its flows and ports."""
+    problems: list[Problem] = []
+    for field in (
+        "interfaces", "networks", "media_interfaces", "signaling_interfaces", "server_profiles",
+        "routing_profiles", "topology_hiding_profiles", "end_point_policy_groups",
+        "subscriber_flows", "server_flows", "application_relays",
+    ):  # fmt: skip
+        problems += duplicates(f"border.{field}", getattr(border, field))
+    problems += _networks(border)
+    problems += _interfaces(border, server_tls)
+    problems += _servers(border, client_tls)
+    problems += _relays(border, server_tls, client_tls)
+    return problems
+
+
+def _networks(border: Border) -> Iterator[Problem]:
+    interfaces = {interface.name: interface for interface in border.interfaces}
+    for index, network in enumerate(border.networks):
+        place = f"border.networks[{index}].interface"
+        interface = interfaces.get(network.interface)
+        if interface is None:
+            yield missing(place, network, "interface", network.interface, interfaces)
+        elif not interface.enabled:
+            yield Problem(
+                place,
+                f"interface {interface.name!r} is disabled",
+                "enable it under border.interfaces",
+                network.form,
+            )
+
+
+def _owned(border: Border, place: str, owner: Form, network: str, ip: str) -> Iterator[Problem]:
+    """The address must be one of the network that the form names."""
+    found = {entry.name: entry for entry in border.networks}.get(network)
+    if found is None:
+        names = [entry.name for entry in border.networks]
+        yield missing(f"{place}network", owner, "network", network, names)
+    elif ip not in {address.ip for address in found.addresses}:
+        yield Problem(
+            f"{place}ip",
+            f"{ip} is not an address of network {network!r}",
+            f"it has: {', '.join(address.ip for address in found.addresses)}",
+            owner.form,
+        )
+
+
+def _interfaces(border: Border, server_tls: set[str]) -> Iterator[Problem]:
+    for index, media in enumerate(border.media_interfaces):
+        yield from _owned(
+            border, f"border.media_interfaces[{index}].", media, media.network, media.ip
+        )
+    for index, signaling in enumerate(border.signaling_interfaces):
+        place = f"border.signaling_interfaces[{index}]."
+        yield from _owned(border, place, signaling, signaling.network, signaling.ip)
+        if all(signaling.port(transport) is None for transport in Transport):
+            yield Problem(place + "tcp_port", "no port at all", "give one", signaling.form)
+        if signaling.tls_port is None:
+            continue
+        if signaling.tls_profile is None:
+            yield Problem(place + "tls_profile", "TLS needs a profile", "name one", signaling.form)
+        elif signaling.tls_profile not in server_tls:
+            yield missing(
+                place + "tls_profile", signaling, "TLS profile", signaling.tls_profile, server_tls
+            )
+
+
+def _servers(border: Border, client_tls: set[str]) -> Iterator[Problem]:
+    servers = {server.name: server for server in border.server_profiles}
+    for index, server in enumerate(border.server_profiles):
+        place = f"border.server_profiles[{index}].tls_client_profile"
+        uses_tls = any(address.transport is Transport.TLS for address in server.addresses)
+        if server.tls_client_profile is None and uses_tls:
+            yield Problem(place, "a TLS address needs a profile", "name one", server.form)
+        elif server.tls_client_profile is not None and server.tls_client_profile not in client_tls:
+            yield missing(
+                place, server, "TLS client profile", server.tls_client_profile, client_tls
+            )
+    for index, profile in enumerate(border.routing_profiles):
+        for number, hop in enumerate(profile.next_hops):
+            place = f"border.routing_profiles[{index}].next_hops[{number}]."
+            target = servers.get(hop.server)
+            if target is None:
+                yield missing(place + "server", hop, "server profile", hop.server, servers)
+                continue
+            known = {(a.address, a.port, a.transport) for a in target.addresses}
+            if (hop.address, hop.port, hop.transport) not in known:
+                listed = ", ".join(f"{a}:{p} ({t})" for a, p, t in sorted(known))
+                yield Problem(
+                    place + "address",
+                    f"{hop.address}:{hop.port} ({hop.transport}) is no address of {hop.server!r}",
+                    f"it has: {listed}",
+                    hop.form,
+                )
+
+
+def _relays(border: Border, server_tls: set[str], client_tls: set[str]) -> Iterator[Problem]:
+    for index, relay in enumerate(border.application_relays):
+        place = f"border.application_relays[{index}]."
+        device, remote = relay.device, relay.remote
+        for side in ("listen", "connect"):
+            network, ip = getattr(device, f"{side}_network"), getattr(device, f"{side}_ip")
+            yield from _owned(border, f"{place}device.{side}_", relay, network, ip)
+        if device.listen_transport == "TLS" and device.tls_profile not in server_tls:
+            yield missing(
+                place + "device.tls_profile",
+                relay,
+                "TLS profile",
+                str(device.tls_profile),
+                server_tls,
+            )
+        if remote.transport == "TLS" and remote.tls_client_profile not in client_tls:
+            yield missing(
+                place + "remote.tls_client_profile",
+                relay,
+                "TLS client profile",
+                str(remote.tls_client_profile),
+                client_tls,
+            )

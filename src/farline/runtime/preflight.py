@@ -1,0 +1,212 @@
+"""Checks of a deployment that need its files: certificates, keys and authorities.
+
+Files that are not there are warned about; what is there must be usable: the key is the
+certificate's, it has not run out, and it bears the names that clients dial.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+
+from farline.config import Problem
+from farline.config.subnets import literal
+from farline.sip import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from farline.config import Deployment, Form, TlsClientProfile, TlsServerProfile
+
+WARN_BEFORE = timedelta(days=30)
+MAX_FILE = 1024 * 1024
+"""Bytes read of a certificate file: a chain is a few thousand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A name or address that a certificate must bear, and who dials it."""
+
+    name: str
+    why: str
+
+
+def preflight(deployment: Deployment, base: Path, now: datetime) -> Iterator[Problem]:
+    """Everything wrong with the TLS profiles' files; paths are relative to `base`."""
+    wanted = wanted_names(deployment)
+    for index, server in enumerate(deployment.tls_server_profiles):
+        place = f"tls_server_profiles[{index}]"
+        yield from _server(server, base, now, place, wanted.get(server.name, []))
+    for index, client in enumerate(deployment.tls_client_profiles):
+        if client.peer_verification:
+            place = f"tls_client_profiles[{index}].peer_certificate_authorities"
+            yield from _client(client, base, now, place)
+
+
+def wanted_names(deployment: Deployment) -> dict[str, list[Wanted]]:
+    """What each server profile's certificate must bear, by profile."""
+    found: dict[str, list[Wanted]] = {}
+
+    def want(profile: str | None, name: str, why: str) -> None:
+        if profile is not None and name:
+            found.setdefault(profile, []).append(Wanted(name, why))
+
+    office, portal, border = deployment.office, deployment.portal, deployment.border
+    if portal is not None:
+        want(portal.tls_profile, portal.server_name, "phones dial it for the portal's REST")
+        im = portal.im_presence
+        want(im.tls_profile, im.domain, "it is the XMPP domain that phones log in to")
+        directory = office.directory if office is not None else None
+        provider = portal.dsml_provider
+        if office is not None and directory is not None and provider.address == office.ip:
+            want(directory.tls_profile, provider.address, "the portal's DSML provider dials it")
+    if border is None:
+        return found
+    domain = _sip_domain(deployment)
+    outside = {flow.signaling_interface for flow in border.subscriber_flows}
+    for interface in border.signaling_interfaces:
+        if interface.name in outside and interface.tls_port is not None:
+            want(interface.tls_profile, domain, f"phones dial it at {interface.name}")
+    for server in border.server_profiles:
+        for address in server.addresses:
+            if office is not None and address.address in (office.ip, office.registrar.domain):
+                profile = office.registrar.tls_profile if address.transport is _TLS else None
+                want(profile, address.address, f"the border dials it as {server.name}")
+    return found
+
+
+_TLS = Transport.TLS
+
+
+def _sip_domain(deployment: Deployment) -> str:
+    if deployment.portal is not None:
+        return deployment.portal.sip_info.domain
+    return deployment.office.registrar.domain if deployment.office is not None else ""
+
+
+def _server(
+    profile: TlsServerProfile, base: Path, now: datetime, place: str, wanted: list[Wanted]
+) -> Iterator[Problem]:
+    certificate = _read(base / profile.certificate)
+    key = _read(base / profile.key)
+    for field, path, data in (
+        ("certificate", profile.certificate, certificate),
+        ("key", profile.key, key),
+    ):
+        if data is None:
+            yield _absent(f"{place}.{field}", path, profile)
+    if certificate is None:
+        return
+    try:
+        chain = x509.load_pem_x509_certificates(certificate)
+    except ValueError:
+        yield _unusable(f"{place}.certificate", profile.certificate, "certificate", profile)
+        return
+    leaf = chain[0]
+    for one in chain:
+        yield from _dates(one, now, f"{place}.certificate", profile)
+    if key is not None:
+        yield from _key(leaf, key, f"{place}.key", profile)
+    yield from _names(leaf, wanted, f"{place}.certificate", profile)
+
+
+def _client(profile: TlsClientProfile, base: Path, now: datetime, place: str) -> Iterator[Problem]:
+    path = profile.peer_certificate_authorities
+    data = _read(base / path)
+    if data is None:
+        yield _absent(place, path, profile)
+        return
+    try:
+        authorities = x509.load_pem_x509_certificates(data)
+    except ValueError:
+        yield _unusable(place, path, "certificate", profile)
+        return
+    # Of many authorities some may have run out: only when none is left nobody can be verified.
+    problems = [list(_dates(one, now, place, profile)) for one in authorities]
+    if all(problems):
+        yield from problems[0]
+
+
+def _key(leaf: x509.Certificate, data: bytes, place: str, profile: Form) -> Iterator[Problem]:
+    try:
+        key = serialization.load_pem_private_key(data, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        remedy = "give a PEM key without a passphrase"
+        yield Problem(place, "is no private key that can be read", remedy, profile.form)
+        return
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    mine, its = key.public_key(), leaf.public_key()
+    encoding = serialization.Encoding.DER
+    if mine.public_bytes(encoding, form) != its.public_bytes(encoding, form):
+        remedy = "name the key that the certificate was made for"
+        yield Problem(place, "is not the key of the certificate", remedy, profile.form)
+
+
+def _dates(one: x509.Certificate, now: datetime, place: str, profile: Form) -> Iterator[Problem]:
+    until, since = one.not_valid_after_utc, one.not_valid_before_utc
+    severity: Literal["error", "warning"] = "error"
+    if until <= now:
+        text = f"ran out on {until:%Y-%m-%d}"
+    elif since > now:
+        text = f"is valid from {since:%Y-%m-%d} only"
+    elif until - now < WARN_BEFORE:
+        text, severity = f"runs out on {until:%Y-%m-%d}, in {(until - now).days} days", "warning"
+    else:
+        return
+    yield Problem(place, text, "renew it", profile.form, severity=severity)
+
+
+def _names(
+    leaf: x509.Certificate, wanted: list[Wanted], place: str, profile: Form
+) -> Iterator[Problem]:
+    try:
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        names = x509.SubjectAlternativeName([])
+    hosts = [name.lower() for name in names.get_values_for_type(x509.DNSName)]
+    addresses = {str(ip) for ip in names.get_values_for_type(x509.IPAddress)}
+    for want in wanted:
+        if want.name in addresses or any(_matches(host, want.name.lower()) for host in hosts):
+            continue
+        kind = "address" if literal(want.name) else "name"
+        yield Problem(
+            place,
+            f"does not bear the {kind} {want.name}: {want.why}",
+            f"it bears: {', '.join([*hosts, *sorted(addresses)]) or 'none'}; have it issued anew",
+            profile.form,
+            severity="warning",
+        )
+
+
+def _matches(pattern: str, name: str) -> bool:
+    """A wildcard stands for one label on the left (RFC 9525 section 6.3)."""
+    if pattern.startswith("*."):
+        return "." in name and name.partition(".")[2] == pattern[2:]
+    return pattern == name
+
+
+def _read(path: Path) -> bytes | None:
+    """The file's beginning, None when it is not there; b"" when it may not be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_FILE)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return b""
+
+
+def _absent(place: str, path: Path, profile: Form) -> Problem:
+    remedy = "put it there before `farline run`"
+    return Problem(place, f"{path} is not there", remedy, profile.form, severity="warning")
+
+
+def _unusable(place: str, path: Path, what: str, profile: Form) -> Problem:
+    return Problem(place, f"{path} holds no {what} that can be read", "give PEM", profile.form)

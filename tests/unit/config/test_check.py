@@ -1,0 +1,189 @@
+"""Cross checks: ports, next hops, flows that never match; each with place, text and remedy."""
+
+from pathlib import Path
+
+import pytest
+
+from farline.config import ConfigError, load_with_warnings
+from farline.config.subnets import covers
+
+GUIDE = (Path(__file__).parents[3] / "examples" / "guide.yaml").read_text(encoding="utf-8")
+SECRETS = dict.fromkeys(("ruel", "dora", "enhtcpaservice"), "secret")
+SUBSCRIBERS, SERVERS = "  subscriber_flows:\n", "  server_flows:\n"
+SUBSCRIBER = (
+    "    - {{name: {name}, signaling_interface: IPORWB1Sig, media_interface: IPORWB1Media,"
+    " end_point_policy_group: avaya-def-low-enc, routing_profile: to-IPO{more}}}\n"
+)
+SERVER = (
+    "    - {{name: {name}, server_profile: IPO, received_interface: IPORWB1Sig,"
+    " signaling_interface: {signaling}, media_interface: IPORWA1Media,"
+    " end_point_policy_group: avaya-def-low-enc{more}}}\n"
+)
+
+
+def subscriber(name, more=""):
+    return SUBSCRIBER.format(name=name, more=more and f", {more}")
+
+
+def server(name, more="", signaling="IPORWA1Sig"):
+    return SERVER.format(name=name, more=more and f", {more}", signaling=signaling)
+
+
+def found(text):
+    """Errors and warnings of a file."""
+    try:
+        _, problems = load_with_warnings(text, SECRETS)
+    except ConfigError as error:
+        problems = error.problems
+    return problems
+
+
+def test_nothing_is_said_of_the_guides_deployment():
+    assert found(GUIDE) == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "text", "severity"),
+    [
+        ("ip: 192.168.64.96\n      tcp_port: 5060\n      udp_port: 5060\n      tls_port: 5061",
+         "ip: 192.168.64.96\n      tcp_port: 5060\n      udp_port: 5060\n      tls_port: 5060",
+         "border.signaling_interfaces[1].tls_port",
+         "192.168.64.96:5060 (TCP) is taken by signaling interface 'IPORWB1Sig'", "error"),
+        ("tcp_port: 5060\n      udp_port: 5060\n      tls_port: 5061\n      tls_profile: ServerProf"
+         "\n      shared_control: false\n    - name: IPORWB1Sig",
+         "tcp_port: 5060\n      udp_port: 36000\n      tls_port: 5061\n"
+         "      tls_profile: ServerProf\n      shared_control: false\n    - name: IPORWB1Sig",
+         "border.media_interfaces[0].port_range",
+         "10.10.10.7:36000 (UDP) is taken by signaling interface 'IPORWA1Sig'", "error"),
+        ("listen_port: 5222", "listen_port: 8444",
+         "border.application_relays[1].device.listen_port",
+         "192.168.64.96:8444 (TCP) is taken by relay '1xm HTTP'", "error"),
+        ("communicator_port: 9443", "communicator_port: 8444", "portal.communicator_port",
+         "10.10.10.13:8444 (TCP) is taken by the portal's REST", "error"),
+        ("directory:\n    port: 443", "directory:\n    port: 5061", "office.directory.port",
+         "is taken by the office's registrar", "error"),
+        ("remote: {address: 10.10.10.13, port: 8444, transport: TCP}",
+         "remote: {address: 192.168.64.96, port: 8444, transport: TCP}",
+         "border.application_relays[0].remote.address",
+         "is our own relay '1xm HTTP'", "error"),
+        ("    user: EnhTcpaService", "    system_name: Elsewhere\n    user: EnhTcpaService",
+         "portal.dsml_provider.system_name",
+         "'Elsewhere', but the office of this file is 'Farline Office'", "error"),
+        ("    address: 10.10.10.13\n    port: 443\n",
+         "    address: 10.10.10.14\n    system_name: Elsewhere\n    port: 443\n",
+         "portal.dsml_provider.system_name", "is the provider another office?", "warning"),
+        ("remote_subnet: \"*\"", "remote_subnet: 10.10.11.0/24",
+         "border.routing_profiles[0].next_hops[0]", "no server flow takes IPO 10.10.10.13 (TCP)",
+         "warning"),
+    ],
+)  # fmt: skip
+def test_each_problem_has_place_text_remedy(old, new, place, text, severity):
+    assert old in GUIDE
+    changed = GUIDE.replace(old, new, 1)
+    problems = [problem for problem in found(changed) if problem.place == place]
+    assert problems, [str(problem) for problem in found(changed)]
+    (problem,) = problems
+    assert text in problem.text
+    assert problem.severity == severity
+    assert problem.remedy
+    assert problem.form
+    assert problem.line is not None
+
+
+@pytest.mark.parametrize(
+    ("address", "transport", "text"),
+    [
+        ("10.10.10.7", "TCP", "is our own signaling interface 'IPORWA1Sig'"),
+        ("office.example", "UDP", "is a name; a next hop over UDP must be an IP address"),
+    ],
+)
+def test_next_hops_that_cannot_be(address, transport, text):
+    changed = GUIDE.replace(
+        "address: 10.10.10.13, port: 5060, transport: " + transport,
+        f"address: {address}, port: 5060, transport: {transport}",
+    ).replace(
+        "server: IPO, address: 10.10.10.13, port: 5060, transport: TCP",
+        f"server: IPO, address: {address}, port: 5060, transport: {transport}",
+    )
+    problem = next(p for p in found(changed) if p.place.startswith("border.routing_profiles"))
+    assert problem.place == "border.routing_profiles[0].next_hops[0].address"
+    assert text in problem.text
+    assert problem.severity == "error"
+
+
+def test_a_subscriber_flow_behind_a_wider_one_never_matches():
+    later = subscriber("Phones", "user_agent: Farline/1, source_subnet: 10.1.2.0/24")
+    changed = GUIDE.replace(SERVERS, later + SERVERS).replace(
+        "\n\n    - {name: Phones", "\n    - {"
+    )
+    text = GUIDE.replace(SUBSCRIBERS, SUBSCRIBERS + subscriber("All") + later)
+    problems = [p for p in found(text) if p.place == "border.subscriber_flows[1]"]
+    (problem,) = problems
+    assert problem.severity == "warning"
+    assert problem.text == (
+        "'Phones' can never match: 'All' stands before it and takes everything, for example "
+        "a REGISTER from 10.1.2.1 on IPORWB1Sig, User-Agent 'Farline/1'"
+    )
+    assert problem.remedy == "move 'Phones' before 'All', or narrow that one"
+    assert text.splitlines()[problem.line - 1].strip().startswith("- {name: Phones")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("user_agent: Farline", ""),
+        ("user_agent: Farline/1", "user_agent: Farline"),
+        ("source_subnet: 10.1.0.0/16", "source_subnet: 10.0.0.0/8"),
+        ("via_host: 10.1.0.0/16", "via_host: phone.example"),
+        ("contact_host: a.example", "contact_host: b.example"),
+        ("source_subnet: 10.0.0.0/8", "source_subnet: '2001:db8::/32'"),
+    ],
+)
+def test_a_flow_that_something_is_left_for_is_not_shadowed(first, second):
+    text = GUIDE.replace(
+        SUBSCRIBERS, SUBSCRIBERS + subscriber("First", first) + subscriber("Second", second)
+    )
+    assert not [p for p in found(text) if p.place == "border.subscriber_flows[1]"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("user_agent: Far", "user_agent: Farline"),
+        ("source_subnet: 10.0.0.0/8", "source_subnet: 10.1.2.3"),
+        ("via_host: Phone.Example", "via_host: phone.example"),
+        ("contact_host: 10.0.0.0/8", "contact_host: 10.1.0.0/16"),
+    ],
+)
+def test_a_flow_within_an_earlier_one_is_shadowed(first, second):
+    text = GUIDE.replace(
+        SUBSCRIBERS, SUBSCRIBERS + subscriber("First", first) + subscriber("Second", second)
+    )
+    assert [p for p in found(text) if p.place == "border.subscriber_flows[1]"]
+
+
+def test_server_flows_that_never_match_and_those_that_only_receive():
+    text = GUIDE.replace(
+        SERVERS, SERVERS + server("All") + server("Tls", "transport: TLS") +
+        server("Other", "remote_subnet: 10.10.10.0/24", signaling="IPORWB1Sig"),
+    )  # fmt: skip
+    said = {p.place: p.text for p in found(text)}
+    assert "'Tls' can never match: 'All' stands before it" in said["border.server_flows[1]"]
+    assert "'Other' takes no request to its server" in said["border.server_flows[2]"]
+    assert "for 10.10.10.1" in said["border.server_flows[2]"]
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow", "expected"),
+    [
+        ("*", "10.0.0.0/8", True),
+        ("10.0.0.0/8", "*", False),
+        ("10.0.0.0/8", "10.9.0.0/16", True),
+        ("10.9.0.0/16", "10.0.0.0/8", False),
+        ("::/0", "10.0.0.0/8", False),
+        ("2001:db8::/32", "2001:db8:1::/48", True),
+        ("nonsense", "10.0.0.0/8", False),
+    ],
+)
+def test_subnets_within_subnets(wide, narrow, expected):
+    assert covers(wide, narrow) is expected
