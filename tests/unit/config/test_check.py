@@ -113,9 +113,6 @@ def test_next_hops_that_cannot_be(address, transport, text):
 
 def test_a_subscriber_flow_behind_a_wider_one_never_matches():
     later = subscriber("Phones", "user_agent: Farline/1, source_subnet: 10.1.2.0/24")
-    changed = GUIDE.replace(SERVERS, later + SERVERS).replace(
-        "\n\n    - {name: Phones", "\n    - {"
-    )
     text = GUIDE.replace(SUBSCRIBERS, SUBSCRIBERS + subscriber("All") + later)
     problems = [p for p in found(text) if p.place == "border.subscriber_flows[1]"]
     (problem,) = problems
