@@ -9,6 +9,7 @@ import logging
 import os
 import resource
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import uvloop
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
 PR_SET_PDEATHSIG = 1
+MOST_FILES = 1_048_576
+"""Linux' own bound for one process (fs.nr_open) unless it was changed."""
 LOG_FORM = "%(asctime)s.%(msecs)03d %(levelname)s %(name)s: %(message)s"
 
 
@@ -52,9 +55,12 @@ def die_with_parent() -> None:
 
 
 def raise_file_limit() -> None:
-    """Every phone is a descriptor: take what the hard limit allows."""
+    """Every phone is two descriptors: take all that the system gives, as root beyond the limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    for limit in (MOST_FILES, hard):
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+            return
 
 
 def tune_collector() -> None:
