@@ -280,6 +280,10 @@ class PortStats(TypedDict):
     refused_packets: int
     malformed_packets: int
     unsent_packets: int
+    unauthentic_packets: int
+    replayed_packets: int
+    suite: str | None
+    """The crypto suite of the side (SRTP); None: in the clear, or not agreed yet."""
     last_seen_ms: int | None
 
 @final
@@ -323,6 +327,23 @@ class Relay:
         """Take what signaling says of one side: addresses in SDP, and where it comes from.
 
         muted: send nothing there. Raises RelayError, ValueError for what is no IP address.
+        """
+
+    def protect(
+        self,
+        session: str,
+        stream: int,
+        side: int,
+        keys: tuple[str, bytes, bytes] | None,
+        /,
+        *,
+        closed: bool = False,
+    ) -> None:
+        """Set what protects one side of an RTP stream from now on; at first nothing does.
+
+        keys: crypto suite, the peer's master key with its salt, ours; None: in the clear, or with
+        `closed` nothing passes (the keys are not agreed yet). A key that stays keeps its rollover
+        counters and replay windows. Raises RelayError, ValueError for what is no suite or key.
         """
 
     def hold(self, session: str, held: bool, /) -> None:

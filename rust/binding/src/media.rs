@@ -5,12 +5,14 @@ use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use relay::{Content, Interface, Kind, Options, PortStats, Remote};
+use relay::{Content, Interface, Kind, MasterKey, Options, PortStats, Protection, Remote, Suite};
 
 create_exception!(_core, RelayError, PyException);
 
 /// (name, ip, first, last, start, traffic class), as `_core.pyi` says.
 type InterfaceTuple = (String, String, u16, u16, u16, u8);
+/// Crypto suite, the peer's master key with its salt, and ours.
+type KeysTuple = (String, Vec<u8>, Vec<u8>);
 /// An IP address and a port.
 type AddressTuple = (String, u16);
 
@@ -44,6 +46,27 @@ fn ip(text: &str) -> PyResult<IpAddr> {
 fn address(pair: Option<AddressTuple>) -> PyResult<Option<SocketAddr>> {
     pair.map(|(host, port)| Ok(SocketAddr::new(ip(&host)?, port)))
         .transpose()
+}
+
+/// What `protect` asks for. An error does not say what the key was.
+fn protection(keys: Option<KeysTuple>, closed: bool) -> PyResult<Protection> {
+    let Some((name, receive, send)) = keys else {
+        return Ok(if closed {
+            Protection::Closed
+        } else {
+            Protection::Plain
+        });
+    };
+    let suite = Suite::from_name(&name)
+        .ok_or_else(|| PyValueError::new_err(format!("no crypto suite is called {name:?}")))?;
+    let key = |bytes: &[u8]| {
+        MasterKey::new(suite, bytes)
+            .ok_or_else(|| PyValueError::new_err(format!("not the length of a key for {name}")))
+    };
+    Ok(Protection::Srtp {
+        receive: key(&receive)?,
+        send: key(&send)?,
+    })
 }
 
 fn side_index(side: usize) -> PyResult<usize> {
@@ -136,6 +159,20 @@ impl Relay {
         done.map_err(|error| failed(&error))
     }
 
+    #[pyo3(signature = (session, stream, side, keys, /, *, closed = false))]
+    fn protect(
+        &self,
+        session: &str,
+        stream: u16,
+        side: usize,
+        keys: Option<KeysTuple>,
+        closed: bool,
+    ) -> PyResult<()> {
+        let wanted = protection(keys, closed)?;
+        let done = self.0.protect(session, stream, side_index(side)?, wanted);
+        done.map_err(|error| failed(&error))
+    }
+
     #[pyo3(signature = (session, held, /))]
     fn hold(&self, session: &str, held: bool) -> PyResult<()> {
         self.0.hold(session, held).map_err(|error| failed(&error))
@@ -212,6 +249,9 @@ fn stats<'py>(py: Python<'py>, port: &PortStats) -> PyResult<Bound<'py, PyDict>>
     dict.set_item("refused_packets", counters.refused_packets)?;
     dict.set_item("malformed_packets", counters.malformed_packets)?;
     dict.set_item("unsent_packets", counters.unsent_packets)?;
+    dict.set_item("unauthentic_packets", counters.unauthentic_packets)?;
+    dict.set_item("replayed_packets", counters.replayed_packets)?;
+    dict.set_item("suite", port.suite)?;
     dict.set_item("last_seen_ms", port.idle)?;
     Ok(dict)
 }

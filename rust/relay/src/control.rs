@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::crypto::Protection;
 use crate::error::RelayError;
 use crate::ledger::{Interface, Ledger};
 use crate::ports::PortPool;
@@ -193,6 +194,29 @@ impl Relay {
                 stream,
                 side,
                 remote,
+            },
+        )
+    }
+
+    /// Sets what protects one side of a stream; until then it is in the clear.
+    ///
+    /// # Errors
+    /// `NoStream`, `Stuck`.
+    pub fn protect(
+        &self,
+        session: &str,
+        stream: u16,
+        side: SideIndex,
+        wanted: Protection,
+    ) -> Result<(), RelayError> {
+        let (number, worker) = self.find(session, Some(stream))?;
+        self.tell(
+            worker,
+            Command::Protect {
+                session: number,
+                stream,
+                side,
+                wanted,
             },
         )
     }

@@ -48,11 +48,21 @@ impl Latch {
     /// The exact SDP address may replace a source that only shares an IP address with it or with the
     /// signaling: behind one NAT address there may be somebody else.
     pub fn accept(&mut self, from: SocketAddr) -> Acceptance {
+        let judged = self.judge(from);
+        if judged == Acceptance::Latched {
+            self.latched = Some(from);
+        }
+        judged
+    }
+
+    /// What `accept` would say: a packet that must authenticate latches only once it has.
+    #[must_use]
+    pub fn judge(&self, from: SocketAddr) -> Acceptance {
         match self.latched {
             Some(at) if at == from => Acceptance::Known,
-            Some(_) if self.signaled == Some(from) => self.lock(from),
+            Some(_) if self.signaled == Some(from) => Acceptance::Latched,
             Some(_) => Acceptance::Refused,
-            None if self.may_latch(from) => self.lock(from),
+            None if self.may_latch(from) => Acceptance::Latched,
             None => Acceptance::Refused,
         }
     }
@@ -72,11 +82,6 @@ impl Latch {
     fn may_latch(&self, from: SocketAddr) -> bool {
         let ip = from.ip();
         self.source == Some(ip) || self.signaled.is_some_and(|at| at.ip() == ip)
-    }
-
-    fn lock(&mut self, from: SocketAddr) -> Acceptance {
-        self.latched = Some(from);
-        Acceptance::Latched
     }
 }
 

@@ -5,6 +5,7 @@
 #![deny(unsafe_code)]
 
 mod control;
+mod crypto;
 mod error;
 mod latch;
 mod ledger;
@@ -16,12 +17,14 @@ mod types;
 mod worker;
 
 pub use control::{Options, Relay, Silence};
+pub use crypto::Protection;
 pub use error::RelayError;
 pub use latch::{Acceptance, Latch};
 pub use ledger::Interface;
 pub use ports::PortPool;
 pub use shard::Shard;
-pub use types::{Content, Counters, Key, Kind, PortStats, Remote, StreamPorts, Verdict};
+pub use srtp::{MasterKey, Suite};
+pub use types::{Content, Counters, Datagram, Key, Kind, PortStats, Remote, StreamPorts, Verdict};
 
 /// Monotonic milliseconds; where they begin does not matter.
 pub type Millis = u64;

@@ -5,8 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use rtp::Class;
 
+use crate::crypto::{Error, Guard, Protection};
 use crate::latch::{Acceptance, Latch};
-use crate::types::{Content, Counters, Key, Kind, PortStats, Remote, StreamPorts, Verdict};
+use crate::types::{
+    Content, Counters, Datagram, Key, Kind, PortStats, Remote, StreamPorts, Verdict,
+};
 use crate::{Millis, SideIndex};
 
 #[derive(Debug)]
@@ -17,6 +20,9 @@ struct Port {
     content: Content,
     local: SocketAddr,
     peer: Key,
+    /// The RTP port of the side, which has the keys of both: muxed RTCP counts with the other.
+    home: Key,
+    guard: Guard,
     latch: Latch,
     muted: bool,
     counters: Counters,
@@ -68,6 +74,8 @@ impl Shard {
                     content,
                     local: ports[side][at],
                     peer: keys[1 - side][at],
+                    home: keys[side][0],
+                    guard: Guard::Plain,
                     latch: Latch::default(),
                     muted: false,
                     counters: Counters::default(),
@@ -106,6 +114,15 @@ impl Shard {
         }
     }
 
+    /// Takes what protects one side of a stream from now on. Streams of raw datagrams have nothing.
+    pub fn protect(&mut self, session: u64, stream: u16, side: SideIndex, wanted: Protection) {
+        let home = self.keys(session, stream).map(|keys| keys[side][0]);
+        let port = home.and_then(|home| self.port_mut(home));
+        if let Some(port) = port.filter(|port| port.content == Content::Rtp) {
+            port.guard = std::mem::take(&mut port.guard).change(wanted);
+        }
+    }
+
     /// Marks a session as held: silence is not reported meanwhile.
     pub fn hold(&mut self, session: u64, held: bool, now: Millis) {
         if let Some(session) = self.sessions.get_mut(&session) {
@@ -117,29 +134,59 @@ impl Shard {
         }
     }
 
-    /// Judges one packet.
-    pub fn packet(&mut self, key: Key, from: SocketAddr, data: &[u8], now: Millis) -> Verdict {
+    /// Judges one packet, and makes it what the other side is to get.
+    pub fn packet(
+        &mut self,
+        key: Key,
+        from: SocketAddr,
+        data: &mut Datagram<'_>,
+        now: Millis,
+    ) -> Verdict {
+        let Some((home, via)) = self.port_mut(key).map(|port| (port.home, port.peer)) else {
+            return Verdict::Gone;
+        };
+        let protected = self.guard(home).is_some_and(|guard| guard.is_srtp());
+        let (class, length) = (class_of(data.bytes(), protected), data.length);
+        let admitted = self
+            .port_mut(key)
+            .map_or(Verdict::Gone, |port| port.admit(class, from));
+        if admitted != Verdict::NoTarget {
+            return admitted;
+        }
+        let opened = self
+            .guard(home)
+            .map_or(Ok(()), |guard| guard.open(class, data));
         let Some(port) = self.port_mut(key) else {
             return Verdict::Gone;
         };
-        if !belongs(port, data) {
-            port.counters.malformed_packets += 1;
-            return Verdict::Malformed;
+        if let Err(error) = opened {
+            return port.not_opened(error);
         }
-        if port.latch.accept(from) == Acceptance::Refused {
-            port.counters.refused_packets += 1;
-            return Verdict::Refused;
-        }
+        port.latch.accept(from);
         port.counters.received_packets += 1;
-        port.counters.received_bytes += data.len() as u64;
+        port.counters.received_bytes += length as u64;
         port.last_seen = Some(now);
-        let via = port.peer;
-        match self.port_mut(via) {
-            Some(peer) if !peer.muted => peer
-                .latch
-                .target()
-                .map_or(Verdict::NoTarget, |to| Verdict::Forward { via, to }),
-            _ => Verdict::NoTarget,
+        self.leave(via, class, data)
+    }
+
+    /// Where a packet goes on the other side, in the form that is agreed there.
+    fn leave(&mut self, via: Key, class: Class, data: &mut Datagram<'_>) -> Verdict {
+        let Some(port) = self.port_mut(via).filter(|port| !port.muted) else {
+            return Verdict::NoTarget;
+        };
+        let Some(to) = port.latch.target() else {
+            return Verdict::NoTarget;
+        };
+        let home = port.home;
+        let sealed = self
+            .guard(home)
+            .map_or(Ok(()), |guard| guard.seal(class, data));
+        match sealed {
+            Ok(()) => Verdict::Forward { via, to },
+            Err(_) => {
+                self.forwarded(via, 0, false);
+                Verdict::Unprotected
+            }
         }
     }
 
@@ -166,11 +213,9 @@ impl Shard {
     #[must_use]
     pub fn stats(&self, session: u64, now: Millis) -> Option<Vec<PortStats>> {
         self.sessions.get(&session)?;
-        Some(
-            self.ports(session)
-                .map(|port| snapshot(port, now))
-                .collect(),
-        )
+        let suite = |port: &Port| self.slots[port.home.index()].port.as_ref()?.guard.suite();
+        let shown = |port| snapshot(port, suite(port), now);
+        Some(self.ports(session).map(shown).collect())
     }
 
     /// Ends one stream; its keys are for the driver to close.
@@ -248,6 +293,11 @@ impl Shard {
         }
     }
 
+    /// What protects the side of an RTP port.
+    fn guard(&mut self, home: Key) -> Option<&mut Guard> {
+        self.port_mut(home).map(|port| &mut port.guard)
+    }
+
     fn reserve(&mut self) -> Key {
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::default());
@@ -267,12 +317,44 @@ impl Shard {
     }
 }
 
-/// Whether a datagram is what the port carries. RTCP may share the RTP port (RFC 5761).
-fn belongs(port: &Port, data: &[u8]) -> bool {
-    match (port.content, port.kind) {
-        (Content::Raw, _) => true,
-        (Content::Rtp, Kind::Rtp) => rtp::classify(data) != Class::Other,
-        (Content::Rtp, Kind::Rtcp) => rtp::classify(data) == Class::Rtcp,
+impl Port {
+    /// Judges by what the packet looks like and where it comes from; `NoTarget` is a yes. RTCP may
+    /// share the RTP port (RFC 5761).
+    fn admit(&mut self, class: Class, from: SocketAddr) -> Verdict {
+        let belongs = match (self.content, self.kind) {
+            (Content::Raw, _) => true,
+            (Content::Rtp, Kind::Rtp) => class != Class::Other,
+            (Content::Rtp, Kind::Rtcp) => class == Class::Rtcp,
+        };
+        if !belongs {
+            self.counters.malformed_packets += 1;
+            return Verdict::Malformed;
+        }
+        if self.latch.judge(from) == Acceptance::Refused {
+            self.counters.refused_packets += 1;
+            return Verdict::Refused;
+        }
+        Verdict::NoTarget
+    }
+
+    /// Counts a packet that could not be unprotected.
+    fn not_opened(&mut self, error: Error) -> Verdict {
+        let counters = &mut self.counters;
+        match error {
+            Error::Malformed => counters.malformed_packets += 1,
+            Error::Replayed => counters.replayed_packets += 1,
+            _ => counters.unauthentic_packets += 1,
+        }
+        Verdict::Unauthentic
+    }
+}
+
+/// What a datagram is; of protected ones only the header can tell.
+fn class_of(data: &[u8], protected: bool) -> Class {
+    if protected {
+        rtp::classify_protected(data)
+    } else {
+        rtp::classify(data)
     }
 }
 
@@ -282,7 +364,7 @@ fn sendable(at: SocketAddr) -> bool {
     at.port() != 0 && !at.ip().is_unspecified() && !at.ip().is_multicast() && !broadcast
 }
 
-fn snapshot(port: &Port, now: Millis) -> PortStats {
+fn snapshot(port: &Port, suite: Option<&'static str>, now: Millis) -> PortStats {
     PortStats {
         stream: port.stream,
         side: port.side,
@@ -290,6 +372,7 @@ fn snapshot(port: &Port, now: Millis) -> PortStats {
         local: port.local,
         latched: port.latch.latched(),
         counters: port.counters,
+        suite,
         idle: port.last_seen.map(|seen| now.saturating_sub(seen)),
     }
 }

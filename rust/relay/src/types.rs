@@ -83,8 +83,12 @@ pub struct Counters {
     pub refused_packets: u64,
     /// Packets that are not what the stream carries, or too large.
     pub malformed_packets: u64,
-    /// Packets that the system would not take from us.
+    /// Packets that the system would not take from us, or that could not be protected.
     pub unsent_packets: u64,
+    /// Packets that do not authenticate (SRTP): another key, or changed on the way.
+    pub unauthentic_packets: u64,
+    /// Packets that came before, or are too old to tell (SRTP).
+    pub replayed_packets: u64,
 }
 
 /// A snapshot of one port.
@@ -102,14 +106,40 @@ pub struct PortStats {
     pub latched: Option<SocketAddr>,
     /// What was counted.
     pub counters: Counters,
+    /// The crypto suite of the side, by SDP's name; None: in the clear, or not agreed yet.
+    pub suite: Option<&'static str>,
     /// Milliseconds since the last accepted packet.
     pub idle: Option<Millis>,
+}
+
+/// A packet in a buffer with room behind it: SRTP makes it longer or shorter.
+#[derive(Debug)]
+pub struct Datagram<'a> {
+    /// The whole buffer.
+    pub room: &'a mut [u8],
+    /// How much of it is the packet.
+    pub length: usize,
+}
+
+impl<'a> Datagram<'a> {
+    /// A packet in the first bytes of a buffer, all of it where `length` is beyond.
+    #[must_use]
+    pub fn new(room: &'a mut [u8], length: usize) -> Self {
+        let length = length.min(room.len());
+        Self { room, length }
+    }
+
+    /// The packet.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.room[..self.length]
+    }
 }
 
 /// What to do with a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Send it from the port `via` to `to`.
+    /// Send it, as it is now, from the port `via` to `to`.
     Forward {
         /// Our port on the other side.
         via: Key,
@@ -122,6 +152,10 @@ pub enum Verdict {
     Refused,
     /// Not what the stream carries.
     Malformed,
+    /// It does not authenticate, came before, or the keys are not agreed yet.
+    Unauthentic,
+    /// It could not be protected for the other side.
+    Unprotected,
     /// The port was closed meanwhile.
     Gone,
 }

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::crypto::Protection;
 use crate::shard::Shard;
 use crate::sys::{Batch, Epoll, EventFd, Outgoing, BATCH};
 use crate::types::{Content, Key, PortStats, Remote, StreamPorts, Verdict};
@@ -32,6 +33,12 @@ pub(crate) enum Command {
         stream: u16,
         side: SideIndex,
         remote: Remote,
+    },
+    Protect {
+        session: u64,
+        stream: u16,
+        side: SideIndex,
+        wanted: Protection,
     },
     Hold {
         session: u64,
@@ -157,6 +164,12 @@ impl State {
             } => {
                 self.shard.signal(session, stream, side, &remote);
             }
+            Command::Protect {
+                session,
+                stream,
+                side,
+                wanted,
+            } => self.shard.protect(session, stream, side, wanted),
             Command::Hold { session, held } => self.shard.hold(session, held, now),
             Command::Close { session, stream } => {
                 let keys = self.shard.close(session, stream);
@@ -212,12 +225,14 @@ impl State {
         let mut waiting = 0;
         let mut exit = None;
         for slot in 0..count {
-            let (Some(from), Some(data)) = (self.batch.sender(slot), self.batch.datagram(slot))
+            let (Some(from), Some(mut data)) = (self.batch.sender(slot), self.batch.datagram(slot))
             else {
                 self.shard.oversized(key);
                 continue;
             };
-            if let Verdict::Forward { via, to } = self.shard.packet(key, from, data, now) {
+            if let Verdict::Forward { via, to } = self.shard.packet(key, from, &mut data, now) {
+                let length = data.length;
+                self.batch.set_length(slot, length);
                 exit = Some(via);
                 outgoing[waiting] = Outgoing { slot, to };
                 waiting += 1;

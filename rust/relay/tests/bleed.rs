@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use relay::{Content, Remote, Shard, StreamPorts, Verdict};
+use relay::{Content, Datagram, Key, Remote, Shard, StreamPorts, Verdict};
 
 /// A small generator of the xorshift family: the same conversations in every run.
 struct Chance(u64);
@@ -24,6 +24,12 @@ impl Chance {
 const STRANGERS: [[u8; 4]; 2] = [[203, 0, 113, 9], [198, 51, 100, 66]];
 const PHONES: [[u8; 4]; 2] = [[192, 168, 67, 61], [172, 22, 33, 101]];
 const OFFICES: [[u8; 4]; 2] = [[10, 10, 10, 13], [10, 10, 10, 14]];
+
+/// Shows the shard a copy of a packet.
+fn packet(shard: &mut Shard, key: Key, from: SocketAddr, bytes: &[u8], now: u64) -> Verdict {
+    let mut room = bytes.to_vec();
+    shard.packet(key, from, &mut Datagram::new(&mut room, bytes.len()), now)
+}
 
 fn ports() -> StreamPorts {
     let pair = |ip: [u8; 4]| [35_000, 35_001].map(|port| SocketAddr::new(IpAddr::from(ip), port));
@@ -69,7 +75,7 @@ fn strangers_get_nothing_and_give_nothing() {
             let ip = chance.pick(if stranger { &STRANGERS } else { known });
             let from = SocketAddr::new(IpAddr::from(ip), 5_000 + chance.below(4) as u16);
             let key = keys[side][chance.below(2) as usize];
-            let verdict = shard.packet(key, from, &datagram(&mut chance), now);
+            let verdict = packet(&mut shard, key, from, &datagram(&mut chance), now);
             if let Verdict::Forward { to, .. } = verdict {
                 assert!(!stranger, "{from} is a stranger");
                 let others = if side == 0 { OFFICES } else { PHONES };

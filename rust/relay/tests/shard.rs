@@ -2,9 +2,15 @@
 
 use std::net::SocketAddr;
 
-use relay::{Content, Key, Kind, Remote, Shard, StreamPorts, Verdict};
+use relay::{Content, Datagram, Key, Kind, Remote, Shard, StreamPorts, Verdict};
 
 const CALL: u64 = 7;
+
+/// Shows the shard a copy of a packet.
+fn packet(shard: &mut Shard, key: Key, from: SocketAddr, bytes: &[u8], now: u64) -> Verdict {
+    let mut room = bytes.to_vec();
+    shard.packet(key, from, &mut Datagram::new(&mut room, bytes.len()), now)
+}
 
 fn at(text: &str) -> SocketAddr {
     text.parse().expect("an address")
@@ -55,7 +61,7 @@ fn packets_cross_and_go_to_the_sdp_address_until_the_peer_latched() {
         mut shard,
         keys: [[phone, _], [office, _]],
     } = call();
-    let first = shard.packet(office, at("10.10.10.13:40752"), &rtp(), 10);
+    let first = packet(&mut shard, office, at("10.10.10.13:40752"), &rtp(), 10);
     assert_eq!(
         first,
         Verdict::Forward {
@@ -63,7 +69,7 @@ fn packets_cross_and_go_to_the_sdp_address_until_the_peer_latched() {
             to: at("172.22.33.101:5000")
         }
     );
-    let back = shard.packet(phone, at("192.168.67.61:61000"), &rtp(), 20);
+    let back = packet(&mut shard, phone, at("192.168.67.61:61000"), &rtp(), 20);
     assert_eq!(
         back,
         Verdict::Forward {
@@ -71,7 +77,7 @@ fn packets_cross_and_go_to_the_sdp_address_until_the_peer_latched() {
             to: at("10.10.10.13:40752")
         }
     );
-    let next = shard.packet(office, at("10.10.10.13:40752"), &rtp(), 30);
+    let next = packet(&mut shard, office, at("10.10.10.13:40752"), &rtp(), 30);
     assert_eq!(
         next,
         Verdict::Forward {
@@ -87,7 +93,7 @@ fn rtcp_goes_beside_rtp_and_latches_for_itself() {
         mut shard,
         keys: [[_, phone], [_, office]],
     } = call();
-    let verdict = shard.packet(phone, at("192.168.67.61:61007"), &RTCP, 10);
+    let verdict = packet(&mut shard, phone, at("192.168.67.61:61007"), &RTCP, 10);
     assert_eq!(
         verdict,
         Verdict::Forward {
@@ -96,7 +102,7 @@ fn rtcp_goes_beside_rtp_and_latches_for_itself() {
         }
     );
     assert_eq!(
-        shard.packet(phone, at("192.168.67.61:61007"), &rtp(), 11),
+        packet(&mut shard, phone, at("192.168.67.61:61007"), &rtp(), 11),
         Verdict::Malformed
     );
 }
@@ -108,7 +114,7 @@ fn what_is_not_rtp_neither_crosses_nor_latches_but_raw_streams_take_anything() {
         keys: [[phone, _], _],
     } = call();
     assert_eq!(
-        shard.packet(phone, at("192.168.67.61:61000"), b"\r\n", 5),
+        packet(&mut shard, phone, at("192.168.67.61:61000"), b"\r\n", 5),
         Verdict::Malformed
     );
     let stats = shard.stats(CALL, 10).expect("the session");
@@ -117,7 +123,7 @@ fn what_is_not_rtp_neither_crosses_nor_latches_but_raw_streams_take_anything() {
     let [[fax, _], _] = shard.open(8, 0, Content::Raw, &guide_ports(), 0);
     shard.signal(8, 0, 0, &remote("172.22.33.101:5000", "192.168.67.61"));
     assert_eq!(
-        shard.packet(fax, at("192.168.67.61:9"), b"udptl", 5),
+        packet(&mut shard, fax, at("192.168.67.61:9"), b"udptl", 5),
         Verdict::NoTarget
     );
 }
@@ -129,12 +135,12 @@ fn strangers_are_refused_and_counted() {
         keys: [[phone, _], _],
     } = call();
     assert_eq!(
-        shard.packet(phone, at("203.0.113.9:5000"), &rtp(), 5),
+        packet(&mut shard, phone, at("203.0.113.9:5000"), &rtp(), 5),
         Verdict::Refused
     );
-    shard.packet(phone, at("192.168.67.61:61000"), &rtp(), 6);
+    packet(&mut shard, phone, at("192.168.67.61:61000"), &rtp(), 6);
     assert_eq!(
-        shard.packet(phone, at("192.168.67.61:61001"), &rtp(), 7),
+        packet(&mut shard, phone, at("192.168.67.61:61001"), &rtp(), 7),
         Verdict::Refused
     );
     let stats = shard.stats(CALL, 106).expect("the session");
@@ -154,18 +160,18 @@ fn a_muted_side_is_sent_nothing_and_keeps_its_latch() {
         mut shard,
         keys: [[phone, _], [office, _]],
     } = call();
-    shard.packet(phone, at("192.168.67.61:61000"), &rtp(), 5);
+    packet(&mut shard, phone, at("192.168.67.61:61000"), &rtp(), 5);
     let held = Remote {
         muted: true,
         ..remote("172.22.33.101:5000", "192.168.67.61")
     };
     shard.signal(CALL, 0, 0, &held);
     assert_eq!(
-        shard.packet(office, at("10.10.10.13:40752"), &rtp(), 6),
+        packet(&mut shard, office, at("10.10.10.13:40752"), &rtp(), 6),
         Verdict::NoTarget
     );
     shard.signal(CALL, 0, 0, &remote("172.22.33.101:5000", "192.168.67.61"));
-    let resumed = shard.packet(office, at("10.10.10.13:40752"), &rtp(), 7);
+    let resumed = packet(&mut shard, office, at("10.10.10.13:40752"), &rtp(), 7);
     assert_eq!(
         resumed,
         Verdict::Forward {
@@ -189,7 +195,7 @@ fn our_own_ports_and_addresses_of_many_are_no_targets() {
     ] {
         shard.signal(CALL, 0, 0, &remote(useless, "192.168.67.61"));
         assert_eq!(
-            shard.packet(office, at("10.10.10.13:40752"), &rtp(), 6),
+            packet(&mut shard, office, at("10.10.10.13:40752"), &rtp(), 6),
             Verdict::NoTarget
         );
     }
@@ -204,7 +210,7 @@ fn silence_is_reported_once_and_not_on_hold() {
     assert_eq!(shard.silent(60_000, 59_999), []);
     assert_eq!(shard.silent(60_000, 60_000), [(CALL, 60_000)]);
     assert_eq!(shard.silent(60_000, 61_000), []);
-    shard.packet(phone, at("192.168.67.61:61000"), &rtp(), 62_000);
+    packet(&mut shard, phone, at("192.168.67.61:61000"), &rtp(), 62_000);
     assert_eq!(shard.silent(60_000, 62_500), []);
     shard.hold(CALL, true, 63_000);
     assert_eq!(shard.silent(60_000, 200_000), []);
@@ -221,12 +227,12 @@ fn closed_ports_are_gone_also_when_their_place_is_used_again() {
     } = call();
     assert_eq!(shard.delete(CALL).len(), 4);
     assert_eq!(
-        shard.packet(phone, at("192.168.67.61:61000"), &rtp(), 5),
+        packet(&mut shard, phone, at("192.168.67.61:61000"), &rtp(), 5),
         Verdict::Gone
     );
     shard.open(9, 0, Content::Rtp, &guide_ports(), 5);
     assert_eq!(
-        shard.packet(phone, at("192.168.67.61:61000"), &rtp(), 6),
+        packet(&mut shard, phone, at("192.168.67.61:61000"), &rtp(), 6),
         Verdict::Gone
     );
     assert_eq!(shard.stats(CALL, 6), None);

@@ -32,9 +32,35 @@ pub fn classify(datagram: &[u8]) -> Class {
     }
 }
 
+/// The same for SRTP and SRTCP (RFC 3711), whose headers are in the clear and whose padding is not.
+#[must_use]
+pub fn classify_protected(datagram: &[u8]) -> Class {
+    match datagram.get(1) {
+        Some(192..=223) | None => classify(datagram),
+        Some(_) if datagram[0] >> 6 == 2 && datagram.len() >= RTP_FIXED => Class::Rtp,
+        Some(_) => Class::Other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn padding_that_is_encrypted_is_not_judged() {
+        let mut packet = [0xff; 40];
+        (packet[0], packet[1]) = (0xa0, 8);
+        assert_eq!(classify(&packet), Class::Other);
+        assert_eq!(classify_protected(&packet), Class::Rtp);
+        assert_eq!(classify_protected(&packet[..11]), Class::Other);
+        packet[0] = 0x20;
+        assert_eq!(classify_protected(&packet), Class::Other);
+        assert_eq!(
+            classify_protected(&[0x80, 200, 0, 1, 0, 0, 0, 7]),
+            Class::Rtcp
+        );
+        assert_eq!(classify_protected(&[]), Class::Other);
+    }
 
     #[test]
     fn the_second_byte_parts_rtp_from_rtcp() {

@@ -27,6 +27,10 @@ class Side:
     signaling_source: str
     """IP address that the peer's signaling comes from: besides the address in its SDP the only
     one that may latch (a phone behind NAT writes an address of its own into SDP). Empty: none."""
+    encryption: str = "off"
+    """The media rule of this leg: "off", "preferred" (SRTP where the peer can, else RTP) or
+    "required". With both sides off, descriptions pass as far as encryption is concerned: two peers
+    may then agree on keys of their own through us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,13 @@ class StreamStats:
     malformed_packets: int = 0
     """Packets that are not what the stream carries (no RTP on an RTP stream), or too large."""
     unsent_packets: int = 0
-    """Packets that the system would not take from us on this port."""
+    """Packets that the system would not take from us here, or that could not be protected."""
+    unauthentic_packets: int = 0
+    """SRTP packets that do not authenticate: another key, or changed on the way."""
+    replayed_packets: int = 0
+    """SRTP packets that came before, or are too old to tell."""
+    suite: str | None = None
+    """The crypto suite of the side, by SDP's name; None: in the clear, or not agreed yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,9 @@ def _stats(session: MediaSession, ports: Iterable[PortStats]) -> tuple[StreamSta
             last_seen_ms=port["last_seen_ms"],
             malformed_packets=port["malformed_packets"],
             unsent_packets=port["unsent_packets"],
+            unauthentic_packets=port["unauthentic_packets"],
+            replayed_packets=port["replayed_packets"],
+            suite=port["suite"],
         )
         for index, port in known
         if index is not None

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
+
+from farline.sdp.crypto import MAX_CRYPTO, Crypto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +66,17 @@ class Media:
     def is_rtp(self) -> bool:
         """Whether RTP is what flows (RTP/AVP, RTP/SAVP, UDP/TLS/RTP/SAVPF, ...)."""
         return "RTP" in self.line.protocol.split("/")
+
+    @property
+    def crypto(self) -> tuple[Crypto, ...]:
+        """Its a=crypto lines that we can serve, most wanted first, each tag once."""
+        named = (one for one in self.attributes if one.startswith(b"crypto:"))
+        found: dict[int, Crypto] = {}
+        for attribute in islice(named, MAX_CRYPTO):
+            crypto = Crypto.read(attribute)
+            if crypto is not None:
+                found.setdefault(crypto.tag, crypto)
+        return tuple(found.values())
 
     @property
     def is_datagrams(self) -> bool:

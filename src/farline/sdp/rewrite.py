@@ -1,17 +1,24 @@
-"""Putting our addresses into a description: o=, c=, m= ports and a=rtcp; nothing else changes."""
+"""Putting our addresses into a description: o=, c=, m= ports and a=rtcp; nothing else changes.
+
+Where we end encryption, the profile and the keys of an m= section are ours too.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from farline.sdp.description import Line
 from farline.sdp.fields import address_type, is_null
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from farline.sdp.description import Description, Line, Media
+    from farline.sdp.crypto import Crypto
+    from farline.sdp.description import Description, Media
 
+_PROFILE = re.compile(rb"(?<=\s)RTP/S?AVP(F?)(?=\s)", re.IGNORECASE)
+_KEY_ATTRIBUTES = {b"crypto", b"fingerprint", b"setup", b"tls-id", b"zrtp-hash", b"key-mgmt"}
 _PORT = re.compile(rb"(?<=[\s:])[0-9]+")
 _ADDRESS = re.compile(rb"(?i:IP[46])\s+(\S+)(?=\s*\Z)")
 
@@ -23,22 +30,62 @@ class MediaPorts(NamedTuple):
     rtcp: int
 
 
-def rewrite(description: Description, address: str, ports: Sequence[MediaPorts | None]) -> bytes:
+class MediaSecurity(NamedTuple):
+    """What one m= section is to say of encryption."""
+
+    secure: bool
+    """The profile: RTP/SAVP(F), else RTP/AVP(F)."""
+    crypto: tuple[Crypto, ...] = ()
+    """Its a=crypto lines."""
+
+
+def rewrite(
+    description: Description,
+    address: str,
+    ports: Sequence[MediaPorts | None],
+    security: Sequence[MediaSecurity | None] = (),
+) -> bytes:
     """The description as if its media were at `address`.
 
     `ports` has an entry for each m= line; None (or a port 0 in the description) writes port 0.
     The null address of a held stream stays, and so does every line that names no address of these
-    kinds: codecs, directions, a=candidate. Raises ValueError when `ports` has another length.
+    kinds: codecs, directions, a=candidate. `security` (empty, or as long) changes the m= sections
+    for which it has an entry. Raises ValueError when `ports` has another length.
     """
     if len(ports) != len(description.media):
         raise ValueError(f"{len(description.media)} m= lines and {len(ports)} ports")
-    out = []
-    for section, line in description.numbered():
+    ended = security or (None,) * len(ports)
+    out: list[Line] = []
+    last = len(description.lines) - 1
+    for at, (section, line) in enumerate(description.numbered()):
+        keys = ended[section] if section >= 0 else None
         if section < 0:
-            out.append(_session_line(line, address))
-        else:
-            out.append(_media_line(line, description.media[section], ports[section], address))
+            if not any(ended) or not _is_key(line):
+                out.append(_session_line(line, address))
+        elif keys is None or not _is_key(line):
+            changed = _media_line(line, description.media[section], ports[section], address)
+            out.append(changed if keys is None else _with_profile(changed, secure=keys.secure))
+        if keys is not None and (at == last or description.lines[at + 1].kind == b"m"):
+            out += _crypto_lines(keys, line.end)
     return b"".join(line.to_bytes() for line in out)
+
+
+def _is_key(line: Line) -> bool:
+    """Whether a line is part of an agreement on keys that we end (SDES, DTLS-SRTP, ZRTP)."""
+    return line.kind == b"a" and line.value.split(b":", 1)[0].strip().lower() in _KEY_ATTRIBUTES
+
+
+def _with_profile(line: Line, *, secure: bool) -> Line:
+    """Change RTP/SAVPF to RTP/AVPF and the like."""
+    if line.kind != b"m":
+        return line
+    profile = rb"RTP/SAVP\1" if secure else rb"RTP/AVP\1"
+    return line._replace(value=_PROFILE.sub(profile, line.value, count=1))
+
+
+def _crypto_lines(keys: MediaSecurity, end: bytes) -> list[Line]:
+    """The lines to put after the last of a section."""
+    return [Line(b"a", one.to_bytes(), end or b"\r\n") for one in keys.crypto]
 
 
 def _session_line(line: Line, address: str) -> Line:

@@ -50,7 +50,8 @@ class Notebook:
         stats = dict.fromkeys(("sent_packets", "sent_bytes", "refused_packets"), 0)
         stats |= dict.fromkeys(("received_packets", "received_bytes", "malformed_packets"), 0)
         stats |= {"unsent_packets": 0, "kind": "rtp", "local": "10.10.10.7:35000"}
-        stats |= {"side": 1, "latched": None, "last_seen_ms": None}
+        stats |= {"side": 1, "latched": None, "last_seen_ms": None, "suite": None}
+        stats |= {"unauthentic_packets": 0, "replayed_packets": 0}
         return [{**stats, "stream": stream} for name, stream in self.live if name == session]
 
     def delete(self, session, /):

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 use std::os::fd::AsRawFd;
 
 use super::check;
+use crate::types::Datagram;
 
 /// Datagrams read or written with one system call.
 pub const BATCH: usize = 16;
@@ -20,7 +21,7 @@ pub struct Batch {
     truncated: [bool; BATCH],
 }
 
-/// A datagram of the batch that is to be sent on, unchanged.
+/// A datagram of the batch that is to be sent on.
 #[derive(Clone, Copy)]
 pub struct Outgoing {
     pub slot: usize,
@@ -93,11 +94,17 @@ impl Batch {
     }
 
     /// The datagram in a slot that `receive` filled; None when it was too long for it.
-    pub fn datagram(&self, slot: usize) -> Option<&[u8]> {
-        (!self.truncated[slot]).then(|| &self.data[slot][..self.lengths[slot].min(SLOT)])
+    pub fn datagram(&mut self, slot: usize) -> Option<Datagram<'_>> {
+        let length = self.lengths[slot];
+        (!self.truncated[slot]).then(|| Datagram::new(&mut self.data[slot], length))
     }
 
-    /// The lengths of what `receive` read, by slot.
+    /// Notes that the datagram in a slot has another length now.
+    pub fn set_length(&mut self, slot: usize, length: usize) {
+        self.lengths[slot] = length;
+    }
+
+    /// The lengths of the datagrams, by slot.
     pub fn lengths(&self) -> [usize; BATCH] {
         self.lengths
     }
@@ -220,8 +227,8 @@ mod tests {
         a.send_to(&[0; SLOT + 1], to).expect("sent");
         let mut batch = Batch::default();
         assert_eq!(batch.receive(&b, BATCH).expect("received"), 2);
-        assert_eq!(batch.datagram(0), Some(&b"one"[..]));
-        assert_eq!(batch.datagram(1), None);
+        assert_eq!(batch.datagram(0).expect("whole").bytes(), b"one");
+        assert!(batch.datagram(1).is_none());
         assert_eq!(batch.sender(0), a.local_addr().ok());
         let on = Outgoing {
             slot: 0,

@@ -1,0 +1,45 @@
+//! A master key with its salt, as SDP carries them.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::suite::Suite;
+
+/// A master key and salt. They are wiped when it is dropped, and do not print.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MasterKey {
+    suite: Suite,
+    material: Zeroizing<Vec<u8>>,
+}
+
+impl MasterKey {
+    /// Takes key and salt one after the other (RFC 4568 section 6.1); None: of another length.
+    #[must_use]
+    pub fn new(suite: Suite, material: &[u8]) -> Option<Self> {
+        (material.len() == suite.key_length() + suite.salt_length()).then(|| Self {
+            suite,
+            material: Zeroizing::new(material.to_vec()),
+        })
+    }
+
+    /// What it is for.
+    #[must_use]
+    pub fn suite(&self) -> Suite {
+        self.suite
+    }
+
+    pub(crate) fn key(&self) -> &[u8] {
+        &self.material[..self.suite.key_length()]
+    }
+
+    pub(crate) fn salt(&self) -> &[u8] {
+        &self.material[self.suite.key_length()..]
+    }
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "MasterKey({}, ***)", self.suite.name())
+    }
+}
