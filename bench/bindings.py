@@ -18,7 +18,7 @@ from report import Row
 from signaling import CLIENT, LOAD_CORE, OUTSIDE, SERVER, farline, kamailio
 
 BINDINGS = {"udp": 10_000, "tcp": 5_000}
-"""On TCP a phone is two descriptors, and 20,000 are what the machine of the figures gives a process."""
+"""On TCP a phone is two descriptors, and a process got 20,000 where the figures were measured."""
 RUNS = 3
 AT_ONCE = 50
 

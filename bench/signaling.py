@@ -166,9 +166,11 @@ def measure(what: str, transport: str) -> list[Row]:
                     media.append(cost(what, transport, pids, sdp=True))
             with kamailio(transport, Path(name)) as pids:
                 peer.append(cost(what, transport, pids))
-        with tempfile.TemporaryDirectory(prefix="farline-bench-") as name:
-            with farline(transport, Path(name), trace=True) as pids:
-                traced.append(cost(what, transport, pids))
+        with (
+            tempfile.TemporaryDirectory(prefix="farline-bench-") as name,
+            farline(transport, Path(name), trace=True) as pids,
+        ):
+            traced.append(cost(what, transport, pids))
     title = "REGISTER cycle" if what == "register" else "call, signalling only,"
     rows = [
         Row(f"{title} {transport}", "us CPU", ours, peer, "Kamailio with topoh"),
