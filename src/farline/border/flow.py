@@ -25,7 +25,7 @@ def decide(plan: Plan, exchange: Exchange) -> Verdict[SubscriberFlow | None]:
     failed: list[str] = []
     flows = plan.subscriber_flows.get(exchange.flow.interface, ())
     for flow in flows:
-        field = _subscriber_mismatch(flow, exchange)
+        field = subscriber_mismatch(flow, exchange)
         if field is None:
             return Verdict(flow, _because(flow.name, failed), f"{flow.form}: {flow.name}")
         failed.append(f"{flow.name}: {field}")
@@ -38,33 +38,47 @@ def decide_server(
     """The server flow over which a request received on an interface goes to a next hop."""
     failed: list[str] = []
     for flow in plan.border.server_flows:
-        if flow.server_profile != candidate.server:
-            failed.append(f"{flow.name}: Server Configuration is {flow.server_profile}")
-        elif flow.received_interface != received_interface:
-            failed.append(f"{flow.name}: Received Interface is {flow.received_interface}")
-        elif flow.transport not in ("*", candidate.transport):
-            failed.append(f"{flow.name}: Transport is {flow.transport}")
-        elif not in_subnet(flow.remote_subnet, candidate.remote.host):
-            failed.append(f"{flow.name}: Remote Subnet is {flow.remote_subnet}")
-        else:
+        field = server_mismatch(flow, received_interface, candidate)
+        if field is None:
             return Verdict(flow, _because(flow.name, failed), f"{flow.form}: {flow.name}")
+        failed.append(f"{flow.name}: {field}")
     return Verdict(None, _none("server flow", received_interface, failed))
 
 
 def decide_source(plan: Plan, exchange: Exchange) -> Verdict[ServerFlow | None]:
     """The server flow whose server a request comes from; None: it is not from a server."""
     failed: list[str] = []
-    remote = exchange.flow.remote.host
     for flow in plan.server_flows.get(exchange.flow.interface, ()):
-        if flow.transport not in ("*", exchange.flow.transport):
-            failed.append(f"{flow.name}: Transport is {flow.transport}")
-        elif not in_subnet(flow.remote_subnet, remote):
-            failed.append(f"{flow.name}: Remote Subnet is {flow.remote_subnet}")
-        elif not _is_server(plan, flow, remote):
-            failed.append(f"{flow.name}: {remote} is no address of {flow.server_profile}")
-        else:
+        field = source_mismatch(plan, flow, exchange)
+        if field is None:
             return Verdict(flow, _because(flow.name, failed), f"{flow.form}: {flow.name}")
+        failed.append(f"{flow.name}: {field}")
     return Verdict(None, _none("server flow", exchange.flow.interface, failed))
+
+
+def server_mismatch(flow: ServerFlow, received_interface: str, candidate: Candidate) -> str | None:
+    """The first field of a server flow that a next hop does not fit; None when all do."""
+    if flow.server_profile != candidate.server:
+        return f"Server Configuration is {flow.server_profile}"
+    if flow.received_interface != received_interface:
+        return f"Received Interface is {flow.received_interface}"
+    if flow.transport not in ("*", candidate.transport):
+        return f"Transport is {flow.transport}"
+    if not in_subnet(flow.remote_subnet, candidate.remote.host):
+        return f"Remote Subnet is {flow.remote_subnet}"
+    return None
+
+
+def source_mismatch(plan: Plan, flow: ServerFlow, exchange: Exchange) -> str | None:
+    """The first field of a server flow that the sender of a request does not fit."""
+    remote = exchange.flow.remote.host
+    if flow.transport not in ("*", exchange.flow.transport):
+        return f"Transport is {flow.transport}"
+    if not in_subnet(flow.remote_subnet, remote):
+        return f"Remote Subnet is {flow.remote_subnet}"
+    if not _is_server(plan, flow, remote):
+        return f"{remote} is no address of {flow.server_profile}"
+    return None
 
 
 def _is_server(plan: Plan, flow: ServerFlow, remote: str) -> bool:
@@ -76,7 +90,7 @@ def _is_server(plan: Plan, flow: ServerFlow, remote: str) -> bool:
     return named and flow.remote_subnet != "*"
 
 
-def _subscriber_mismatch(flow: SubscriberFlow, exchange: Exchange) -> str | None:
+def subscriber_mismatch(flow: SubscriberFlow, exchange: Exchange) -> str | None:
     """The first field of a subscriber flow that does not fit; None when all do."""
     message = exchange.message
     if flow.user_agent != "*" and flow.user_agent not in (message.get("User-Agent") or ""):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from farline import sdp
 from farline.border import BorderCore, Limits
-from farline.media.engine import Answer, Delete, Media, MediaDone, MediaReply, Offer
+from farline.border.explain_scratch import StandInEngine
+from farline.media.engine import Delete, Media, MediaDone, MediaReply
 from farline.sip import Address, Flow, Message, Transport
 from farline.sip.effects import Close, Closed, Expired, Open, Opened, OpenFailed, Received, Send
 from farline.testing.chance import SeededIds
@@ -25,14 +25,12 @@ FIRST_LOCAL_PORT = 43873
 """Local port of the first upstream connection, as in the guide's traces."""
 
 
-class FakeEngine:
-    """A media engine that gives ports in order and rewrites SDP, without any media."""
+class FakeEngine(StandInEngine):
+    """The stand-in engine, which notes what it is asked and can fail or stay silent."""
 
     def __init__(self, addresses: Mapping[str, str]) -> None:
         """`addresses`: IP address by name of media interface."""
-        self._addresses = addresses
-        self._next = 35000
-        self.sessions: dict[str, dict[str, int]] = {}
+        super().__init__(addresses)
         self.requests: list[MediaRequest] = []
         self.fail: MediaReply | None = None
         """When set, the reply to everything but Delete."""
@@ -43,25 +41,9 @@ class FakeEngine:
     def perform(self, request: MediaRequest) -> MediaReply:
         """Answer one request."""
         self.requests.append(request)
-        if isinstance(request, Delete):
-            self.sessions.pop(request.session, None)
-            return MediaReply()
-        if self.fail is not None:
+        if self.fail is not None and not isinstance(request, Delete):
             return self.fail
-        if not isinstance(request, Offer | Answer):
-            return MediaReply()
-        ports = self.sessions.setdefault(request.session, {})
-        port = ports.setdefault(request.receiver.name, 0)
-        if not port:
-            port = ports[request.receiver.name] = self._next
-            self._next += 2
-        try:
-            description = sdp.parse(request.sdp)
-        except sdp.SdpError as error:
-            return MediaReply(error=str(error), status=488)
-        given = [sdp.MediaPorts(port, port + 1) for _ in description.media]
-        address = self._addresses[request.receiver.interface]
-        return MediaReply(sdp=sdp.rewrite(description, address, given))
+        return super().perform(request)
 
 
 class BorderWorld:
