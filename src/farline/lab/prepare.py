@@ -203,7 +203,9 @@ def _draw_secrets(text: str, path: Path) -> dict[str, str]:
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        YAML(typ="safe", pure=True).dump(values, file)
+        yaml = YAML(typ="safe", pure=True)
+        yaml.default_flow_style = False  # a line a secret: people read it, too
+        yaml.dump(values, file)
     return values
 
 
