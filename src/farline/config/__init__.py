@@ -11,6 +11,7 @@ from farline.config.flows import ApplicationRelay, ServerFlow, SubscriberFlow
 from farline.config.interfaces import MediaInterface, SignalingInterface
 from farline.config.lab import Lab
 from farline.config.load import ConfigError, load_deployment, load_secrets, load_with_warnings
+from farline.config.media_engine import MediaEngine, MediaNode
 from farline.config.network import Interface, Network, TlsClientProfile, TlsServerProfile
 from farline.config.office import Office, User
 from farline.config.portal import Portal
@@ -32,7 +33,9 @@ __all__ = [
     "Form",
     "Interface",
     "Lab",
+    "MediaEngine",
     "MediaInterface",
+    "MediaNode",
     "Network",
     "NextHop",
     "Office",

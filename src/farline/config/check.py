@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from farline.config.check_border import check_border
 from farline.config.check_flows import check_flows
+from farline.config.check_media import check_media_engine
 from farline.config.check_ports import check_ports
 from farline.config.check_services import check_office, check_portal, check_provider
 from farline.config.check_shadows import check_shadows
@@ -29,6 +30,7 @@ def check(deployment: Deployment) -> list[Problem]:
         problems += check_border(border, server_tls, client_tls)
         problems += check_flows(border)
         problems += check_shadows(border)
+        problems += check_media_engine(border)
     if deployment.office is not None:
         problems += check_office(deployment.office, server_tls)
     if deployment.portal is not None:

@@ -11,6 +11,7 @@ from farline.config.base import Form, IpText, Port
 from farline.config.flows import ApplicationRelay, ServerFlow, SubscriberFlow
 from farline.config.interfaces import MediaInterface, SignalingInterface
 from farline.config.lab import Lab
+from farline.config.media_engine import MediaEngine
 from farline.config.network import Interface, Network, TlsClientProfile, TlsServerProfile
 from farline.config.office import Office
 from farline.config.portal import Portal
@@ -38,6 +39,7 @@ class Border(Form):
     subscriber_flows: tuple[SubscriberFlow, ...] = ()
     server_flows: tuple[ServerFlow, ...] = ()
     application_relays: tuple[ApplicationRelay, ...] = ()
+    media_engine: MediaEngine = MediaEngine()
 
     @property
     def policy_groups(self) -> tuple[EndPointPolicyGroup, ...]:

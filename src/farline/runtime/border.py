@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from farline.border import BorderCore
 from farline.runtime.ids import RealIds
 from farline.runtime.media_client import MediaClient
+from farline.runtime.ng_client import NgClient, ng_settings
 from farline.runtime.relay import run_relays, stop_relays
 from farline.runtime.sip import Listener, SipDriver
 from farline.runtime.tls import client_context, server_context
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from farline.config import Border
+    from farline.media.engine import MediaTimeout
     from farline.runtime.role import RoleContext
     from farline.trace.events import Event
 
@@ -34,7 +36,7 @@ async def run_border(context: RoleContext) -> None:
         trace = await stack.enter_async_context(context.trace())
         core = BorderCore(border, RealIds())
         driver = make_driver(context, border, core, trace)
-        media = MediaClient(context.media_path, driver.handle)
+        media = make_media(context, border, driver.handle)
         driver.media = media.perform
         media.start()
         stack.push_async_callback(media.stop)
@@ -47,11 +49,21 @@ async def run_border(context: RoleContext) -> None:
             return {
                 **core.show(),
                 "media engine": "connected" if media.connected else "not running",
+                **({"media nodes": media.show()} if isinstance(media, NgClient) else {}),
                 "relays": [relay.show() for relay in relays],
             }
 
         await stack.enter_async_context(context.control({"show": show}))
         await asyncio.get_running_loop().create_future()
+
+
+def make_media(
+    context: RoleContext, border: Border, on_timeout: Callable[[MediaTimeout], None]
+) -> MediaClient | NgClient:
+    """The client of the media engine that the deployment names."""
+    if border.media_engine.engine == "rtpengine":
+        return NgClient(ng_settings(border), on_timeout)
+    return MediaClient(context.media_path, on_timeout)
 
 
 def make_driver(

@@ -69,12 +69,13 @@ class RoleContext:
 
 def roles_of(deployment: Deployment) -> tuple[str, ...]:
     """The roles that a deployment file configures."""
+    border = deployment.border
     present = {
-        "border": deployment.border is not None,
+        "border": border is not None,
         "office": deployment.office is not None,
         "portal": deployment.portal is not None,
         "ems": deployment.ems is not None,
-        "media": deployment.border is not None,
+        "media": border is not None and border.media_engine.engine == "relay",
         "office-media": deployment.office is not None,
     }
     return tuple(role for role in ROLES if present[role])

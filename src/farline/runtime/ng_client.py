@@ -1,0 +1,252 @@
+"""The border's media engine on rtpengine: the surface of `MediaClient`, over the ng protocol.
+
+A new session goes to one of the nodes that are up, by weight, and to the next where that one does
+not answer or has no room; then it stays. Requests of one session are asked one after the other.
+What the built-in relay reports by itself, silence, is found here by queries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from farline.media.engine import Answer, Delete, MediaReply, MediaTimeout, Offer, Query
+from farline.media.ng.client import NgPlaces, document_of, packets, reply_of
+from farline.media.ng.message import text
+from farline.runtime import clock
+from farline.runtime.ids import RealIds
+from farline.runtime.media import media_groups
+from farline.runtime.ng_node import NgNode, NodeError
+from farline.sdp import SdpError, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from farline.config import Border, MediaNode
+    from farline.media.engine import MediaRequest
+    from farline.sip.ids import Ids
+
+log = logging.getLogger(__name__)
+
+MAX_SESSIONS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class NgSettings:
+    """Of the whole client."""
+
+    nodes: Sequence[MediaNode]
+    places: NgPlaces
+    timeout_seconds: float = 60.0
+    """Without a packet for so long a session is reported."""
+    ping_seconds: float = 2.0
+
+
+def ng_settings(border: Border) -> NgSettings:
+    """What a border's configuration says."""
+    engine, groups = border.media_engine, media_groups(border)
+    named = {entry.media_interface: entry.name for entry in engine.interfaces}
+    timeouts = [group.media_timeout_seconds for group in groups.values()]
+    places = NgPlaces(
+        {one.name: named.get(one.name, one.name) for one in border.media_interfaces},
+        {one.name: one.ip for one in border.media_interfaces},
+        {name: group.voice_qos for name, group in groups.items()},
+    )
+    return NgSettings(engine.nodes, places, float(min(timeouts, default=60)), engine.ping_seconds)
+
+
+@dataclass(slots=True)
+class _Session:
+    """One session of the border."""
+
+    party: str
+    """The side that offered first."""
+    node: NgNode | None = None
+    """None until a node has taken the first offer."""
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    offer_held: bool = False
+    idle: bool = True
+    """Not answered yet, or on hold: silence is no fault."""
+    packets: int = 0
+    changed: float = 0.0
+    """When `packets` last grew, or watching began: monotonic seconds."""
+    reported: bool = False
+
+
+class NgClient:
+    """Serves media requests with rtpengine daemons."""
+
+    def __init__(
+        self,
+        settings: NgSettings,
+        on_timeout: Callable[[MediaTimeout], None],
+        ids: Ids | None = None,
+    ) -> None:
+        """`on_timeout` is called on the event loop for every session found silent."""
+        self._settings = settings
+        self._on_timeout = on_timeout
+        self._ids = ids or RealIds()
+        self._up = asyncio.Event()
+        self._nodes = [
+            NgNode(node.address, node.port, node.weight, self._ids, self._noticed)
+            for node in settings.nodes
+        ]
+        self._sessions: dict[str, _Session] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether a node is up."""
+        return self._up.is_set()
+
+    def start(self) -> None:
+        """Begin to ask the nodes how they are, and to look for silent sessions."""
+        for node in self._nodes:
+            node.start(self._settings.ping_seconds)
+        self._task = asyncio.get_running_loop().create_task(self._listen_for_silence())
+
+    async def wait_connected(self) -> None:
+        """Return once a node is up."""
+        await self._up.wait()
+
+    async def stop(self) -> None:
+        """Close; requests in flight fail."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        for node in self._nodes:
+            await node.stop()
+
+    async def sessions(self) -> list[str]:
+        """The names of all sessions."""
+        return list(self._sessions)
+
+    def show(self) -> list[str]:
+        """A line a node."""
+        count = {
+            id(node): sum(one.node is node for one in self._sessions.values())
+            for node in self._nodes
+        }
+        return [
+            f"{node} {'up' if node.up else 'down'}, weight {node.weight}, "
+            f"{count[id(node)]} sessions, {node.lost} requests lost, {node.strays} stray answers"
+            for node in self._nodes
+        ]
+
+    async def perform(self, request: MediaRequest) -> MediaReply:
+        """Have a request served; whatever goes wrong is in the reply, nothing is raised."""
+        known = self._sessions.get(request.session)
+        if known is None:
+            if isinstance(request, Offer):
+                if len(self._sessions) >= MAX_SESSIONS:
+                    return MediaReply(error="too many media sessions", status=503)
+                known = self._sessions[request.session] = _Session(request.sender.name)
+            else:
+                known = await self._adopt(request)
+        async with known.lock:
+            if known.node is None and isinstance(request, Offer):
+                reply = await self._place(request, known)
+            elif known.node is None:
+                return MediaReply(error=f"no media session {request.session!r}", status=500)
+            else:
+                reply = await self._ask(known.node, request, known)
+        if isinstance(request, Delete) or known.node is None:
+            self._sessions.pop(request.session, None)
+        return reply
+
+    async def _place(self, request: Offer, session: _Session) -> MediaReply:
+        """Give a new session to a node."""
+        reply = MediaReply(error="no rtpengine is up", status=503)
+        waiting = [node for node in self._nodes if node.up]
+        while waiting:
+            node = self._draw(waiting)
+            waiting.remove(node)
+            reply = await self._ask(node, request, session)
+            if reply.error is None:
+                session.node = node
+                return reply
+            # It may hold the call though its answer did not come, or was not to be used.
+            gone = Delete(request.session, "not used")
+            node.tell(document_of(gone, self._settings.places, session.party))
+            if reply.status != 503:
+                return reply
+            log.warning("%s: the session goes to another node", reply.error)
+        return reply
+
+    def _draw(self, nodes: Sequence[NgNode]) -> NgNode:
+        number = self._ids.number(30) % sum(node.weight for node in nodes)
+        for node in nodes:
+            number -= node.weight
+            if number < 0:
+                return node
+        return nodes[-1]
+
+    async def _ask(self, node: NgNode, request: MediaRequest, session: _Session) -> MediaReply:
+        places = self._settings.places
+        try:
+            if isinstance(request, Offer | Answer):
+                held = parse(request.sdp).on_hold
+            document = await node.ask(document_of(request, places, session.party))
+        except SdpError as error:
+            return MediaReply(error=str(error), status=488)
+        except ValueError:
+            return MediaReply(error="a signaling source that is no IP address", status=500)
+        except NodeError as error:
+            return MediaReply(error=str(error), status=503)
+        reply = reply_of(request, document, places, clock.wall())
+        if reply.error is None and isinstance(request, Offer):
+            session.offer_held = held
+        elif reply.error is None and isinstance(request, Answer):
+            session.idle = session.offer_held or held
+            session.changed, session.reported = clock.monotonic(), False
+        return reply
+
+    async def _adopt(self, request: Answer | Delete | Query) -> _Session:
+        """A session from before our own start, wherever a node has it."""
+        session = _Session("")
+        for node in [node for node in self._nodes if node.up]:
+            try:
+                document = await node.ask({"command": "query", "call-id": request.session})
+            except NodeError:
+                continue
+            if text(document.get("result")) == "ok":
+                session.node = node
+                return self._sessions.setdefault(request.session, session)
+        return session
+
+    def _noticed(self) -> None:
+        if any(node.up for node in self._nodes):
+            self._up.set()
+        else:
+            self._up.clear()
+
+    async def _listen_for_silence(self) -> None:
+        """Look at every session in use twice in the time that it may be silent."""
+        while True:
+            await asyncio.sleep(self._settings.timeout_seconds / 2)
+            for name, session in list(self._sessions.items()):
+                if session.node is not None and session.node.up and not session.idle:
+                    await self._look(name, session, session.node)
+
+    async def _look(self, name: str, session: _Session, node: NgNode) -> None:
+        try:
+            document = await node.ask({"command": "query", "call-id": name})
+        except NodeError:
+            return
+        now = clock.monotonic()
+        # A node that does not know the call has been started again, or has given the call up.
+        lost = text(document.get("result")) != "ok"
+        if not lost and packets(document) != session.packets:
+            session.packets, session.changed = packets(document), now
+            session.reported = False
+        silent = now - session.changed
+        if self._sessions.get(name) is not session or session.idle or session.reported:
+            return
+        if lost or silent >= self._settings.timeout_seconds:
+            session.reported = True
+            self._on_timeout(MediaTimeout(name, silent))

@@ -1,0 +1,111 @@
+"""Debian's rtpengine-daemon for tests: in user space, in the foreground, ended by its own pid."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from farline.media.ng.message import pack, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from farline.media.ng.bencode import Encodable
+    from farline.media.ng.message import Document
+
+START_TRIES = 100
+TRY_SECONDS = 0.1
+STOP_SECONDS = 10.0
+
+
+class RtpEngine:
+    """One daemon."""
+
+    def __init__(
+        self,
+        ip: str,
+        interfaces: Sequence[str],
+        ports: tuple[int, int],
+        log: Path,
+        port: int | None = None,
+    ) -> None:
+        """`interfaces`: NAME/IP each. Raises RuntimeError when it does not come up."""
+        self.ip, self.port, self.log = ip, port or free_udp_port(ip), log
+        self._asked = 0
+        argv = ["rtpengine", "--table=-1", "--foreground", "--log-stderr", "--log-level=6"]
+        argv += ["--config-file=none", f"--listen-cli={ip}:{free_udp_port(ip)}"]
+        argv += [f"--listen-ng={ip}:{self.port}", "--num-threads=2"]
+        argv += [f"--interface={one}" for one in interfaces]
+        argv += [f"--port-min={ports[0]}", f"--port-max={ports[1]}"]
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(argv, stdout=output, stderr=output)  # noqa: S603
+        for _ in range(START_TRIES):
+            if self.process.poll() is not None:
+                break
+            with suppress(OSError):
+                self.ask({"command": "ping"})
+                return
+        self.stop()
+        raise RuntimeError(f"rtpengine did not start:\n{log.read_text(errors='replace')[-2000:]}")
+
+    def ask(self, document: dict[str, Encodable]) -> Document:
+        """One exchange, blocking. Raises OSError (TimeoutError)."""
+        self._asked += 1
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+            asker.connect((self.ip, self.port))
+            asker.settimeout(TRY_SECONDS)
+            try:
+                asker.send(pack(b"test-%d" % self._asked, document))
+                return unpack(asker.recv(65535))[1]
+            except ConnectionRefusedError:
+                with suppress(TimeoutError, ConnectionRefusedError):
+                    asker.recv(1)  # it starts: leave it the time
+                raise
+
+    def calls(self) -> list[str]:
+        """The Call-IDs that it holds."""
+        found = self.ask({"command": "list", "limit": 100})["calls"]
+        assert isinstance(found, list)  # noqa: S101 - for tests only
+        return [entry.decode() for entry in found if isinstance(entry, bytes)]
+
+    def pause(self) -> None:
+        """It hears nothing and says nothing until `resume`."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """End of `pause`."""
+        self.process.send_signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        """End it."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.terminate()
+            try:
+                self.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+def free_udp_port(ip: str) -> int:
+    """A UDP port of an address that nobody has now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((ip, 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def rtpengine(
+    ip: str, interfaces: Sequence[str], ports: tuple[int, int], log: Path, port: int | None = None
+) -> Iterator[RtpEngine]:
+    """A daemon for the time of the block; `port`: of ng, else any."""
+    engine = RtpEngine(ip, interfaces, ports, log, port)
+    try:
+        yield engine
+    finally:
+        engine.stop()

@@ -1,0 +1,81 @@
+"""The Media Engine form and its cross-checks."""
+
+from pathlib import Path
+
+import pytest
+
+from farline.config import ConfigError, load_deployment
+from farline.runtime.ng_client import ng_settings
+from farline.runtime.role import roles_of
+
+GUIDE = (Path(__file__).parents[3] / "examples" / "guide.yaml").read_text(encoding="utf-8")
+SECRETS = dict.fromkeys(("ruel", "dora", "enhtcpaservice"), "x" * 12)
+
+
+def load(*lines):
+    form = "".join(f"    {line}\n" for line in lines)
+    text = GUIDE.replace("border:\n  # Device", f"border:\n  media_engine:\n{form}  # Device", 1)
+    return load_deployment(text, SECRETS)
+
+
+def problems(*lines):
+    with pytest.raises(ConfigError) as caught:
+        load(*lines)
+    return str(caught.value)
+
+
+def test_the_built_in_relay_is_the_default_and_a_process_of_its_own():
+    deployment = load_deployment(GUIDE, SECRETS)
+    assert deployment.border.media_engine.engine == "relay"
+    assert "media" in roles_of(deployment)
+
+
+def test_rtpengine_replaces_the_media_process_and_interfaces_are_mapped():
+    deployment = load(
+        "engine: rtpengine",
+        "nodes: [{address: 127.0.0.1}, {address: '::1', port: 2225, weight: 3}]",
+        "interfaces: [{media_interface: IPORWB1Media, name: pub}]",
+    )
+    assert "media" not in roles_of(deployment)
+    settings = ng_settings(deployment.border)
+    assert [(n.address, n.port, n.weight) for n in settings.nodes] == [
+        ("127.0.0.1", 2223, 1),
+        ("::1", 2225, 3),
+    ]
+    assert settings.places.names == {"IPORWA1Media": "IPORWA1Media", "IPORWB1Media": "pub"}
+    assert settings.places.addresses["IPORWB1Media"] == "192.168.64.96"
+    assert settings.places.traffic_classes == {"IPORWA1Media": 184, "IPORWB1Media": 184}
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["engine: rtpengine"], "rtpengine without a node"),
+        (["nodes: [{address: 127.0.0.1}]"], "border.media_engine.nodes: only rtpengine has them"),
+        (
+            ["engine: rtpengine", "nodes: [{address: 127.0.0.1}, {address: 127.0.0.1}]"],
+            "nodes[1]: 127.0.0.1:2223 is there twice",
+        ),
+        (
+            [
+                "engine: rtpengine",
+                "nodes: [{address: 127.0.0.1}]",
+                "interfaces: [{media_interface: nobody, name: pub}]",
+            ],
+            "no such media interface 'nobody'",
+        ),
+        (
+            [
+                "engine: rtpengine",
+                "nodes: [{address: 127.0.0.1}]",
+                "interfaces: [{media_interface: IPORWB1Media, name: a},"
+                " {media_interface: IPORWB1Media, name: b}]",
+            ],
+            "'IPORWB1Media' is there twice",
+        ),
+        (["engine: mediaproxy"], "relay"),
+        (["engine: rtpengine", "nodes: [{address: example.com}]"], "is not an IP address"),
+    ],
+)
+def test_what_cannot_work_is_told(lines, expected):
+    assert expected in problems(*lines)
