@@ -40,7 +40,7 @@ BARESIP = ROOT / "tests" / "interop" / "baresip_phone.py"
 CLI = (sys.executable, "-m", "farline.cli.main")
 BARESIP_IP = "127.0.0.1"
 """The only address that baresip takes from the loopback interface: one that is configured on it."""
-MORE_USERS = 40
+MORE_USERS = 80
 MOBILE_USERS = 10
 MOBILE = "profile: power_user, one_x_portal: true, mobile_voip: true"
 SPEECH_SECONDS = 2.5
