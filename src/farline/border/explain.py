@@ -150,7 +150,11 @@ class Explainer:
     def _candidates(self, event: Decision, exchange: Exchange) -> tuple[Considered, ...]:
         plan = self.scratch.plan
         if event.stage in ("flow", "admission", "registration"):
-            if flows.decide(plan, exchange).because == event.because:
+            found = flows.decide(plan, exchange)
+            # A stranger's refusal names a field of the flow that fits it.
+            if found.because == event.because or (
+                found.form and event.form.startswith(f"{found.form}: ")
+            ):
                 return candidates.subscriber_flows(plan, exchange)
             if flows.decide_source(plan, exchange).because == event.because:
                 return candidates.source_flows(plan, exchange)

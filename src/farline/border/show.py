@@ -33,6 +33,7 @@ def _binding(binding: Binding, now: float) -> dict[str, object]:
     upstream = binding.upstream.flow if binding.upstream else None
     return {
         "aor": binding.aor,
+        "subid": binding.subid,
         "contact": binding.contact,
         "phone": str(phone.remote) if phone else None,
         "transport": phone.transport.value if phone else None,

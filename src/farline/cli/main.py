@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from farline.cli import check, lab, mobile, phone, run, secret, show, trace
+from farline.cli import check, explain, lab, media, mobile, phone, replay, run, secret, show, trace
 
 app = typer.Typer(
     name="farline",
@@ -15,10 +15,13 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("check")(check.check)
+app.command("explain")(explain.explain)
+app.command("replay")(replay.replay)
 app.command("show")(show.show)
 app.command("trace")(trace.trace)
 app.command("mobile")(mobile.mobile)
 app.command("phone")(phone.phone)
+app.command("media")(media.media)
 app.add_typer(secret.app, name="secret")
 app.add_typer(lab.app, name="lab")
 
