@@ -56,8 +56,11 @@ def open_anchor(context: Context, session: Session, upstream: Flow, sender: Side
     if line is None or phone is None:
         return
     office = upstream.remote.host if sender is Side.OUTSIDE else line.hop.host
-    outside = MediaSide("outside", binding.subscriber.media_interface, phone.remote.host)
-    inside = MediaSide("inside", line.server.media_interface, office)
+    groups, subscriber, server = context.plan.groups, binding.subscriber, line.server
+    outer, inner = (groups[one.end_point_policy_group] for one in (subscriber, server))
+    source, rule = phone.remote.host, outer.media_encryption
+    outside = MediaSide("outside", subscriber.media_interface, source, rule)
+    inside = MediaSide("inside", server.media_interface, office, inner.media_encryption)
     known = session.anchored
     if known is not None:
         known.outside, known.inside = outside, inside

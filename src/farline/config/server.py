@@ -137,10 +137,11 @@ class EndPointPolicyGroup(Form):
         184, ge=0, le=255, multiple_of=4, title="Media Rule: Voice QoS (DS byte)"
     )
     media_timeout_seconds: int = Field(60, ge=5, le=3600, title="Media Rule: Media Timeout")
-    media_encryption: Annotated[
-        Literal["preferred", "off"],
-        only("off", "SRTP is not built yet: this version relays RTP in the clear"),
-    ] = Field("off", title="Media Rule: Encryption")
+    media_encryption: Literal["required", "preferred", "off"] = Field(
+        "off", title="Media Rule: Encryption"
+    )
+    """SRTP on the flow's leg, with keys in SDP: "preferred" takes it where the peer can, "required"
+    refuses RTP in the clear (488). Off on both legs of a call: what the peers agree on passes."""
 
 
 DEFAULT_POLICY_GROUPS = (EndPointPolicyGroup(name="avaya-def-low-enc"),)

@@ -13,15 +13,17 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Protocol
 
 from farline._core import RelayError
+from farline.media.negotiation import Negotiation
 from farline.media.stream import Remote, Stream
-from farline.sdp import Description, MediaPorts, SdpError, rewrite
+from farline.sdp import MediaPorts, SdpError, rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from farline._core import PortStats
     from farline.media.engine import Side
-    from farline.sdp import Media
+    from farline.media.security import Draw, Keys
+    from farline.sdp import Description, Media, MediaSecurity
 
 
 class RelayControl(Protocol):
@@ -45,6 +47,18 @@ class RelayControl(Protocol):
     ) -> None:
         """Take what signaling says of one side."""
 
+    def protect(
+        self,
+        session: str,
+        stream: int,
+        side: int,
+        keys: tuple[str, bytes, bytes] | None,
+        /,
+        *,
+        closed: bool = False,
+    ) -> None:
+        """Set what protects one side: suite, the peer's key, ours; `closed`: nothing passes."""
+
     def hold(self, session: str, held: bool, /) -> None:
         """On hold, silence is not reported."""
 
@@ -63,14 +77,6 @@ class SessionError(ValueError):
 
 
 @dataclass(slots=True)
-class _Offered:
-    """The offer that waits for, or last had, an answer."""
-
-    description: Description
-    offerer: int
-
-
-@dataclass(slots=True)
 class MediaSession:
     """Offer and answer of one session against a relay."""
 
@@ -78,6 +84,7 @@ class MediaSession:
     relay: RelayControl
     addresses: Mapping[str, str]
     """The address that SDP shows for each media interface."""
+    draw: Draw
     sides: list[Side]
     """0 is the sender of the first offer."""
     streams: dict[int, Stream] = field(default_factory=dict)
@@ -86,7 +93,7 @@ class MediaSession:
     """Opened by an offer, by m= line, and to take over with its answer."""
     opened: int = 0
     """Streams opened so far: the relay's number of the next."""
-    offered: _Offered | None = None
+    offered: Negotiation | None = None
 
     def offer(self, description: Description, sender: Side, receiver: Side) -> bytes:
         """Take an offer, and return it as the receiver is to see it.
@@ -97,6 +104,7 @@ class MediaSession:
         offerer = self._index(sender, receiver)
         if len(description.media) < self._lines():
             raise SdpError(0, "the offer has fewer m= lines than the session (RFC 3264 section 8)")
+        offered = self._negotiate(description, offerer, sender, receiver)
         try:
             for media in description.media:
                 self._open(media)
@@ -104,16 +112,19 @@ class MediaSession:
             for index in list(self.fresh):
                 self._close(self.fresh, index)
             raise
-        self.offered = _Offered(description, offerer)
+        self.offered = offered
         self.sides[offerer], self.sides[1 - offerer] = sender, receiver
         for media in description.media:
             stream = self._newest(media.index)
             if stream is not None and not stream.answered:
+                self._protect(stream, offerer, offered.keys[media.index])
+                closed = bool(offered.lines[media.index])
+                self._protect(stream, 1 - offerer, None, closed=closed)
                 self._signal(stream, offerer, media)
                 self._signal(stream, 1 - offerer, None)
         if self.fresh and not self.streams:
             self.relay.hold(self.name, True)  # ringing may take longer than silence is allowed to
-        return self._shown(description, 1 - offerer)
+        return self._shown(description, 1 - offerer, offered.shown_offer())
 
     def answer(self, description: Description, sender: Side, receiver: Side) -> bytes:
         """Take the answer to the last offer, and return it as the offerer is to see it.
@@ -127,12 +138,14 @@ class MediaSession:
         offer = self.offered.description
         if len(description.media) != len(offer.media):
             raise SdpError(0, "the answer has not as many m= lines as the offer (RFC 3264 6)")
+        keys = self.offered.answered(description, sender)
         self.sides[answerer], self.sides[1 - answerer] = sender, receiver
         for ours, theirs in zip(offer.media, description.media, strict=True):
-            self._settle(ours, theirs, answerer)
+            agreed = (self.offered.keys[ours.index], keys[ours.index])
+            self._settle(ours, theirs, answerer, agreed)
         idle = not self.streams or offer.on_hold or description.on_hold
         self.relay.hold(self.name, idle)
-        return self._shown(description, 1 - answerer)
+        return self._shown(description, 1 - answerer, self.offered.shown_answer())
 
     def stream_index(self, number: int) -> int | None:
         """The m= line of one of the relay's stream numbers."""
@@ -173,8 +186,21 @@ class MediaSession:
         ports = self.relay.open(self.name, number, interfaces, media.is_rtp)
         self.fresh[media.index] = Stream(number=number, ports=ports, rtp=media.is_rtp)
 
-    def _settle(self, ours: Media, theirs: Media, answerer: int) -> None:
-        """Put one m= line into force."""
+    def _negotiate(
+        self, description: Description, offerer: int, sender: Side, receiver: Side
+    ) -> Negotiation:
+        """What an offer makes of encryption on both legs; nothing changes yet."""
+        newest = [self._newest(media.index) for media in description.media]
+        before = [
+            (stream.keys[offerer], stream.keys[1 - offerer]) if stream is not None else (None, None)
+            for stream in newest
+        ]
+        return Negotiation.begin(description, offerer, (sender, receiver), before, self.draw)
+
+    def _settle(
+        self, ours: Media, theirs: Media, answerer: int, keys: tuple[Keys | None, Keys | None]
+    ) -> None:
+        """Put one m= line into force; `keys` are the offerer's and the answerer's."""
         index = ours.index
         fresh = self.fresh.pop(index, None)
         if fresh is not None:
@@ -187,6 +213,8 @@ class MediaSession:
             self._close(self.streams, index)
             return
         stream.answered = True
+        self._protect(stream, 1 - answerer, keys[0])
+        self._protect(stream, answerer, keys[1])
         self._signal(stream, 1 - answerer, ours)
         self._signal(stream, answerer, theirs)
 
@@ -214,14 +242,27 @@ class MediaSession:
             muted=remote.muted,
         )
 
-    def _shown(self, description: Description, side: int) -> bytes:
-        """The description with our ports on that side."""
+    def _protect(
+        self, stream: Stream, side: int, keys: Keys | None, *, closed: bool = False
+    ) -> None:
+        """Tell the relay what protects one side, where that has changed."""
+        if not stream.rtp or (stream.keys[side], stream.closed[side]) == (keys, closed):
+            return
+        stream.keys[side], stream.closed[side] = keys, closed
+        told = None if keys is None else (keys.suite, keys.theirs, keys.ours)
+        self.relay.protect(self.name, stream.number, side, told, closed=closed)
+
+    def _shown(
+        self, description: Description, side: int, security: Sequence[MediaSecurity | None]
+    ) -> bytes:
+        """The description with our ports, and our keys, on that side."""
         ports = []
         for media in description.media:
             stream = self._newest(media.index)
             rtp = stream.ports[side] if stream is not None else None
             ports.append(MediaPorts(rtp, rtp + 1) if rtp is not None else None)
-        return rewrite(description, self.addresses[self.sides[side].interface], ports)
+        address = self.addresses[self.sides[side].interface]
+        return rewrite(description, address, ports, security)
 
 
 def _check_source(side: Side) -> None:

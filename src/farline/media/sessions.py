@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from farline._core import PortStats
     from farline.media.engine import MediaRequest
     from farline.media.session import RelayControl
+    from farline.sip.ids import Ids
 
 
 class MediaSessions:
     """Every session of one relay."""
 
-    def __init__(self, relay: RelayControl, addresses: Mapping[str, str]) -> None:
-        """`addresses`: what SDP shows for each media interface, by name."""
+    def __init__(self, relay: RelayControl, addresses: Mapping[str, str], ids: Ids) -> None:
+        """`addresses`: what SDP shows for each media interface, by name; `ids` draws keys."""
         self._relay = relay
+        self._ids = ids
         self._addresses = addresses
         self._sessions: dict[str, MediaSession] = {}
 
@@ -61,7 +63,7 @@ class MediaSessions:
             if side.interface not in self._addresses:
                 raise SessionError(f"no media interface is called {side.interface!r}")
         sides = [request.sender, request.receiver]
-        session = MediaSession(request.session, self._relay, self._addresses, sides)
+        session = MediaSession(request.session, self._relay, self._addresses, self._draw, sides)
         try:
             sdp = session.offer(description, request.sender, request.receiver)
         except (SdpError, SessionError, RelayError):
@@ -82,6 +84,9 @@ class MediaSessions:
     def _query(self, request: Query) -> MediaReply:
         session = self._known(request.session)
         return MediaReply(stats=_stats(session, self._relay.query(request.session) or ()))
+
+    def _draw(self, size: int) -> bytes:
+        return bytes.fromhex(self._ids.token(size))
 
     def _known(self, name: str) -> MediaSession:
         try:

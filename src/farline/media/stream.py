@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from farline.media.security import Keys
     from farline.sdp import Media
 
 HostPort = tuple[str, int]
@@ -55,4 +56,8 @@ class Stream:
     rtp: bool
     """RTP, or any datagrams (T.38 over UDPTL)."""
     answered: bool = False
+    keys: list[Keys | None] = field(default_factory=lambda: [None, None])
+    """What each side agreed to; None: RTP in the clear, or not agreed yet."""
+    closed: list[bool] = field(default_factory=lambda: [False, False])
+    """Sides at which nothing passes until the keys are agreed."""
     remotes: list[Remote] = field(default_factory=lambda: [Remote(), Remote()])

@@ -3,7 +3,7 @@
 SDP travels as text with one character a byte (ISO 8859-1), so any bytes survive.
 
     {"op": "offer", "session": ..., "sdp": ..., "sender": {"name", "interface",
-     "signaling_source"}, "receiver": {...}}
+     "signaling_source", "encryption"}, "receiver": {...}}
     {"op": "answer", ...the same}  {"op": "delete", "session", "reason"}  {"op": "query", "session"}
 """
 
@@ -22,6 +22,7 @@ from farline.media.engine import (
     Side,
     StreamStats,
 )
+from farline.media.security import RULES
 
 MAX_NAME = 512
 """Longest name of a session, side or interface, in characters."""
@@ -109,4 +110,8 @@ def _side(value: dict[str, Any], name: str) -> Side:
     side = value.get(name)
     if not isinstance(side, dict):
         raise MediaWireError(f"{name} is no side")
-    return Side(_text(side, "name"), _text(side, "interface"), _text(side, "signaling_source"))
+    encryption = _text(side, "encryption")
+    if encryption not in RULES:
+        raise MediaWireError(f"encryption is none of {', '.join(RULES)}")
+    source = _text(side, "signaling_source")
+    return Side(_text(side, "name"), _text(side, "interface"), source, encryption)

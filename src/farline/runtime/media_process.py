@@ -79,13 +79,9 @@ class MediaServer:
         self, places: Sequence[MediaPlace], settings: MediaSettings, ids: Ids | None = None
     ) -> None:
         chance = ids or RealIds()
-        self._relay = Relay(
-            [_place(place, settings.first_port, chance) for place in places],
-            threads=settings.threads or os.cpu_count() or 1,
-            rest_ms=round(settings.rest_seconds * 1000),
-            silence_ms=round(settings.timeout_seconds * 1000),
-        )
-        self._sessions = MediaSessions(self._relay, {place.name: place.ip for place in places})
+        self._relay = make_relay(places, settings, chance)
+        addresses = {place.name: place.ip for place in places}
+        self._sessions = MediaSessions(self._relay, addresses, chance)
         self._clients: set[asyncio.StreamWriter] = set()
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -161,6 +157,16 @@ async def serve(
 ) -> None:
     """Run the media engine until cancelled. `ready` is called once requests are answered."""
     await MediaServer(interfaces, settings or MediaSettings()).run(socket_path, ready)
+
+
+def make_relay(places: Sequence[MediaPlace], settings: MediaSettings, chance: Ids) -> Relay:
+    """The relay of a process; its threads run at once."""
+    return Relay(
+        [_place(place, settings.first_port, chance) for place in places],
+        threads=settings.threads or os.cpu_count() or 1,
+        rest_ms=round(settings.rest_seconds * 1000),
+        silence_ms=round(settings.timeout_seconds * 1000),
+    )
 
 
 def _place(

@@ -68,6 +68,11 @@ class Media:
         return "RTP" in self.line.protocol.split("/")
 
     @property
+    def is_secure(self) -> bool:
+        """Whether the profile is one of SRTP's (RTP/SAVP, RTP/SAVPF and those over DTLS)."""
+        return not {"SAVP", "SAVPF"}.isdisjoint(self.line.protocol.split("/"))
+
+    @property
     def crypto(self) -> tuple[Crypto, ...]:
         """Its a=crypto lines that we can serve, most wanted first, each tag once."""
         named = (one for one in self.attributes if one.startswith(b"crypto:"))

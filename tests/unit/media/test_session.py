@@ -9,6 +9,7 @@ import pytest
 from farline._core import RelayError
 from farline.media.engine import Answer, Delete, MediaReply, Offer, Query, Side
 from farline.media.sessions import MediaSessions
+from farline.testing import SeededIds
 
 OUTSIDE = Side("outside", "B1", "192.168.67.61")
 INSIDE = Side("inside", "A1", "10.10.10.13")
@@ -76,7 +77,7 @@ class Call:
 
     def __init__(self, pairs: int = 8) -> None:
         self.relay = Notebook(pairs)
-        self.sessions = MediaSessions(self.relay, ADDRESSES)
+        self.sessions = MediaSessions(self.relay, ADDRESSES, SeededIds(7))
 
     def offer(self, media: str, address: str = "172.22.33.101", *, source: str | None = None):
         sender = Side("outside", "B1", source or OUTSIDE.signaling_source)
