@@ -13,7 +13,7 @@ from farline.border.show import show
 from farline.border.steps import Aborted, Cancelled, Operation
 from farline.border.teardown import hang_up
 from farline.border.topology import token_of
-from farline.media.engine import MediaDone, MediaTimeout
+from farline.media.engine import Delete, Media, MediaDone, MediaTimeout
 from farline.sip import Message, WireError, responses
 from farline.sip.effects import Closed, Deadline, Expired, Opened, OpenFailed, Received, Send
 from farline.sip.transaction import (
@@ -28,6 +28,7 @@ from farline.sip.transaction import (
     TransactionEnded,
 )
 from farline.sip.transport import Transport
+from farline.trace.events import MediaSeen, Trace
 
 if TYPE_CHECKING:
     from farline.config import Border
@@ -280,7 +281,13 @@ class BorderCore:
 
     def _media_timeout(self, event: MediaTimeout) -> None:
         session = self._context.sessions.by_media(event.session)
-        if session is None or session.state != "answered":
+        if session is None:
+            # A call of the process before this one: its phones are silent, its ports are free.
+            why = "silent, and of no call that is known here"
+            self._context.out.append(Media(0, Delete(event.session, why)))
+            self._context.out.append(Trace(MediaSeen("", "released", f"{event.session}: {why}")))
+            return
+        if session.state != "answered":
             return
         self._context.call = session.call_id
         why = f"no media for {event.silent_seconds:.0f} s"

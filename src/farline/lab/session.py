@@ -35,6 +35,7 @@ POLL_SECONDS = 0.05
 
 def run_to_end(main: Coroutine[object, object, T]) -> T | None:
     """Run `main`; Ctrl-C or SIGTERM cancels it, so that it cleans up: then the result is None."""
+    os.umask(0o077)  # captures and logs are their owner's alone
     with asyncio.Runner() as runner:
         return runner.run(_until_signal(main))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from farline.media.engine import MediaDone, MediaTimeout
+from farline.media.engine import Delete, MediaDone, MediaTimeout
 from farline.office import outside
 from farline.office.answering import Answering
 from farline.office.bindings import Bindings
@@ -237,3 +237,6 @@ class OfficeCore:
         for call in list(self.switch.calls):
             if call.media is not None and call.media.name == event.session:
                 call.end(Cause.TEMPORARY_FAILURE, now)
+                return
+        # A call of the process before this one: its phones are silent, its ports are free.
+        self.stack.media(Delete(event.session, "silent, and of no call that is known here"))

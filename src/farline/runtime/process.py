@@ -26,6 +26,7 @@ LOG_FORM = "%(asctime)s.%(msecs)03d %(levelname)s %(name)s: %(message)s"
 def run_until_signal(main: Coroutine[object, object, None]) -> int:
     """Run `main` on uvloop until it ends or SIGINT/SIGTERM cancels it; gives the exit status."""
     logging.basicConfig(level=logging.INFO, format=LOG_FORM, datefmt="%Y-%m-%d %H:%M:%S")
+    os.umask(0o077)  # what a role writes (traces, captures, state) is its owner's alone
     raise_file_limit()
     tune_collector()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

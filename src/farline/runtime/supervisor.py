@@ -1,4 +1,4 @@
-"""`farline run`: one process a role, started again when it dies, ended in order."""
+"""`farline run`: one process a role, started again when it dies, ended with the command."""
 
 from __future__ import annotations
 

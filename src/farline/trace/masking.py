@@ -31,7 +31,7 @@ def mask(data: bytes) -> bytes:
     lower = data.lower()
     if b"authorization" in lower or b"authentication-info" in lower:
         data = _CREDENTIALS.sub(_mask_credentials, data)
-    if b"a=crypto:" in lower or b"a=key" in lower or b"k=" in lower:
+    if b"a=crypto:" in lower or b"a=key" in lower or b"\nk=" in lower:
         data = _SDP_KEY.sub(_hide_second, data)
     return data
 

@@ -246,6 +246,13 @@ def test_multipart_bodies_are_refused(world, phone):
     assert (refused.status, refused.get("Accept")) == (415, "application/sdp")
 
 
+def test_a_silent_session_of_an_earlier_process_is_released(world):
+    world.give(MediaTimeout("of-yesterday", 60.0))
+    assert world.engine.requests == [
+        Delete("of-yesterday", "silent, and of no call that is known here")
+    ]
+
+
 def test_media_timeout_hangs_up_on_both(world, phone):
     phone.call_office()
     (session,) = world.core.show()["sessions"]

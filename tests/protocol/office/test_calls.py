@@ -2,7 +2,7 @@
 
 import pytest
 
-from farline.media.engine import MediaReply, MediaTimeout
+from farline.media.engine import Delete, MediaReply, MediaTimeout
 from farline.sip import Address, Transport
 from farline.store.call_records import CallRecord
 from farline.testing.office import SDP, with_sdp
@@ -225,6 +225,13 @@ def test_silence_on_the_media_ends_the_call(bench, ruel, dora):
     ruel.take("BYE")
     dora.take("BYE")
     assert ended(bench).cause == 41
+
+
+def test_a_silent_session_of_an_earlier_process_is_released(bench):
+    bench.give(MediaTimeout("of-yesterday", 60.0))
+    assert bench.engine.requests == [
+        Delete("of-yesterday", "silent, and of no call that is known here")
+    ]
 
 
 def test_the_200_is_repeated_until_the_ack(bench, ruel, dora):
