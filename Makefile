@@ -43,7 +43,7 @@ test: .venv/.ready ## everything: linters, types, Rust and Python tests, the lab
 	@scripts/packages $(TEST_PACKAGES)
 	$(MAKE) lint rust
 	$(BIN)/pytest -q tests/unit tests/protocol -n 2
-	$(BIN)/pytest -q tests --ignore=tests/unit --ignore=tests/protocol
+	$(BIN)/pytest -q tests --ignore=tests/unit --ignore=tests/protocol -n 2 --dist loadfile
 
 lint: .venv/.ready ## style, types, architecture
 	$(BIN)/ruff check
