@@ -1,0 +1,153 @@
+"""Our media engine behind the ng protocol: `farline media --ng`.
+
+One UDP socket on the address that was given. A cookie that comes again gets the answer that it got
+(a client sends a request again when the answer was lost); what is no ng message is counted and
+dropped without a word.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, cast
+
+from farline._core import RelayError
+from farline.media.ng.bencode import MAX_SIZE
+from farline.media.ng.message import NgError, pack, unpack
+from farline.media.ng.service import NgService
+from farline.media.sessions import MediaSessions
+from farline.runtime import clock
+from farline.runtime.ids import RealIds
+from farline.runtime.media_process import MediaBrokenError, MediaSettings, make_relay
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from farline.media.ng.bencode import Encodable
+    from farline.runtime.media_process import MediaPlace
+
+log = logging.getLogger(__name__)
+
+REMEMBERED = 4_096
+"""Answers kept for requests that come again."""
+REMEMBERED_BYTES = 8 * 1024 * 1024
+SWEEP_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class NgCounters:
+    """What came in."""
+
+    requests: int = 0
+    repeated: int = 0
+    malformed: int = 0
+    refused: int = 0
+    """Answered with an error."""
+    ended: int = 0
+    """Calls ended by ourselves, silent or forgotten."""
+
+
+@dataclass(slots=True)
+class _Answers:
+    """The last answers, by who asked and with which cookie."""
+
+    kept: OrderedDict[tuple[Any, bytes], bytes] = field(default_factory=OrderedDict)
+    size: int = 0
+
+    def keep(self, key: tuple[Any, bytes], answer: bytes) -> None:
+        self.kept[key] = answer
+        self.size += len(answer)
+        while len(self.kept) > REMEMBERED or self.size > REMEMBERED_BYTES:
+            _, old = self.kept.popitem(last=False)
+            self.size -= len(old)
+
+
+class NgServer(asyncio.DatagramProtocol):
+    """Serves ng on a socket."""
+
+    def __init__(self, places: Sequence[MediaPlace], settings: MediaSettings) -> None:
+        self.counters = NgCounters()
+        chance = RealIds()
+        self._relay = make_relay(places, settings, chance)
+        sessions = MediaSessions(self._relay, {place.name: place.ip for place in places}, chance)
+        self.service = NgService(sessions.perform, [place.name for place in places])
+        self._answers = _Answers()
+        self._transport: asyncio.DatagramTransport | None = None
+        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def run(self, ip: str, port: int, ready: Callable[[str], None]) -> None:
+        """Serve until cancelled; `ready` is told IP:PORT.
+
+        Raises OSError for an address that cannot be listened on, ValueError for one that is none or
+        stands for all, MediaBrokenError when the relay is no longer whole.
+        """
+        if ip_address(ip).is_unspecified:
+            raise ValueError("ng commands are taken on one address: give it, not all of them")
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(ip, port))
+        loop.add_reader(self._relay.report_fd(), self._report)
+        sweeping = loop.create_task(self._sweep())
+        try:
+            host, bound = transport.get_extra_info("sockname")[:2]
+            ready(f"[{host}]:{bound}" if ":" in host else f"{host}:{bound}")
+            await self._broken
+        finally:
+            sweeping.cancel()
+            await asyncio.gather(sweeping, return_exceptions=True)
+            loop.remove_reader(self._relay.report_fd())
+            transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The socket is there."""
+        self._transport = cast("asyncio.DatagramTransport", transport)  # uvloop's is no subclass
+
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        """One request."""
+        try:
+            cookie, document = unpack(data)
+        except NgError:
+            self.counters.malformed += 1
+            return
+        self.counters.requests += 1
+        answer = self._answers.kept.get((addr, cookie))
+        if answer is not None:
+            self.counters.repeated += 1
+        else:
+            reply = self.service.serve(document, clock.monotonic(), clock.wall())
+            answer = self._packed(cookie, reply)
+            self._answers.keep((addr, cookie), answer)
+        if self._transport is not None:
+            self._transport.sendto(answer, addr)
+
+    def _packed(self, cookie: bytes, reply: dict[str, Encodable]) -> bytes:
+        if reply["result"] == "error":
+            self.counters.refused += 1
+        answer = pack(cookie, reply)
+        if len(answer) > MAX_SIZE:
+            return pack(cookie, {"result": "error", "error-reason": "the answer is too long"})
+        return answer
+
+    def error_received(self, exc: Exception) -> None:
+        """An answer could not be delivered; its request comes again if it matters."""
+        log.debug("ng: %s", exc)
+
+    def _report(self) -> None:
+        """End the calls that are silent: nobody is there to be asked."""
+        try:
+            silences = self._relay.silences()
+        except RelayError as error:
+            if not self._broken.done():
+                self._broken.set_exception(MediaBrokenError(error.reason))
+            return
+        for session, silent_ms in silences:
+            log.info("call %r has been silent for %d s: ended", session, silent_ms // 1000)
+            self.counters.ended += 1
+            self.service.end(session)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self.counters.ended += len(self.service.expire(clock.monotonic()))
