@@ -49,6 +49,7 @@ class NgNode:
         self._notice = notice
         self._pending: dict[bytes, asyncio.Future[Document]] = {}
         self._transport: asyncio.DatagramTransport | None = None
+        self._opening = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     def __str__(self) -> str:
@@ -83,9 +84,10 @@ class NgNode:
     async def _exchange(
         self, document: Mapping[str, Encodable], waits: tuple[float, ...]
     ) -> Document:
+        async with self._opening:
+            transport = await self._open()
         if len(self._pending) >= MAX_PENDING:
             raise NodeError(f"rtpengine {self} is overloaded")
-        transport = await self._open()
         cookie = self._ids.token(8).encode()
         datagram = pack(cookie, document)
         future: asyncio.Future[Document] = asyncio.get_running_loop().create_future()

@@ -56,7 +56,7 @@ ALREADY = frozenset(
 )
 """Flags that are done, or that are what we do anyhow."""
 OFF = frozenset(
-    {"off", "no", "disable", "disabled", "none", "default", "demux", "accept", "remove"}
+    {"off", "no", "disable", "disabled", "none", "default", "demux", "accept", "remove", "reject"}
 )
 """Values by which a key asks for nothing that we do not do."""
 REFUSED_KEYS = frozenset(
@@ -101,6 +101,7 @@ _ICE = re.compile(
 )
 _ORIGIN = re.compile(rb"(?m)^o=[^\r\n]*")
 _RTCP = re.compile(rb"(?m)^a=rtcp:[^\n]*\n?")
+_MUX = re.compile(rb"(?m)^a=rtcp-mux\b[^\n]*\n?")
 _PROTOCOL = re.compile(rb"(?m)^m=\S+ \S+ (\S+)")
 MAX_WARNED = 8
 """Names in a warning."""
@@ -121,7 +122,14 @@ class Options:
     replace_origin: bool
     rtcp_attribute: bool
     """Whether a=rtcp may stay."""
+    rtcp_mux: bool
+    """Whether the two sides may agree on RTCP on RTP's port."""
     warning: str
+
+    def taken(self, sdp: bytes) -> bytes:
+        """The description for the engine. It has no ICE: candidates would lead media past us."""
+        sdp = _ICE.sub(b"", sdp)
+        return sdp if self.rtcp_mux else _MUX.sub(b"", sdp)
 
     def shown(self, sdp: bytes, given: bytes) -> bytes:
         """The engine's SDP with what else was asked for; `given`: as the sender wrote it."""
@@ -130,11 +138,6 @@ class Options:
             if origin is not None:
                 sdp = _ORIGIN.sub(lambda _: origin[0], sdp, count=1)
         return sdp if self.rtcp_attribute else _RTCP.sub(b"", sdp)
-
-
-def without_ice(sdp: bytes) -> bytes:
-    """The description without ICE: candidates would lead media past us."""
-    return _ICE.sub(b"", sdp)
 
 
 def read_options(document: Document) -> Options:
@@ -161,6 +164,7 @@ def read_options(document: Document) -> Options:
         direction=_direction(document),
         source=_source(document),
         replace_origin="origin" in replace,
+        rtcp_mux=not _apart(document),
         rtcp_attribute="no-rtcp-attribute" not in flags,
         warning=f"done without: {shown}" if undone else "",
     )
@@ -176,6 +180,12 @@ def _is_off(value: Bencoded) -> bool:
         return all(_is_off(entry) for entry in value.values())
     values = texts(value)
     return not isinstance(value, int) and all(entry.lower() in OFF for entry in values)
+
+
+def _apart(document: Document) -> bool:
+    """Whether RTCP is to have a port of its own on both sides."""
+    wishes = texts(document.get("rtcp-mux"))
+    return any(wish.lower() in ("demux", "remove", "reject") for wish in wishes)
 
 
 def _check_ice(document: Document) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from farline.media.engine import Answer, Delete, Offer, Query, Side
 from farline.media.ng.message import number, text, texts
-from farline.media.ng.options import Refusal, read_options, without_ice
+from farline.media.ng.options import Refusal, read_options
 from farline.media.ng.statistics import statistics
 
 if TYPE_CHECKING:
@@ -51,7 +51,14 @@ class _Call:
     """Where each side's signaling comes from."""
 
     def side(self, letter: str) -> Side:
+        """For the engine."""
         return Side(letter, self.interfaces[letter], self.sources[letter])
+
+    def speaks(self, tag: str, letter: str, now: float, wall: float) -> None:
+        """A side was heard; its tag is this one, and no older one."""
+        self.tags = {one: side for one, side in self.tags.items() if side != letter}
+        self.tags[tag] = letter
+        self.signalled, self.last_signal = now, wall
 
 
 class NgService:
@@ -119,8 +126,7 @@ class NgService:
         letter = self._letter(call, tag, text(document.get("to-tag")))
         reply = self._describe(Offer, document, name, call, letter, options)
         self._calls[name] = call
-        call.tags[tag] = letter
-        call.signalled, call.last_signal = now, wall
+        call.speaks(tag, letter, now, wall)
         return reply
 
     def _answer(self, document: Document, now: float, wall: float) -> Reply:
@@ -134,10 +140,7 @@ class NgService:
         if call.tags.get(tag, letter) != letter:
             raise Refusal("this to-tag is the side that offered")
         reply = self._describe(Answer, document, name, call, letter, options)
-        for known in [one for one, side in call.tags.items() if side == letter]:
-            del call.tags[known]
-        call.tags[tag] = letter
-        call.signalled, call.last_signal = now, wall
+        call.speaks(tag, letter, now, wall)
         return reply
 
     def _describe(
@@ -156,7 +159,7 @@ class NgService:
         if options.source:
             call.sources[letter] = options.source
         sender, receiver = call.side(letter), call.side(_OTHER[letter])
-        reply = self._perform(kind(name, without_ice(given), sender, receiver))
+        reply = self._perform(kind(name, options.taken(given), sender, receiver))
         if reply.error is not None or reply.sdp is None:
             raise Refusal(f"{reply.error} ({reply.status})")
         shown: Reply = {"result": "ok", "sdp": options.shown(reply.sdp, given)}

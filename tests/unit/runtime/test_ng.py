@@ -1,0 +1,189 @@
+"""Both ends of ng over sockets: our client and our engine, lost, repeated and spoilt datagrams."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from farline.config import MediaNode
+from farline.media.engine import Answer, Delete, Offer, Query, Side
+from farline.media.ng.client import NgPlaces
+from farline.media.ng.message import pack, unpack
+from farline.runtime.media_process import MediaPlace, MediaSettings
+from farline.runtime.ng_client import NgClient, NgSettings
+from farline.runtime.ng_node import MAX_PENDING, NgNode, NodeError
+from farline.runtime.ng_server import NgServer
+from farline.testing.chance import SeededIds
+from farline.testing.peers import peers
+from farline.testing.rtpengine import free_udp_port
+
+B1, A1, NG = "127.96.1.96", "127.96.1.7", "127.96.2.1"
+PHONE, OFFICE = "127.96.3.61", "127.96.4.13"
+OUTSIDE, INSIDE = Side("outside", "B1", PHONE), Side("inside", "A1", OFFICE)
+PLACES = NgPlaces({"B1": "B1", "A1": "A1"}, {"B1": B1, "A1": A1})
+RANGES = [MediaPlace("B1", B1, 36000, 36098), MediaPlace("A1", A1, 36000, 36098)]
+
+
+def sdp(address, port):
+    return (
+        f"v=0\r\no=- 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n"
+        f"m=audio {port} RTP/AVP 8\r\n"
+    ).encode()
+
+
+def place(reply):
+    assert reply.error is None, reply
+    lines = reply.sdp.decode().splitlines()
+    address = next(line.split()[-1] for line in lines if line.startswith("c="))
+    return address, int(next(line.split()[1] for line in lines if line.startswith("m=")))
+
+
+@pytest.fixture
+async def peer():
+    async with peers() as at:
+        yield at
+
+
+@asynccontextmanager
+async def served(timeout=60.0):
+    """An engine of ours, and the port of its ng."""
+    server = NgServer(RANGES, MediaSettings(threads=1, timeout_seconds=timeout))
+    ready = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(server.run(NG, 0, ready.set_result))
+    try:
+        await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
+        assert ready.done(), task.exception()
+        yield server, int(ready.result().rpartition(":")[2])
+    finally:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
+async def client_of(port):
+    settings = NgSettings((MediaNode(address=NG, port=port),), PLACES, ping_seconds=30)
+    client = NgClient(settings, lambda _timeout: None, SeededIds())
+    client.start()
+    try:
+        await client.wait_connected()
+        yield client
+    finally:
+        await client.stop()
+
+
+async def test_our_client_and_our_engine_carry_a_call(peer):
+    phone, office = await peer(PHONE), await peer(OFFICE)
+    async with served() as (server, port), client_of(port) as client:
+        to_office = place(await client.perform(Offer("s", sdp(PHONE, phone.port), OUTSIDE, INSIDE)))
+        to_phone = place(
+            await client.perform(Answer("s", sdp(OFFICE, office.port), INSIDE, OUTSIDE))
+        )
+        assert (to_office[0], to_phone[0]) == (A1, B1)
+        assert (await phone.says(to_phone, office))[1] == to_office
+        assert (await office.says(to_office, phone))[1] == to_phone
+        stats = (await client.perform(Query("s"))).stats
+        latched = {one.side: one.latched for one in stats if one.kind == "rtp"}
+        assert latched == {
+            "outside": f"{PHONE}:{phone.port}",
+            "inside": f"{OFFICE}:{office.port}",
+        }
+        assert (await client.perform(Delete("s", "bye"))).error is None
+        assert len(server.service) == 0
+        assert " 0 sessions, 0 requests lost, 0 stray answers" in client.show()[0]
+
+
+async def test_a_repeated_request_has_the_same_answer_and_spoilt_ones_have_none(peer):
+    async with served() as (server, port):
+        asker, other = await peer(PHONE), await peer(PHONE)
+        offer = {"command": "offer", "call-id": "c", "from-tag": "a", "sdp": sdp(PHONE, 4000)}
+        for sender in (asker, asker, other):
+            sender.transport.sendto(pack(b"one", offer), (NG, port))
+        answers = [(await asker.heard.get())[0] for _ in range(2)]
+        assert answers[0] == answers[1]
+        assert unpack((await other.heard.get())[0])[1]["result"] == b"ok"
+        assert (server.counters.requests, server.counters.repeated) == (3, 1)
+        for spoilt in (b" ", b"x", b"one ", b"one le", b"one " + b"l" * 5000, b'1 {"command":1}'):
+            asker.transport.sendto(spoilt, (NG, port))
+        asker.transport.sendto(pack(b"two", {"command": "ping"}), (NG, port))
+        assert (await asker.heard.get())[0] == b"two d6:result4:ponge"
+        assert (server.counters.malformed, server.counters.refused) == (6, 0)
+
+
+async def test_a_silent_call_is_ended():
+    async with served(timeout=0.2) as (server, port), client_of(port) as client:
+        place(await client.perform(Offer("s", sdp(PHONE, 4000), OUTSIDE, INSIDE)))
+        place(await client.perform(Answer("s", sdp(OFFICE, 4002), INSIDE, OUTSIDE)))
+        async with asyncio.timeout(10):
+            while len(server.service):
+                await asyncio.wait_for(client.perform(Query("s")), 5)
+        assert server.counters.ended == 1
+
+
+@pytest.mark.parametrize("ip", ["0.0.0.0", "::", "nowhere"])
+async def test_ng_is_not_served_everywhere(ip):
+    server = NgServer(RANGES, MediaSettings(threads=1))
+    with pytest.raises(ValueError):
+        await server.run(ip, 0, lambda _at: None)
+
+
+async def test_a_lost_request_comes_again_and_a_second_answer_is_a_stray(peer):
+    daemon = await peer(NG)
+    node = NgNode(NG, daemon.port, 1, SeededIds(), lambda: None)
+    asking = asyncio.create_task(node.ask({"command": "ping"}))
+    first, _ = await daemon.heard.get()
+    second, source = await daemon.heard.get()
+    assert first == second
+    cookie, _ = unpack(second)
+    daemon.transport.sendto(b"no answer", source)
+    daemon.transport.sendto(pack(b"other", {"result": "error"}), source)
+    daemon.transport.sendto(pack(cookie, {"result": "pong"}), source)
+    assert await asking == {"result": b"pong"}
+    daemon.transport.sendto(pack(cookie, {"result": "error"}), source)
+    # What is sent on one socket comes in order: with this answer the strays before it are counted.
+    asking = asyncio.create_task(node.ask({"command": "ping"}))
+    while (cookie_of := unpack((await daemon.heard.get())[0])[0]) == cookie:
+        continue
+    daemon.transport.sendto(pack(cookie_of, {"result": "pong"}), source)
+    await asking
+    assert (node.up, node.lost, node.strays) == (True, 0, 3)
+    await node.stop()
+
+
+async def test_nobody_else_than_the_node_is_listened_to(peer):
+    daemon, stranger = await peer(NG), await peer(NG)
+    node = NgNode(NG, daemon.port, 1, SeededIds(), lambda: None)
+    asking = asyncio.create_task(node.ask({"command": "query"}))
+    datagram, source = await daemon.heard.get()
+    cookie, _ = unpack(datagram)
+    stranger.transport.sendto(pack(cookie, {"result": "ok", "from": "stranger"}), source)
+    daemon.transport.sendto(pack(cookie, {"result": "ok", "from": "node"}), source)
+    assert (await asking)["from"] == b"node"
+    await node.stop()
+
+
+async def test_silence_and_too_many_requests_are_errors(peer):
+    daemon = await peer(NG)
+    ups = []
+    node = NgNode(NG, daemon.port, 1, SeededIds(), lambda: ups.append(node.up))
+    node.take(pack(b"x", {"result": "pong"}))
+    asking = [asyncio.create_task(node.ask({"command": "ping"})) for _ in range(MAX_PENDING)]
+    for _ in range(2 * MAX_PENDING):
+        await asyncio.sleep(0)  # until each has its turn: a request is in flight once it is sent
+        if len(node._pending) == MAX_PENDING:
+            break
+    with pytest.raises(NodeError, match="overloaded"):
+        await node.ask({"command": "ping"})
+    failed = await asyncio.gather(*asking, return_exceptions=True)
+    assert all("does not answer" in str(one) for one in failed)
+    assert (ups, node.lost) == ([True, False], MAX_PENDING)
+    await node.stop()
+
+
+async def test_a_closed_port_is_found_out_at_once():
+    node = NgNode(NG, free_udp_port(NG), 1, SeededIds(), lambda: None)
+    with pytest.raises(NodeError):
+        await asyncio.wait_for(node.ask({"command": "ping"}), 0.5)
+    await node.stop()
