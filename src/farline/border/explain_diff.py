@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from farline.border.explain_replay import Emitted, Played, describe
+from farline.border.explain_keys import Emitted, describe
 from farline.sip import Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from farline.border.explain_replay import Key
+    from farline.border.explain_keys import Key
+    from farline.border.explain_replay import Played
 
 MAX_DIFFERENCES = 10_000
 
@@ -52,7 +53,10 @@ class Difference:
 
 def differences(before: Played, after: Played) -> list[Difference]:
     """Everything that comes out of `after` otherwise than of `before`, by time."""
-    old, new = _by_key(before.emitted), _by_key(after.emitted)
+    sent = after.emitted
+    if not before.happened and after.one_sided:
+        sent = [one for one in sent if not one.inside]  # the recording cannot tell
+    old, new = _by_key(before.emitted), _by_key(sent)
     found: list[Difference] = []
     for key in dict.fromkeys((*old, *new)):
         for was, would_be in zip_longest(old.get(key, ()), new.get(key, ())):

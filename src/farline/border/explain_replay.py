@@ -9,11 +9,21 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict, deque
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from farline.border.explain_keys import (
+    Emitted,
+    Key,
+    Transaction,
+    emitted_of,
+    key_of,
+    request_of,
+    transaction_of,
+)
 from farline.border.explain_scratch import Scratch
-from farline.sip import Flow, Message, WireError
+from farline.sip import Flow, Message, NameAddr, WireError
 from farline.trace.events import Decision, Refused
 from farline.trace.summary import summarise
 
@@ -26,25 +36,6 @@ if TYPE_CHECKING:
     from farline.trace.events import Event
 
 _TOKEN = re.compile(rb"subid_ipcs=([0-9A-Za-z]{1,64})")
-
-Key = tuple[str, str, str, int, str]
-"""What a message of a conversation is: "request", "1xx" status or "final"; method, Call-ID, CSeq
-number and From tag. Borders keep all of them."""
-
-
-Transaction = tuple[str, str, int]
-"""Method, Call-ID and CSeq number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Emitted:
-    """One message that a border sent, in the recording or in a replay."""
-
-    time: float
-    key: Key
-    transport: str
-    remote: str
-    data: bytes
 
 
 @dataclass(slots=True)
@@ -70,6 +61,9 @@ class Played:
     reasons: dict[Transaction, str] = field(default_factory=dict)
     """The last refusal of each transaction, with the form that decided."""
 
+    one_sided: bool = False
+    """The recording has the outside alone: what this sent to servers compares with nothing."""
+
 
 class Replay:
     """One run of a recording through one configuration."""
@@ -81,12 +75,15 @@ class Replay:
         self._requests: dict[Key, tuple[Flow, str]] = {}
         """Of each request sent, by its key: the flow and our Via."""
 
+        self._bodies: dict[Key, bytes] = {}
         self._connections: dict[Connection, Flow] = {}
         self._met: set[Connection] = set()
         self._ours: set[Connection] = set()
         """Connections on which the recorded border spoke first."""
         self._tokens: dict[bytes, bytes] = {}
         self._start: float | None = None
+        self._answered: set[Key] = set()
+        """Requests to servers whose answers are recorded."""
 
     def run(self, recording: Sequence[Recorded]) -> Played:
         """All of it."""
@@ -94,8 +91,10 @@ class Replay:
             pass
         return self.played
 
-    def steps(self, recording: Iterable[Recorded]) -> Iterator[Happened]:
+    def steps(self, recording: Sequence[Recorded]) -> Iterator[Happened]:
         """Message by message, so that each can be explained before the next."""
+        self._answered = {key for one in recording if one.arrived and (key := request_of(one.data))}
+        self.played.one_sided = self._is_one_sided(recording)
         for one in recording:
             if self._start is None:
                 self._start = one.time - self.scratch.now
@@ -121,7 +120,7 @@ class Replay:
             flow = self._flow(one)
             why = "" if flow else self._deaf(one)
             return self._give(Happened(one, flow, self._with_tokens(one.data), why=why))
-        asked = self._requests.get(_key_of(message, "request"))
+        asked = self._requests.get(key_of(message, "request"))
         if asked is None:
             why = "it answers a request that was not sent"
             return self._give(Happened(one, None, one.data, why=why))
@@ -136,7 +135,8 @@ class Replay:
             happened.outcome = self.scratch.receive(happened.flow, happened.data)
             self._note(happened.outcome, happened)
         else:
-            self.played.reasons.setdefault(_transaction_of(happened.data), happened.why)
+            if not summarise(happened.data).status:
+                self.played.reasons.setdefault(transaction_of(happened.data), happened.why)
         return happened
 
     def _flow(self, one: Recorded) -> Flow | None:
@@ -166,7 +166,7 @@ class Replay:
 
     def _note(self, outcome: Outcome, happened: Happened | None) -> None:
         if happened is not None:
-            transaction = _transaction_of(happened.data)
+            transaction = transaction_of(happened.data)
             for event in outcome.events:
                 self._reason(transaction, event)
         for flow, data in outcome.sent:
@@ -174,6 +174,8 @@ class Replay:
                                  str(flow.remote), data)  # fmt: skip
             if emitted is None:
                 continue
+            if flow.interface not in self.scratch.plan.subscriber_flows:
+                emitted = replace(emitted, inside=True)
             self.played.emitted.append(emitted)
             if happened is not None:
                 happened.emitted.append(emitted)
@@ -181,6 +183,7 @@ class Replay:
             if emitted.key[0] == "request":
                 via = Message.parse(data).values("Via")[:1]
                 self._requests[emitted.key] = (flow, via[0] if via else "")
+                self._bodies[emitted.key] = data
 
     def _reason(self, transaction: Transaction, event: Event) -> None:
         reasons = self.played.reasons
@@ -194,7 +197,11 @@ class Replay:
     def _learn(self, one: Recorded) -> None:
         """The recorded border sent this: which of ours is it, and what is it called here?"""
         emitted = emitted_of(one.time, one.transport, str(one.remote), one.data)
-        if emitted is None or not (waiting := self._waiting.get(emitted.key)):
+        if emitted is None:
+            return
+        if not self._waiting[emitted.key]:
+            self._stand_in(one)
+        if not (waiting := self._waiting[emitted.key]):
             return
         flow, data = waiting.popleft()
         if one.transport.reliable:
@@ -202,6 +209,31 @@ class Replay:
         recorded, ours = _TOKEN.search(one.data), _TOKEN.search(data)
         if recorded is not None and ours is not None:
             self._tokens[recorded[1]] = ours[1]
+
+    def _is_one_sided(self, recording: Sequence[Recorded]) -> bool:
+        """Whether every message passed an address that only subscriber flows have."""
+        plan = self.scratch.plan
+        outside = {plan.interfaces[name].ip for name in plan.subscriber_flows}
+        inside = {plan.interfaces[name].ip for name in plan.server_flows} - outside
+        return bool(inside) and all(one.local.host in outside for one in recording)
+
+    def _stand_in(self, one: Recorded) -> None:
+        """Answer for a server that is not in the recording, as its answer reached the phone."""
+        key = request_of(one.data)
+        if key is None or key in self._answered or key not in self._requests:
+            return
+        flow, _ = self._requests[key]
+        if flow.interface in self.scratch.plan.subscriber_flows:
+            return
+        answer = Message.parse(one.data)
+        asked = Message.parse(self._bodies[key])
+        answer.set_all("Via", asked.all("Via"))
+        if answer.get("Record-Route") is not None:
+            answer.set_all("Record-Route", asked.all("Record-Route"))
+        if asked.method == "REGISTER":
+            with suppress(WireError):
+                answer.set("Contact", _moved(asked, answer))
+        self._note(self.scratch.receive(flow, answer.to_bytes()), None)
 
 
 def recorded_output(recording: Iterable[Recorded]) -> Played:
@@ -214,30 +246,7 @@ def recorded_output(recording: Iterable[Recorded]) -> Played:
     return played
 
 
-def emitted_of(time: float, transport: str, remote: str, data: bytes) -> Emitted | None:
-    """A message sent, with its key; None for what cannot be read."""
-    try:
-        message = Message.parse(data)
-    except WireError:
-        return None
-    status = message.status
-    kind = "request" if not status else f"{status}" if status < 200 else "final"
-    return Emitted(time, _key_of(message, kind), transport, remote, data)
-
-
-def describe(emitted: Emitted) -> str:
-    """For people: what it is, whose, and where to."""
-    _, method, call, number, _ = emitted.key
-    return f"{summarise(emitted.data)} ({method} {number}, {call}) to {emitted.remote}"
-
-
-def _key_of(message: Message, kind: str) -> Key:
-    return kind, message.method, message.call_id, message.cseq, message.from_tag
-
-
-def _transaction_of(data: bytes) -> Transaction:
-    try:
-        message = Message.parse(data)
-    except WireError:
-        return "", "", -1
-    return message.method, message.call_id, message.cseq
+def _moved(asked: Message, answer: Message) -> str:
+    """The Contact of the answer with the URI that was asked for: the phone's was put back in it."""
+    contact = NameAddr.parse((answer.values("Contact") or [""])[0])
+    return str(contact.with_uri(NameAddr.parse((asked.values("Contact") or [""])[0]).uri))

@@ -122,6 +122,20 @@ def test_a_port_that_is_closed_reaches_nobody():
     assert found[0].because == deaf[0].why
 
 
+def test_a_capture_of_the_outside_alone_answers_for_the_office():
+    outside = [one for one in RECORDING if one.local.host == "127.168.64.96"]
+    until_bye = [one for one in outside if one.time < RECORDING[19].time + 1]
+    after, found = against(border(), until_bye)
+    assert found == []
+    sent = [one.data.split(b" ")[0] for one in after.emitted if one.inside]
+    assert sent == [b"REGISTER", b"REGISTER", b"INVITE", b"ACK"]
+    _, found = against(border(('source_subnet: "*"', "source_subnet: 10.0.0.0/8")), until_bye)
+    assert ("missing", "180 Ringing") in kinds(found)
+    # Nobody stands in for a request of the office: its BYE does not come.
+    _, found = against(border(), outside)
+    assert ("missing", "BYE") in kinds(found)
+
+
 def test_a_trace_replays_as_its_capture_does():
     records = [
         Record(
