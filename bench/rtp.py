@@ -169,9 +169,12 @@ def process(argv: list[str], ready: Callable[[], bool]) -> Iterator[subprocess.P
 
 
 @contextmanager
-def farline() -> Iterator[tuple[int, Negotiate]]:
-    """Our media process; gives its pid and how to negotiate a call with it."""
-    outside, inside = Side("outside", "out", PHONES), Side("inside", "in", DESKS)
+def farline(encryption: str = "off") -> Iterator[tuple[int, Negotiate]]:
+    """Our media process; gives its pid and how to negotiate a call with it.
+
+    `encryption`: the media rule of the leg outside.
+    """
+    outside, inside = Side("outside", "out", PHONES, encryption), Side("inside", "in", DESKS)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "media.sock"
         argv = [sys.executable, "-m", "farline.runtime.media_process", "--socket", str(path)]
@@ -197,8 +200,12 @@ def farline() -> Iterator[tuple[int, Negotiate]]:
 
 
 @contextmanager
-def rtpengine() -> Iterator[tuple[int, Negotiate]]:
-    """Rtpengine without its kernel module; gives its pid and how to negotiate a call with it."""
+def rtpengine(**in_offer: str) -> Iterator[tuple[int, Negotiate]]:
+    """Rtpengine without its kernel module; gives its pid and how to negotiate a call with it.
+
+    `in_offer`: more of its control protocol's words for an offer, "_" for "-".
+    """
+    more = {name.replace("_", "-"): value for name, value in in_offer.items()}
     argv = ["rtpengine", "--foreground", "--table=-1", "--num-threads=1", "--timeout=3600"]
     argv += [f"--interface=out/{OUTSIDE}", f"--interface=in/{INSIDE}", "--log-level=3"]
     argv += [f"--listen-ng={CONTROL}:2223", "--port-min=30000", "--port-max=39999"]
@@ -224,7 +231,7 @@ def rtpengine() -> Iterator[tuple[int, Negotiate]]:
 
         def negotiate(call: str, offer: bytes, answer: bytes) -> tuple[bytes, bytes]:
             common = {"call-id": call, "from-tag": "a", "replace": ["origin"], "ICE": "remove"}
-            offered = ask(command="offer", sdp=offer, direction=["out", "in"], **common)
+            offered = ask(command="offer", sdp=offer, direction=["out", "in"], **common, **more)
             answered = ask(command="answer", sdp=answer, **common, **{"to-tag": "b"})
             return offered["sdp"], answered["sdp"]
 

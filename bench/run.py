@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "call-udp": ("signaling", ("call", "udp"), "CPU a call costs the border, INVITE to BYE"),
     "call-tcp": ("signaling", ("call", "tcp"), "the same over TCP"),
     "rtp": ("rtp", (), "CPU a relayed RTP packet costs"),
+    "srtp": ("srtp", (), "CPU a packet costs where one leg is SRTP and the other RTP"),
     "bindings": ("bindings", (), "memory of the border with 10,000 bindings"),
     "login": ("login", (), "time from the first byte to registered"),
 }

@@ -47,6 +47,7 @@ async def phone(runtime, options, transport):
         transport=transport,
         audio_codecs=("pcma", "pcmu"),
         reg_interval=180,
+        extra_params=tuple(options.get("extra_params", ())),
     )
     agent = await baresip.UserAgent.create(runtime, account)
     incoming = asyncio.Queue()

@@ -6,10 +6,12 @@ hands out users and addresses, so that tests which share a deployment do not sha
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
-from contextlib import AsyncExitStack, asynccontextmanager
+import threading
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from farline.lab.children import Children
-from farline.lab.lab import DNS_PORT
+from farline.lab.lab import DNS_PORT, Lab
 from farline.lab.loopback import loopback_port
 from farline.lab.phones import Phone, speech
 from farline.lab.prepare import Prepared, prepare
@@ -28,7 +30,7 @@ from farline.runtime.control import call
 from farline.sip.transport import Address
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -239,6 +241,28 @@ class Phones:
     def _secret(self, user: SiteUser) -> list[str]:
         prepared = self.site.prepared
         return ["--secrets", str(prepared.secrets.resolve()), prepared.secret_names[user.name]]
+
+
+@contextmanager
+def running(lab: Lab) -> Iterator[None]:
+    """The lab in a loop and a thread of its own: tests have other loops."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="lab")
+    thread.start()
+
+    def run(work: Coroutine[Any, Any, object]) -> None:
+        asyncio.run_coroutine_threadsafe(work, loop).result(120)
+
+    try:
+        run(lab.__aenter__())
+        try:
+            yield
+        finally:
+            run(lab.__aexit__(None, None, None))
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 @asynccontextmanager
