@@ -100,10 +100,16 @@ async def test_explain_with_the_bindings_of_a_running_border(tmp_path):
         arguments = ("explain", request, "--config", GUIDE, "--at", "IPORWA1Sig", "--from",
                      "10.10.10.13:4103", "--transport", "tcp", "--run-dir", tmp_path)  # fmt: skip
         result = await asyncio.to_thread(run, *arguments)
+        outside = await asyncio.to_thread(
+            run, "explain", VECTORS / "09-invite-phone.sip", "--config", GUIDE, *PHONE,
+            "--run-dir", tmp_path,
+        )  # fmt: skip
     finally:
         await server.stop()
     assert result.exit_code == 0, result.output
     assert "sends OPTIONS to 192.168.67.61:10057 (TCP) from IPORWB1Sig" in result.output
+    assert "3001@ipo1xp.ipolab.com registered by SubsflowRW" in outside.output
+    assert "sends INVITE (SDP) to 10.10.10.13:5060 (TCP) from IPORWA1Sig" in outside.output
 
 
 @pytest.mark.parametrize(
