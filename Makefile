@@ -7,7 +7,8 @@ RUN_DIR ?= run
 
 # What the product itself needs; what the tests need besides; what the benchmarks compare with.
 RUN_PACKAGES := gcc python3-venv prosody
-TEST_PACKAGES := $(RUN_PACKAGES) baresip-core sip-tester tshark curl iproute2 nftables iputils-ping dnsutils
+TEST_PACKAGES := $(RUN_PACKAGES) baresip-core sip-tester tshark curl iproute2 nftables iputils-ping dnsutils \
+	rtpengine-daemon kamailio
 BENCH_PACKAGES := $(RUN_PACKAGES) sip-tester iproute2 kamailio kamailio-outbound-modules rtpengine-daemon
 
 RUST := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock

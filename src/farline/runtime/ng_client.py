@@ -170,13 +170,20 @@ class NgClient:
             if reply.error is None:
                 session.node = node
                 return reply
-            # It may hold the call though its answer did not come, or was not to be used.
-            gone = Delete(request.session, "not used")
-            node.tell(document_of(gone, self._settings.places, session.party))
+            await self._forget(node, request.session, session)
             if reply.status != 503:
                 return reply
             log.warning("%s: the session goes to another node", reply.error)
         return reply
+
+    async def _forget(self, node: NgNode, name: str, session: _Session) -> None:
+        """A node may hold a call though its answer did not come, or was not to be used."""
+        document = document_of(Delete(name, "not used"), self._settings.places, session.party)
+        if not node.up:
+            node.tell(document)
+            return
+        with suppress(NodeError):
+            await node.ask(document)
 
     def _draw(self, nodes: Sequence[NgNode]) -> NgNode:
         number = self._ids.number(30) % sum(node.weight for node in nodes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -70,6 +71,7 @@ class NgServer(asyncio.DatagramProtocol):
 
     def __init__(self, places: Sequence[MediaPlace], settings: MediaSettings) -> None:
         self.counters = NgCounters()
+        self._places = tuple(places)
         chance = RealIds()
         self._relay = make_relay(places, settings, chance)
         sessions = MediaSessions(self._relay, {place.name: place.ip for place in places}, chance)
@@ -86,6 +88,8 @@ class NgServer(asyncio.DatagramProtocol):
         """
         if ip_address(ip).is_unspecified:
             raise ValueError("ng commands are taken on one address: give it, not all of them")
+        for place in self._places:
+            _check_address(place)
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(ip, port))
         loop.add_reader(self._relay.report_fd(), self._report)
@@ -151,3 +155,13 @@ class NgServer(asyncio.DatagramProtocol):
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             self.counters.ended += len(self.service.expire(clock.monotonic()))
+
+
+def _check_address(place: MediaPlace) -> None:
+    """Raises OSError for an address that is not this machine's: better now than in the first call."""
+    family = socket.AF_INET6 if ":" in place.ip else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((place.ip, 0))
+        except OSError as error:
+            raise OSError(f"interface {place.name}: {place.ip}: {error.strerror}") from None

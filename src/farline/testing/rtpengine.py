@@ -72,6 +72,10 @@ class RtpEngine:
         assert isinstance(found, list)  # noqa: S101 - for tests only
         return [entry.decode() for entry in found if isinstance(entry, bytes)]
 
+    def holds(self, name: str) -> bool:
+        """Whether it knows a Call-ID."""
+        return self.ask({"command": "query", "call-id": name})["result"] == b"ok"
+
     def pause(self) -> None:
         """It hears nothing and says nothing until `resume`."""
         self.process.send_signal(signal.SIGSTOP)

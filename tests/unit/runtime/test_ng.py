@@ -129,6 +129,12 @@ async def test_ng_is_not_served_everywhere(ip):
         await server.run(ip, 0, lambda _at: None)
 
 
+async def test_an_interface_of_another_machine_is_told_at_the_start():
+    server = NgServer([MediaPlace("pub", "203.0.113.9", 36000, 36098)], MediaSettings(threads=1))
+    with pytest.raises(OSError, match=r"interface pub: 203\.0\.113\.9: Cannot assign"):
+        await server.run(NG, 0, lambda _at: None)
+
+
 async def test_a_lost_request_comes_again_and_a_second_answer_is_a_stray(peer):
     daemon = await peer(NG)
     node = NgNode(NG, daemon.port, 1, SeededIds(), lambda: None)
