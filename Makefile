@@ -33,7 +33,7 @@ setup: .venv/.ready ## the virtual environment and the Rust build, without runni
 	@command -v cargo >/dev/null || { \
 		echo "cargo (Rust 1.85 or newer) is missing: install it from https://rustup.rs" >&2; exit 1; }
 	@echo "Building the Rust core"
-	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop -q --release
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop -q --release >/dev/null
 	@touch $@
 
 run: .venv/.ready ## the guide's scenario on this machine; ONCE=1 ends after the verdict, JSON=FILE writes it

@@ -2,6 +2,8 @@
 
 
 class WireError(ValueError):
+    """A message that cannot be used; see farline/_core.pyi."""
+
     def __init__(self, status: int, reason: str, where: str, head: bytes = b"") -> None:
         super().__init__(status, reason, where)
         self.status = status
