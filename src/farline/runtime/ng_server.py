@@ -158,7 +158,7 @@ class NgServer(asyncio.DatagramProtocol):
 
 
 def _check_address(place: MediaPlace) -> None:
-    """Raises OSError for an address that is not this machine's: better now than in the first call."""
+    """Raises OSError for an address that is not this machine's: now, not in the first call."""
     family = socket.AF_INET6 if ":" in place.ip else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -79,6 +80,7 @@ class RtpEngine:
     def pause(self) -> None:
         """It hears nothing and says nothing until `resume`."""
         self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)  # all of its threads have stopped
 
     def resume(self) -> None:
         """End of `pause`."""
