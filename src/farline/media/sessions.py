@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from farline._core import PortStats
     from farline.media.engine import MediaRequest
+    from farline.media.security import Draw
     from farline.media.session import RelayControl
     from farline.sip.ids import Ids
 
@@ -24,7 +25,9 @@ class MediaSessions:
     def __init__(self, relay: RelayControl, addresses: Mapping[str, str], ids: Ids) -> None:
         """`addresses`: what SDP shows for each media interface, by name; `ids` draws keys."""
         self._relay = relay
-        self._ids = ids
+        # Made from `ids` alone: a method of ours would tie sessions and relay into a cycle, and the
+        # relay's ports would stay open until the collector came by.
+        self._draw = _drawing(ids)
         self._addresses = addresses
         self._sessions: dict[str, MediaSession] = {}
 
@@ -85,14 +88,16 @@ class MediaSessions:
         session = self._known(request.session)
         return MediaReply(stats=_stats(session, self._relay.query(request.session) or ()))
 
-    def _draw(self, size: int) -> bytes:
-        return bytes.fromhex(self._ids.token(size))
-
     def _known(self, name: str) -> MediaSession:
         try:
             return self._sessions[name]
         except KeyError:
             raise SessionError(f"no media session {name!r}") from None
+
+
+def _drawing(ids: Ids) -> Draw:
+    """Random bytes for keys."""
+    return lambda size: bytes.fromhex(ids.token(size))
 
 
 def _stats(session: MediaSession, ports: Iterable[PortStats]) -> tuple[StreamStats, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -260,3 +261,22 @@ def test_an_interface_is_read_from_the_command_line() -> None:
     assert read_place("A1=[2001:db8::7]:35000-40000").ip == "2001:db8::7"
     with pytest.raises(ValueError):
         read_place("A1")
+
+
+async def test_a_stopped_engine_gives_its_ports_back_at_once(tmp_path: Path) -> None:
+    # What a cycle of references would keep until the collector comes by.
+    gc.disable()
+    try:
+        for _ in range(2):
+            settings = MediaSettings(threads=1, first_port=36300)
+            async with (
+                _engine(tmp_path / "media.sock", settings, first=36300),
+                _client(tmp_path / "media.sock") as (client, _),
+            ):
+                replies = [
+                    await client.perform(Offer(f"{n}", _sdp(PHONE, 5000), OUTSIDE, INSIDE))
+                    for n in range(50)
+                ]
+                assert [reply.error for reply in replies] == [None] * 50
+    finally:
+        gc.enable()
