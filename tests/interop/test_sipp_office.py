@@ -114,7 +114,12 @@ def context_of(base, port):
 version: 1
 office:
   ip: {OFFICE}
-  registrar: {{domain: ipo1xp.ipolab.com, tcp_port: {port}, udp_port: {port}, tls_port: null}}
+  registrar:
+    domain: ipo1xp.ipolab.com
+    tcp_port: {port}
+    udp_port: {port}
+    tls_port: null
+    rtp_port_range: 20000-21998  # below the ports that the kernel picks `port` from
   users:
     - {{name: Ruel, password: {{secret: ruel}}, extension: "3001"}}
     - {{name: Dora, password: {{secret: dora}}, extension: "3003"}}

@@ -12,6 +12,8 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any
 
+from farline.runtime.unix_socket import listen, short_path
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
@@ -35,12 +37,9 @@ class ControlServer:
 
     async def start(self) -> None:
         """Open the socket; one left behind by a dead process is replaced."""
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.path.unlink(missing_ok=True)
         self._server = await asyncio.start_unix_server(
-            self._client, str(self.path), limit=LINE_LIMIT
+            self._client, sock=listen(self.path), limit=LINE_LIMIT
         )
-        self.path.chmod(0o600)
 
     async def stop(self) -> None:
         """Close the socket and remove its file."""
@@ -76,7 +75,8 @@ class ControlServer:
 async def call(path: Path, command: str, **arguments: Any) -> Any:  # noqa: ANN401 - JSON
     """Ask a role something. Raises ControlError."""
     try:
-        reader, writer = await asyncio.open_unix_connection(str(path), limit=LINE_LIMIT)
+        with short_path(path) as name:
+            reader, writer = await asyncio.open_unix_connection(name, limit=LINE_LIMIT)
     except OSError as error:
         raise ControlError(f"{path.stem} is not running (no answer at {path})") from error
     try:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from farline.media.engine import MediaReply, MediaTimeout
 from farline.media.wire import MediaWireError, decode_reply, encode_request
+from farline.runtime.unix_socket import short_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,9 +105,8 @@ class MediaClient:
         pause = first
         while True:
             try:
-                reader, writer = await asyncio.open_unix_connection(
-                    str(self._path), limit=LINE_LIMIT
-                )
+                with short_path(self._path) as name:
+                    reader, writer = await asyncio.open_unix_connection(name, limit=LINE_LIMIT)
             except OSError:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, longest)

@@ -13,8 +13,6 @@ import asyncio
 import json
 import logging
 import os
-import socket
-from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -26,6 +24,7 @@ from farline.media.sessions import MediaSessions
 from farline.media.wire import MediaWireError, decode_request, encode_reply
 from farline.runtime.ids import RealIds
 from farline.runtime.process import die_with_parent, run_until_signal
+from farline.runtime.unix_socket import listen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -88,7 +87,7 @@ class MediaServer:
     async def run(self, path: Path, ready: Callable[[], None] = lambda: None) -> None:
         """Serve until cancelled; raises MediaBrokenError when the relay is no longer whole."""
         loop = asyncio.get_running_loop()
-        server = await asyncio.start_unix_server(self._client, sock=_listen(path), limit=LINE_LIMIT)
+        server = await asyncio.start_unix_server(self._client, sock=listen(path), limit=LINE_LIMIT)
         loop.add_reader(self._relay.report_fd(), self._report)
         try:
             ready()
@@ -176,21 +175,6 @@ def _place(
     if start is None:
         start = place.first + chance.number(16) % (place.last - place.first + 1)
     return place.name, place.ip, place.first, place.last, start, place.traffic_class
-
-
-def _listen(path: Path) -> socket.socket:
-    """A Unix socket that only its owner may use; one left behind is replaced."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with suppress(FileNotFoundError):
-        path.unlink()
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    mask = os.umask(0o177)
-    try:
-        listener.bind(str(path))
-    finally:
-        os.umask(mask)
-    listener.setblocking(False)
-    return listener
 
 
 def _line(value: dict[str, Any]) -> bytes:

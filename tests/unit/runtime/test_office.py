@@ -31,7 +31,12 @@ tls_server_profiles:
   - {{name: OfficeProf, certificate: tls/office.pem, key: tls/office.key}}
 office:
   ip: {IP}
-  registrar: {{domain: ipo1xp.ipolab.com, tcp_port: {sip}, udp_port: null, tls_port: null}}
+  registrar:
+    domain: ipo1xp.ipolab.com
+    tcp_port: {sip}
+    udp_port: null
+    tls_port: null
+    rtp_port_range: 22000-23998  # below the ports that the kernel picks {sip} from
   users:
     - {{name: Ruel, password: {{secret: ruel}}, extension: "3001"}}
   service_users: [{{name: EnhTcpaService, password: {{secret: service}}}}]
