@@ -74,6 +74,6 @@ def measure() -> list[Row]:
                     ours.append(asyncio.run(fill(transport, pids)))
                 with kamailio(transport, Path(name)) as pids:
                     peer.append(asyncio.run(fill(transport, pids)))
-        title = f"memory a binding, {BINDINGS[transport]} on {transport}"
+        title = f"bindings, memory each, {BINDINGS[transport]} on {transport}"
         rows.append(Row(title, "kB", ours, peer, "Kamailio with topoh (keeps no bindings)"))
     return rows

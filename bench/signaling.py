@@ -171,13 +171,13 @@ def measure(what: str, transport: str) -> list[Row]:
             farline(transport, Path(name), trace=True) as pids,
         ):
             traced.append(cost(what, transport, pids))
-    title = "REGISTER cycle" if what == "register" else "call, signalling only,"
+    title = f"{what}-{transport}"
     rows = [
-        Row(f"{title} {transport}", "us CPU", ours, peer, "Kamailio with topoh"),
-        Row(f"{title} {transport}, trace written", "us CPU", traced, peer, "the same, no trace"),
+        Row(title, "us CPU", ours, peer, "Kamailio with topoh"),
+        Row(f"{title}, trace written", "us CPU", traced, peer, "Kamailio with topoh, no trace"),
     ]
     if media:
-        rows.append(Row(f"call with media set-up {transport}", "us CPU", media, [], ""))
+        rows.append(Row(f"{title}, media set up and torn down", "us CPU", media, [], ""))
     return rows
 
 
