@@ -8,6 +8,9 @@ from pydantic import Field
 
 from farline.config.base import Form, IpText, Name, Port, PortRange, Secret, only
 
+MEDIA_INTERFACE = "office"
+"""Name of the office's one media interface, between its switch and its media engine."""
+
 Extension = Annotated[str, Field(pattern=r"^[0-9*#]{1,15}$")]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farline.config.office import MEDIA_INTERFACE
 from farline.media.engine import Answer, Delete, MediaReply, Offer, Side
 
 if TYPE_CHECKING:
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from farline.office.stack import Stack
 
     Then = Callable[[bytes | None, int, float], None]
-
-MEDIA_INTERFACE = "office"
-"""Name of the office's one media interface, as its media process calls it."""
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from farline.config.office import MEDIA_INTERFACE
 from farline.media.engine import Query
 from farline.runtime.media_client import MediaClient
 from farline.runtime.media_process import MediaPlace, MediaSettings, serve
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from farline.config import Border, Deployment, EndPointPolicyGroup, ServerFlow, SubscriberFlow
     from farline.runtime.role import RoleContext
 
-OFFICE_PLACE = "office"
-"""Name of the office's one media interface."""
 SHOWN = 500
 """Sessions whose streams `show` lists: more than a person reads."""
 OFFICE_TIMEOUT = 60.0
@@ -52,7 +51,7 @@ def office_places(deployment: Deployment) -> list[MediaPlace]:
     office = deployment.office
     if office is None:
         raise ValueError("this deployment has no office")
-    return [MediaPlace(OFFICE_PLACE, office.ip, *office.registrar.rtp_port_range)]
+    return [MediaPlace(MEDIA_INTERFACE, office.ip, *office.registrar.rtp_port_range)]
 
 
 def media_groups(border: Border) -> dict[str, EndPointPolicyGroup]:
