@@ -1,7 +1,7 @@
 """Contract of the compiled module. Exceptions and policy are Python's; bytes are Rust's."""
 
 from collections.abc import Sequence
-from typing import Self, TypedDict, final, type_check_only
+from typing import Literal, Self, TypedDict, final, type_check_only
 
 __all__ = [
     "MAX_MESSAGE",
@@ -286,6 +286,22 @@ class PortStats(TypedDict):
     """The crypto suite of the side (SRTP); None: in the clear, or not agreed yet."""
     last_seen_ms: int | None
 
+@type_check_only
+class SilenceReport(TypedDict):
+    """Nothing came on any port of a session for the configured time; once a silence."""
+
+    session: str
+    kind: Literal["silence"]
+    idle_ms: int
+
+@type_check_only
+class ExhaustedReport(TypedDict):
+    """A session did not get ports; once, and again after one has got ports there."""
+
+    session: str
+    kind: Literal["exhausted"]
+    interface: str
+
 @final
 class Relay:
     """The relay's threads and ports. Safe to use from any thread; no call blocks for long."""
@@ -302,7 +318,7 @@ class Relay:
 
         interfaces: (name, IP address, first port, last port, port to begin with, traffic class).
         rest_ms: how long a returned pair of ports is not given again.
-        silence_ms: how long a session may be silent before `silences` names it; 0: never.
+        silence_ms: how long a session may be silent before `reports` has it; 0: never.
         """
 
     def open(
@@ -359,11 +375,11 @@ class Relay:
         """End the session and return its last counters; None: no such session."""
 
     def sessions(self) -> list[str]: ...
-    def silences(self) -> list[tuple[str, int]]:
-        """Sessions found silent since the last call, with the milliseconds; each once a silence.
+    def reports(self) -> list[SilenceReport | ExhaustedReport]:
+        """What happened since the last call, plain dicts at run time.
 
         Raises RelayError when a relay thread has ended: its sessions are lost.
         """
 
     def report_fd(self) -> int:
-        """A descriptor that is readable while `silences` has something; do not close it."""
+        """A descriptor that is readable while `reports` has something; do not close it."""

@@ -5,7 +5,10 @@ use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use relay::{Content, Interface, Kind, MasterKey, Options, PortStats, Protection, Remote, Suite};
+use relay::{
+    Content, Event, Interface, Kind, MasterKey, Options, PortStats, Protection, Remote, Report,
+    Suite,
+};
 
 create_exception!(_core, RelayError, PyException);
 
@@ -217,17 +220,31 @@ impl Relay {
         self.0.sessions()
     }
 
-    fn silences(&self) -> PyResult<Vec<(String, u64)>> {
-        let found = self.0.silences().map_err(|error| failed(&error))?;
-        Ok(found
-            .into_iter()
-            .map(|one| (one.session, one.idle))
-            .collect())
+    fn reports<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let found = self.0.reports().map_err(|error| failed(&error))?;
+        found.iter().map(|one| report(py, one)).collect()
     }
 
     fn report_fd(&self) -> i32 {
         self.0.report_fd()
     }
+}
+
+/// The `kind` says which other keys there are, as `_core.pyi` says.
+fn report<'py>(py: Python<'py>, told: &Report) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("session", &told.session)?;
+    match &told.event {
+        Event::Silence { idle } => {
+            dict.set_item("kind", "silence")?;
+            dict.set_item("idle_ms", idle)?;
+        }
+        Event::Exhausted { interface } => {
+            dict.set_item("kind", "exhausted")?;
+            dict.set_item("interface", interface)?;
+        }
+    }
+    Ok(dict)
 }
 
 fn stats<'py>(py: Python<'py>, port: &PortStats) -> PyResult<Bound<'py, PyDict>> {

@@ -1,6 +1,6 @@
 //! What the rest of the process holds: interfaces, port pools, and the way to the workers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use crate::crypto::Protection;
 use crate::error::RelayError;
-use crate::ledger::{Interface, Ledger};
+use crate::ledger::{Interface, Ledger, Pair};
 use crate::ports::PortPool;
+use crate::report::{Event, Report};
 use crate::sys::EventFd;
 use crate::types::{Content, PortStats, Remote};
 use crate::worker::{Command, Worker};
@@ -31,35 +32,28 @@ pub struct Options {
     pub silence: Millis,
 }
 
-/// A session on which nothing came for the configured time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Silence {
-    /// Its name.
-    pub session: String,
-    /// For how long.
-    pub idle: Millis,
-}
-
 /// The handle of a running relay; dropping it ends the threads and closes every port.
 pub struct Relay {
     links: Vec<Link>,
     ledger: Mutex<Ledger>,
-    silences: Mutex<Receiver<(u64, Millis)>>,
-    report: Arc<EventFd>,
+    reports: Mutex<Receiver<Report<u64>>>,
+    /// What the control side itself has to tell.
+    own: Mutex<Vec<Report>>,
+    bell: Arc<EventFd>,
     broken: Arc<AtomicBool>,
     epoch: Instant,
 }
 
 /// Tells, when a thread ends for whatever reason, that the relay is not whole any more.
-struct Bell {
+struct Watch {
     broken: Arc<AtomicBool>,
-    report: Arc<EventFd>,
+    bell: Arc<EventFd>,
 }
 
-impl Drop for Bell {
+impl Drop for Watch {
     fn drop(&mut self) {
         self.broken.store(true, Ordering::Release);
-        self.report.notify();
+        self.bell.notify();
     }
 }
 
@@ -76,9 +70,9 @@ impl Relay {
     /// `System` when a thread, an eventfd or an epoll set cannot be had.
     pub fn start(interfaces: Vec<Interface>, options: Options) -> Result<Self, RelayError> {
         let epoch = Instant::now();
-        let report = Arc::new(EventFd::new().map_err(RelayError::System)?);
+        let bell = Arc::new(EventFd::new().map_err(RelayError::System)?);
         let broken = Arc::new(AtomicBool::new(false));
-        let (silences_in, silences) = mpsc::channel();
+        let (reports_in, reports) = mpsc::channel();
         let mut links = Vec::new();
         for number in 0..options.threads.max(1) {
             let (commands, queue) = mpsc::channel();
@@ -86,8 +80,8 @@ impl Relay {
             let worker = Worker {
                 commands: queue,
                 wake: Arc::clone(&wake),
-                silences: silences_in.clone(),
-                report: Arc::clone(&report),
+                reports: reports_in.clone(),
+                bell: Arc::clone(&bell),
                 silence_limit: if options.silence == 0 {
                     Millis::MAX
                 } else {
@@ -96,12 +90,12 @@ impl Relay {
                 epoch,
             };
             let name = format!("relay-{number}");
-            let bell = Bell {
+            let watch = Watch {
                 broken: Arc::clone(&broken),
-                report: Arc::clone(&report),
+                bell: Arc::clone(&bell),
             };
             let thread = std::thread::Builder::new().name(name).spawn(move || {
-                let _bell = bell;
+                let _watch = watch;
                 worker.run()
             });
             links.push(Link {
@@ -119,13 +113,15 @@ impl Relay {
             interfaces,
             sessions: HashMap::new(),
             names: HashMap::new(),
+            used_up: HashSet::new(),
             next: 0,
         };
         Ok(Self {
             links,
             ledger: Mutex::new(ledger),
-            silences: Mutex::new(silences),
-            report,
+            reports: Mutex::new(reports),
+            own: Mutex::default(),
+            bell,
             broken,
             epoch,
         })
@@ -152,8 +148,8 @@ impl Relay {
         {
             return Err(RelayError::NoStream(session.to_owned(), stream));
         }
-        let first = ledger.bind(interfaces[0], now)?;
-        let second = match ledger.bind(interfaces[1], now) {
+        let first = self.bind(&mut ledger, session, interfaces[0], now)?;
+        let second = match self.bind(&mut ledger, session, interfaces[1], now) {
             Ok(pair) => pair,
             Err(error) => {
                 ledger.interfaces[first.place].1.give_back(first.port, now);
@@ -298,30 +294,58 @@ impl Relay {
         self.ledger().sessions.keys().cloned().collect()
     }
 
-    /// Sessions found silent since the last call; makes `report_fd` unreadable.
+    /// What happened since the last call, of sessions that are still there; makes `report_fd`
+    /// unreadable.
     ///
     /// # Errors
     /// `Stuck` when a thread has ended: its sessions are lost, and the process had better end too.
-    pub fn silences(&self) -> Result<Vec<Silence>, RelayError> {
-        self.report.drain();
+    pub fn reports(&self) -> Result<Vec<Report>, RelayError> {
+        self.bell.drain();
         if self.broken.load(Ordering::Acquire) {
             return Err(RelayError::Stuck);
         }
-        let found: Vec<_> = lock(&self.silences).try_iter().collect();
+        let mut told = std::mem::take(&mut *lock(&self.own));
+        let found: Vec<_> = lock(&self.reports).try_iter().collect();
         let ledger = self.ledger();
-        let named = |(number, idle): (u64, Millis)| {
-            ledger.names.get(&number).map(|name| Silence {
-                session: name.clone(),
-                idle,
-            })
+        let named = |one: Report<u64>| {
+            let name = ledger.names.get(&one.session)?.clone();
+            Some(one.named(name))
         };
-        Ok(found.into_iter().filter_map(named).collect())
+        told.extend(found.into_iter().filter_map(named));
+        Ok(told)
     }
 
-    /// A descriptor that becomes readable when `silences` has something.
+    /// A descriptor that becomes readable when `reports` has something.
     #[must_use]
     pub fn report_fd(&self) -> i32 {
-        self.report.raw()
+        self.bell.raw()
+    }
+
+    /// Binds a pair for a session, and tells when an interface has no more.
+    fn bind(
+        &self,
+        ledger: &mut Ledger,
+        session: &str,
+        interface: &str,
+        now: Millis,
+    ) -> Result<Pair, RelayError> {
+        let bound = ledger.bind(interface, now);
+        match bound {
+            Err(RelayError::Exhausted(_)) if ledger.used_up.insert(interface.to_owned()) => {
+                lock(&self.own).push(Report {
+                    session: session.to_owned(),
+                    event: Event::Exhausted {
+                        interface: interface.to_owned(),
+                    },
+                });
+                self.bell.notify();
+            }
+            Ok(_) if !ledger.used_up.is_empty() => {
+                ledger.used_up.remove(interface);
+            }
+            _ => {}
+        }
+        bound
     }
 
     fn now(&self) -> Millis {
@@ -389,11 +413,11 @@ mod tests {
             silence: 0,
         };
         let relay = Relay::start(Vec::new(), options).expect("started");
-        assert_eq!(relay.silences().expect("whole"), []);
+        assert_eq!(relay.reports().expect("whole"), []);
         relay.tell(0, Command::Stop).expect("told");
         while !relay.broken.load(Ordering::Acquire) {
             std::thread::yield_now();
         }
-        assert!(matches!(relay.silences(), Err(RelayError::Stuck)));
+        assert!(matches!(relay.reports(), Err(RelayError::Stuck)));
     }
 }

@@ -1,6 +1,6 @@
 //! Who has which ports: the interfaces' pools, and the sessions that took pairs from them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
@@ -31,6 +31,8 @@ pub(crate) struct Ledger {
     pub interfaces: Vec<(Interface, PortPool)>,
     pub sessions: HashMap<String, Placement>,
     pub names: HashMap<u64, String>,
+    /// Interfaces that had no ports for the last that asked.
+    pub used_up: HashSet<String>,
     pub next: u64,
 }
 

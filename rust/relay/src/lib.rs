@@ -10,18 +10,20 @@ mod error;
 mod latch;
 mod ledger;
 mod ports;
+mod report;
 mod shard;
 #[allow(unsafe_code)]
 mod sys;
 mod types;
 mod worker;
 
-pub use control::{Options, Relay, Silence};
+pub use control::{Options, Relay};
 pub use crypto::Protection;
 pub use error::RelayError;
 pub use latch::{Acceptance, Latch};
 pub use ledger::Interface;
 pub use ports::PortPool;
+pub use report::{Event, Report};
 pub use shard::Shard;
 pub use srtp::{MasterKey, Suite};
 pub use types::{Content, Counters, Datagram, Key, Kind, PortStats, Remote, StreamPorts, Verdict};

@@ -1,12 +1,13 @@
 //! The core of one worker: sessions, their ports and what happens to a packet. No sockets, no clock.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use rtp::Class;
 
 use crate::crypto::{Error, Guard, Protection};
 use crate::latch::{Acceptance, Latch};
+use crate::report::{Event, Report};
 use crate::types::{
     Content, Counters, Datagram, Key, Kind, PortStats, Remote, StreamPorts, Verdict,
 };
@@ -49,6 +50,7 @@ pub struct Shard {
     slots: Vec<Slot>,
     free: Vec<u32>,
     sessions: HashMap<u64, Session>,
+    reports: VecDeque<Report<u64>>,
 }
 
 impl Shard {
@@ -248,9 +250,13 @@ impl Shard {
         keys
     }
 
-    /// Sessions that have been silent for `limit`, each once per silence, with how long they were.
-    pub fn silent(&mut self, limit: Millis, now: Millis) -> Vec<(u64, Millis)> {
-        let mut found = Vec::new();
+    /// What there is to tell, oldest first; None when that was all.
+    pub fn poll_report(&mut self) -> Option<Report<u64>> {
+        self.reports.pop_front()
+    }
+
+    /// Looks for sessions that have been silent for `limit`; each is reported once a silence.
+    pub fn tick(&mut self, limit: Millis, now: Millis) {
         for (id, session) in &mut self.sessions {
             let keys = session
                 .streams
@@ -260,11 +266,13 @@ impl Shard {
             let idle = now.saturating_sub(seen.fold(session.since, Millis::max));
             let silent = !session.held && idle >= limit;
             if silent && !session.reported {
-                found.push((*id, idle));
+                self.reports.push_back(Report {
+                    session: *id,
+                    event: Event::Silence { idle },
+                });
             }
             session.reported = silent;
         }
-        found
     }
 
     fn keys(&self, session: u64, stream: u16) -> Option<[[Key; 2]; 2]> {

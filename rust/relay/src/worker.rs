@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::crypto::Protection;
+use crate::report::Report;
 use crate::shard::Shard;
 use crate::sys::{Batch, Epoll, EventFd, Outgoing, BATCH};
 use crate::types::{Content, Key, PortStats, Remote, StreamPorts, Verdict};
@@ -64,8 +65,9 @@ pub(crate) enum Command {
 pub(crate) struct Worker {
     pub commands: Receiver<Command>,
     pub wake: Arc<EventFd>,
-    pub silences: Sender<(u64, Millis)>,
-    pub report: Arc<EventFd>,
+    pub reports: Sender<Report<u64>>,
+    /// Rung when there is a report.
+    pub bell: Arc<EventFd>,
     pub silence_limit: Millis,
     pub epoch: Instant,
 }
@@ -80,9 +82,10 @@ impl Worker {
         loop {
             let now = self.now();
             if now >= next_tick {
-                self.report_silence(&mut state.shard, now);
+                state.shard.tick(self.silence_limit, now);
                 next_tick = now + TICK;
             }
+            self.report(&mut state.shard);
             let ready = epoll.wait((next_tick - now) as i32)?;
             let now = self.now();
             for at in 0..ready {
@@ -114,14 +117,14 @@ impl Worker {
         }
     }
 
-    fn report_silence(&self, shard: &mut Shard, now: Millis) {
-        let silent = shard.silent(self.silence_limit, now);
-        if !silent.is_empty() {
-            for one in silent {
-                // Nobody to tell means that the relay is being dropped.
-                let _ = self.silences.send(one);
-            }
-            self.report.notify();
+    fn report(&self, shard: &mut Shard) {
+        let mut told = false;
+        while let Some(one) = shard.poll_report() {
+            // Nobody to tell means that the relay is being dropped.
+            told |= self.reports.send(one).is_ok();
+        }
+        if told {
+            self.bell.notify();
         }
     }
 }

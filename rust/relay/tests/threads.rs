@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use relay::{Content, Interface, Options, Relay, RelayError, Remote};
+use relay::{Content, Event, Interface, Options, Relay, RelayError, Remote, Report};
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -91,7 +91,16 @@ fn ports_run_out_and_come_back() {
     let open = |session: &str| relay.open(session, 0, ["B1", "A1"], Content::Rtp);
     open("one").expect("opened");
     open("two").expect("opened");
-    assert!(matches!(open("three"), Err(RelayError::Exhausted(name)) if name == "B1"));
+    for _ in 0..2 {
+        assert!(matches!(open("three"), Err(RelayError::Exhausted(name)) if name == "B1"));
+    }
+    let told = Report {
+        session: "three".to_owned(),
+        event: Event::Exhausted {
+            interface: "B1".to_owned(),
+        },
+    };
+    assert_eq!(relay.reports().expect("whole"), [told]);
     relay.close("one", 0).expect("closed");
     relay.delete("two").expect("a reply");
     open("three").expect("opened");

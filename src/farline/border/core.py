@@ -5,15 +5,23 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-from farline.border import acknowledging, admission, calling, registering, relaying, shield
+from farline.border import (
+    acknowledging,
+    admission,
+    calling,
+    media_news,
+    registering,
+    relaying,
+    shield,
+)
 from farline.border.context import Context
 from farline.border.exchange import Exchange, Refusal, Verdict
 from farline.border.limits import Limits
 from farline.border.show import show
 from farline.border.steps import Aborted, Cancelled, Operation
-from farline.border.teardown import hang_up
 from farline.border.topology import token_of
-from farline.media.engine import Delete, Media, MediaDone, MediaTimeout
+from farline.media.engine import MediaDone
+from farline.media.reports import MediaReport
 from farline.sip import Message, WireError, responses
 from farline.sip.effects import Closed, Deadline, Expired, Opened, OpenFailed, Received, Send
 from farline.sip.transaction import (
@@ -28,7 +36,6 @@ from farline.sip.transaction import (
     TransactionEnded,
 )
 from farline.sip.transport import Transport
-from farline.trace.events import MediaSeen, Trace
 
 if TYPE_CHECKING:
     from farline.config import Border
@@ -40,7 +47,8 @@ if TYPE_CHECKING:
 class BorderCore:
     """A session border controller without I/O (`farline.sip.effects.Core`).
 
-    Inputs: `Received`, `Opened`, `OpenFailed`, `Closed`, `Expired`, `MediaDone`, `MediaTimeout`.
+    Inputs: `Received`, `Opened`, `OpenFailed`, `Closed`, `Expired`, `MediaDone`,
+    `MediaReport`.
     Outputs: `Send`, `Open`, `Close`, `Media`, `Trace`.
     """
 
@@ -73,8 +81,8 @@ class BorderCore:
             context.schedule.run(now)
         elif isinstance(event, MediaDone):
             context.media_done(event.ticket, event.reply)
-        elif isinstance(event, MediaTimeout):
-            self._media_timeout(event)
+        elif isinstance(event, MediaReport):
+            media_news.take(context, event)
         elif isinstance(event, Opened):
             if event.ticket is not None:
                 context.upstreams.opened(event.ticket, event.flow)
@@ -278,17 +286,3 @@ class BorderCore:
             for binding in context.bindings.flow_lost(event.flow):
                 context.note("binding unreachable", f"{binding.aor}: {event.reason}")
         context.layer.flow_lost(event.flow, context.now)
-
-    def _media_timeout(self, event: MediaTimeout) -> None:
-        session = self._context.sessions.by_media(event.session)
-        if session is None:
-            # A call of the process before this one: its phones are silent, its ports are free.
-            why = "silent, and of no call that is known here"
-            self._context.out.append(Media(0, Delete(event.session, why)))
-            self._context.out.append(Trace(MediaSeen("", "released", f"{event.session}: {why}")))
-            return
-        if session.state != "answered":
-            return
-        self._context.call = session.call_id
-        why = f"no media for {event.silent_seconds:.0f} s"
-        hang_up(self._context, session, why, cause=102)

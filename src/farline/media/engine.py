@@ -136,11 +136,3 @@ class MediaDone:
 
     ticket: int
     reply: MediaReply
-
-
-@dataclass(frozen=True, slots=True)
-class MediaTimeout:
-    """A core's input: no packet on any stream of the session for the configured time."""
-
-    session: str
-    silent_seconds: float

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from farline.media.engine import Delete, MediaDone, MediaTimeout
+from farline.media.engine import Delete, MediaDone
+from farline.media.reports import MediaTimeout, PortsExhausted
 from farline.office import outside
 from farline.office.answering import Answering
 from farline.office.bindings import Bindings
@@ -33,7 +34,7 @@ from farline.sip.transaction import (
 )
 from farline.store.call_records import MemoryCallRecords
 from farline.store.registrations import MemoryRegistrations
-from farline.trace.events import Note, Refused, Trace
+from farline.trace.events import MediaSeen, Note, Refused, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,6 +110,9 @@ class OfficeCore:
             stack.media_done(event.ticket, event.reply, now)
         elif isinstance(event, MediaTimeout):
             self._media_lost(event, now)
+        elif isinstance(event, PortsExhausted):
+            why = f"media interface {event.interface} has no free ports"
+            stack.trace(MediaSeen("", "ports exhausted", why))
         self._drain(now)
 
     def poll(self) -> object | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from farline.config import Border
-    from farline.media.engine import MediaTimeout
+    from farline.media.reports import MediaReport
     from farline.runtime.role import RoleContext
     from farline.trace.events import Event
 
@@ -58,12 +58,12 @@ async def run_border(context: RoleContext) -> None:
 
 
 def make_media(
-    context: RoleContext, border: Border, on_timeout: Callable[[MediaTimeout], None]
+    context: RoleContext, border: Border, on_report: Callable[[MediaReport], None]
 ) -> MediaClient | NgClient:
     """The client of the media engine that the deployment names."""
     if border.media_engine.engine == "rtpengine":
-        return NgClient(ng_settings(border), on_timeout)
-    return MediaClient(context.media_path, on_timeout)
+        return NgClient(ng_settings(border), on_report)
+    return MediaClient(context.media_path, on_report)
 
 
 def make_driver(

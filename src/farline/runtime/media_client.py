@@ -11,7 +11,8 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from farline.media.engine import MediaReply, MediaTimeout
+from farline.media.engine import MediaReply
+from farline.media.reports import decode_report
 from farline.media.wire import MediaWireError, decode_reply, encode_request
 from farline.runtime.unix_socket import short_path
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farline.media.engine import MediaRequest
+    from farline.media.reports import MediaReport
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +38,10 @@ LINE_LIMIT = 1024 * 1024
 class MediaClient:
     """One connection to the media process, kept up."""
 
-    def __init__(self, path: Path, on_timeout: Callable[[MediaTimeout], None]) -> None:
-        """`on_timeout` is called on the event loop for every session found silent."""
+    def __init__(self, path: Path, on_report: Callable[[MediaReport], None]) -> None:
+        """`on_report` is called on the event loop with what the media process tells unasked."""
         self._path = path
-        self._on_timeout = on_timeout
+        self._on_report = on_report
         self._pending: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._next = 0
         self._writer: asyncio.StreamWriter | None = None
@@ -137,12 +139,8 @@ class MediaClient:
         """Deliver one line; raises ValueError for what the media process does not say."""
         if not isinstance(value, dict):
             raise ValueError("a line that is no object")
-        if value.get("event") == "timeout":
-            try:
-                timeout = MediaTimeout(str(value["session"]), float(value["silent_seconds"]))
-            except (KeyError, TypeError):
-                raise ValueError("a time-out without session or time") from None
-            self._on_timeout(timeout)
+        if "event" in value:
+            self._on_report(decode_report(value))
             return
         future = self._pending.get(value.get("id", 0))
         if future is not None and not future.done():

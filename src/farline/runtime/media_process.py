@@ -1,9 +1,9 @@
 """The media process: the relay's threads, and a Unix socket for border and office.
 
 One JSON object a line. {"id": n, ...request of farline.media.wire} is answered by {"id": n,
-...reply}; {"id": n, "op": "sessions"} by {"id": n, "sessions": [...]}. {"event": "timeout",
-"session": ..., "silent_seconds": ...} goes to every client. Sessions belong to this process: a
-border that comes back finds them.
+...reply}; {"id": n, "op": "sessions"} by {"id": n, "sessions": [...]}. {"event": ...,
+"session": ..., ...} goes to every client (`farline.media.reports`).
+Sessions belong to this process: a border that comes back finds them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from farline._core import Relay, RelayError
 from farline.media.engine import Delete
+from farline.media.reports import encode_report, from_relay
 from farline.media.sessions import MediaSessions
 from farline.media.wire import MediaWireError, decode_request, encode_reply
 from farline.runtime.ids import RealIds
@@ -100,15 +101,15 @@ class MediaServer:
             path.unlink(missing_ok=True)
 
     def _report(self) -> None:
-        """Pass on which sessions are silent."""
+        """Pass on what happened to the sessions."""
         try:
-            silences = self._relay.silences()
+            reports = self._relay.reports()
         except RelayError as error:
             if not self._broken.done():
                 self._broken.set_exception(MediaBrokenError(error.reason))
             return
-        for session, silent_ms in silences:
-            event = {"event": "timeout", "session": session, "silent_seconds": silent_ms / 1000}
+        for report in reports:
+            event = encode_report(from_relay(report))
             for client in list(self._clients):
                 self._tell(client, event)
 

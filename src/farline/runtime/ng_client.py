@@ -13,9 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from farline.media.engine import Answer, Delete, MediaReply, MediaTimeout, Offer, Query
+from farline.media.engine import Answer, Delete, MediaReply, Offer, Query
 from farline.media.ng.client import NgPlaces, document_of, packets, reply_of
 from farline.media.ng.message import text
+from farline.media.reports import MediaTimeout
 from farline.runtime import clock
 from farline.runtime.ids import RealIds
 from farline.runtime.media import media_groups
@@ -82,12 +83,12 @@ class NgClient:
     def __init__(
         self,
         settings: NgSettings,
-        on_timeout: Callable[[MediaTimeout], None],
+        on_report: Callable[[MediaTimeout], None],
         ids: Ids | None = None,
     ) -> None:
-        """`on_timeout` is called on the event loop for every session found silent."""
+        """`on_report` is called on the event loop for every session found silent."""
         self._settings = settings
-        self._on_timeout = on_timeout
+        self._on_report = on_report
         self._ids = ids or RealIds()
         self._up = asyncio.Event()
         self._nodes = [
@@ -256,4 +257,4 @@ class NgClient:
             return
         if lost or silent >= self._settings.timeout_seconds:
             session.reported = True
-            self._on_timeout(MediaTimeout(name, silent))
+            self._on_report(MediaTimeout(name, silent))

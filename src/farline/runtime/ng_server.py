@@ -19,6 +19,7 @@ from farline._core import RelayError
 from farline.media.ng.bencode import MAX_SIZE
 from farline.media.ng.message import NgError, pack, unpack
 from farline.media.ng.service import NgService
+from farline.media.reports import MediaTimeout, PortsExhausted, from_relay
 from farline.media.sessions import MediaSessions
 from farline.runtime import clock
 from farline.runtime.ids import RealIds
@@ -141,15 +142,18 @@ class NgServer(asyncio.DatagramProtocol):
     def _report(self) -> None:
         """End the calls that are silent: nobody is there to be asked."""
         try:
-            silences = self._relay.silences()
+            reports = [from_relay(one) for one in self._relay.reports()]
         except RelayError as error:
             if not self._broken.done():
                 self._broken.set_exception(MediaBrokenError(error.reason))
             return
-        for session, silent_ms in silences:
-            log.info("call %r has been silent for %d s: ended", session, silent_ms // 1000)
-            self.counters.ended += 1
-            self.service.end(session)
+        for report in reports:
+            if isinstance(report, MediaTimeout):
+                log.info("call %r: silent for %d s, ended", report.session, report.silent_seconds)
+                self.counters.ended += 1
+                self.service.end(report.session)
+            elif isinstance(report, PortsExhausted):
+                log.warning("interface %r has no free ports", report.interface)
 
     async def _sweep(self) -> None:
         while True:

@@ -2,9 +2,11 @@
 
 import pytest
 
-from farline.media.engine import Delete, MediaReply, MediaTimeout, Offer
+from farline.media.engine import Delete, MediaReply, Offer
+from farline.media.reports import MediaTimeout, PortsExhausted
 from farline.sip import NameAddr, Transport
 from farline.testing.border_phone import OFFICE, Phone, media_address, offer
+from farline.trace.events import MediaSeen
 
 
 def test_office_calls_phone(world, phone, office_flow):
@@ -340,3 +342,10 @@ def test_phone_over_tls(world):
     ok = world.take(secure.flow)
     assert ok.get("Record-Route") == "<sip:192.168.64.96:5061;ipcs-line=11;lr;transport=tls>"
     assert "transport=tcp" in secure.inner_invite.get("Contact")
+
+
+def test_used_up_ports_are_traced(world):
+    world.give(PortsExhausted("a call", "Outside"))
+    assert world.events[-1] == MediaSeen(
+        "", "ports exhausted", "media interface Outside has no free ports"
+    )

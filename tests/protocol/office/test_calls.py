@@ -2,7 +2,8 @@
 
 import pytest
 
-from farline.media.engine import Delete, MediaReply, MediaTimeout
+from farline.media.engine import Delete, MediaReply
+from farline.media.reports import MediaTimeout
 from farline.sip import Address, Transport
 from farline.store.call_records import CallRecord
 from farline.testing.office import SDP, with_sdp

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farline.media.engine import Answer, Delete, MediaTimeout, Offer, Query, Side
+from farline.media.engine import Answer, Delete, Offer, Query, Side
+from farline.media.reports import PortsExhausted
 from farline.runtime.media_client import MediaClient
 from farline.runtime.media_process import MediaPlace, MediaSettings, read_place, serve
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from farline.media.reports import MediaReport
 
 B1, A1 = "127.85.1.96", "127.85.2.7"
 PHONE, OFFICE, MOVED = "127.85.3.61", "127.85.4.13", "127.85.5.99"
@@ -71,8 +74,8 @@ async def _engine(path: Path, settings: MediaSettings, first: int = 36000) -> As
 
 
 @asynccontextmanager
-async def _client(path: Path) -> AsyncIterator[tuple[MediaClient, asyncio.Queue[MediaTimeout]]]:
-    timeouts: asyncio.Queue[MediaTimeout] = asyncio.Queue()
+async def _client(path: Path) -> AsyncIterator[tuple[MediaClient, asyncio.Queue[MediaReport]]]:
+    timeouts: asyncio.Queue[MediaReport] = asyncio.Queue()
     client = MediaClient(path, timeouts.put_nowait)
     client.start()
     try:
@@ -191,7 +194,7 @@ async def test_silence_is_told_to_the_client(tmp_path: Path) -> None:
 async def test_errors_have_a_status_and_ports_come_back(tmp_path: Path) -> None:
     path = tmp_path / "media.sock"
     settings = MediaSettings(threads=1, rest_seconds=0, first_port=36000)
-    async with _engine(path, settings), _client(path) as (client, _):
+    async with _engine(path, settings), _client(path) as (client, reports):
         bad = await client.perform(Offer("bad", b"hello", OUTSIDE, INSIDE))
         assert (bad.status, bad.error) == (488, "SDP line 1: not of the form letter=value")
         nowhere = Offer("bad", _sdp(PHONE, 5000), OUTSIDE, Side("inside", "C1", OFFICE))
@@ -201,6 +204,7 @@ async def test_errors_have_a_status_and_ports_come_back(tmp_path: Path) -> None:
         replies = await asyncio.gather(*(client.perform(offer) for offer in offers))
         assert [reply.status for reply in replies] == [0] * 50 + [503]
         assert replies[-1].error == 'no free ports on media interface "B1"'
+        assert await reports.get() == PortsExhausted("call-50", "B1")
         assert (await client.perform(Query("bad"))).status == 500
         await client.perform(Delete(names[0], "test"))
         assert (await client.perform(offers[-1])).status == 0

@@ -1,0 +1,38 @@
+//! What the relay tells unasked.
+
+use crate::Millis;
+
+/// News of one session: named by its number within the relay, by its name outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report<S = String> {
+    /// Whose news it is.
+    pub session: S,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What can happen to a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Nothing came on any of its ports for the configured time; once a silence.
+    Silence {
+        /// For how long.
+        idle: Millis,
+    },
+    /// It did not get the ports that it wanted: the range of a media interface is used up. Told once,
+    /// and again after a session has got ports there.
+    Exhausted {
+        /// The media interface.
+        interface: String,
+    },
+}
+
+impl<S> Report<S> {
+    /// The same news under another name.
+    pub(crate) fn named<T>(self, session: T) -> Report<T> {
+        Report {
+            session,
+            event: self.event,
+        }
+    }
+}

@@ -1,0 +1,38 @@
+"""What the media engine tells unasked: a call that is silent, ports that are used up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farline.border.teardown import hang_up
+from farline.media.engine import Delete, Media
+from farline.media.reports import MediaReport, MediaTimeout, PortsExhausted
+from farline.trace.events import MediaSeen, Trace
+
+if TYPE_CHECKING:
+    from farline.border.context import Context
+
+
+def take(context: Context, report: MediaReport) -> None:
+    """Act on a report; of a session that is not known here most say nothing."""
+    match report:
+        case MediaTimeout():
+            _silent(context, report)
+        case PortsExhausted():
+            why = f"media interface {report.interface} has no free ports"
+            context.out.append(Trace(MediaSeen("", "ports exhausted", why)))
+
+
+def _silent(context: Context, report: MediaTimeout) -> None:
+    session = context.sessions.by_media(report.session)
+    if session is None:
+        # A call of the process before this one: its phones are silent, its ports are free.
+        why = "silent, and of no call that is known here"
+        context.out.append(Media(0, Delete(report.session, why)))
+        context.out.append(Trace(MediaSeen("", "released", f"{report.session}: {why}")))
+        return
+    if session.state != "answered":
+        return
+    context.call = session.call_id
+    why = f"no media for {report.silent_seconds:.0f} s"
+    hang_up(context, session, why, cause=102)

@@ -1,0 +1,65 @@
+"""What an engine tells unasked: values for the cores, and how the relay's reports become them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from farline._core import ExhaustedReport, SilenceReport
+
+    RelayReport = SilenceReport | ExhaustedReport
+
+
+@dataclass(frozen=True, slots=True)
+class MediaTimeout:
+    """A core's input: no packet on any stream of the session for the configured time."""
+
+    session: str
+    silent_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PortsExhausted:
+    """A core's input: the session got no ports, the range of a media interface is used up.
+
+    Told once, and again after a session has got ports there.
+    """
+
+    session: str
+    interface: str
+
+
+MediaReport = MediaTimeout | PortsExhausted
+
+_NAMES: dict[str, type[MediaReport]] = {"timeout": MediaTimeout, "exhausted": PortsExhausted}
+
+
+class MediaReportError(ValueError):
+    """An object that is no report."""
+
+
+def from_relay(report: RelayReport) -> MediaReport:
+    """What a report of `farline._core.Relay` means."""
+    match report["kind"]:
+        case "silence":
+            return MediaTimeout(report["session"], report["idle_ms"] / 1000)
+        case "exhausted":
+            return PortsExhausted(report["session"], report["interface"])
+
+
+def encode_report(report: MediaReport) -> dict[str, Any]:
+    """A report as an object for JSON: {"event": its name, ...its fields}."""
+    name = next(name for name, kind in _NAMES.items() if isinstance(report, kind))
+    return {"event": name, **asdict(report)}
+
+
+def decode_report(value: dict[str, Any]) -> MediaReport:
+    """The reverse of `encode_report`; raises MediaReportError."""
+    kind = _NAMES.get(value.get("event", ""))
+    if kind is None:
+        raise MediaReportError(f"no report is called {value.get('event')!r}")
+    try:
+        return kind(**{name: field for name, field in value.items() if name != "event"})
+    except TypeError as error:
+        raise MediaReportError(f"no report: {error}") from None

@@ -1,0 +1,30 @@
+"""What the engine tells unasked, from the relay's words to the cores'."""
+
+import pytest
+
+from farline.media.reports import (
+    MediaReportError,
+    MediaTimeout,
+    PortsExhausted,
+    decode_report,
+    encode_report,
+    from_relay,
+)
+
+
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [
+        ({"session": "a", "kind": "silence", "idle_ms": 60500}, MediaTimeout("a", 60.5)),
+        ({"session": "a", "kind": "exhausted", "interface": "B1"}, PortsExhausted("a", "B1")),
+    ],
+)
+def test_reports_cross_the_socket(told, meant):
+    assert from_relay(told) == meant
+    assert decode_report(encode_report(meant)) == meant
+
+
+@pytest.mark.parametrize("value", [{}, {"event": "x"}, {"event": "timeout"}, {"event": 1}])
+def test_what_is_no_report_is_refused(value):
+    with pytest.raises(MediaReportError, match="no report"):
+        decode_report(value)
