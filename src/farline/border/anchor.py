@@ -8,13 +8,14 @@ in a response (late offer); the SDP of a response answers the request's, or is i
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from farline.border.exchange import Side
 from farline.border.steps import Ask
 from farline.media.engine import Answer, MediaReply, Offer
 from farline.media.engine import Side as MediaSide
+from farline.sdp.fields import address_type
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 ANCHORED = frozenset({"INVITE", "ACK", "PRACK", "UPDATE"})
 """Methods whose messages may bear SDP that means this session."""
 
-_ORIGIN_USER = re.compile(rb"(?m)^o=\S+ ")
+_ORIGIN = re.compile(rb"(?m)^o=\S+ (\S+ \S+ IN) (IP[46] \S+)")
 
 
 @dataclass(slots=True)
@@ -36,8 +37,9 @@ class Anchored:
 
     outside: MediaSide
     inside: MediaSide
-    hide_origin: frozenset[Side] = frozenset()
-    """Sides to which the user part of o= is not shown (topology hiding profile, SDP)."""
+    origins: dict[Side, str] = field(default_factory=dict)
+    """Sides to which o= is not shown (topology hiding profile, SDP): the address that stands there
+    instead, "" for ours. Its user part becomes "-"."""
 
     open: bool = False
     """The engine has been given an offer."""
@@ -85,12 +87,25 @@ def carry(
     one, other = anchored.outside, anchored.inside
     if sender is Side.INSIDE:
         one, other = other, one
-    given = _ORIGIN_USER.sub(b"o=- ", sdp, count=1) if sender.other in anchored.hide_origin else sdp
     kind = Answer if answer else Offer
-    reply: MediaReply = yield Ask(kind(anchored.media, given, one, other))
-    if reply.error is None and reply.sdp is not None:
-        _note(anchored, sender, (tag, sdp, reply.sdp), answer=answer, late=not message.is_request)
-    return reply
+    reply: MediaReply = yield Ask(kind(anchored.media, sdp, one, other))
+    if reply.error is not None or reply.sdp is None:
+        return reply
+    shown = reply.sdp
+    if sender.other in anchored.origins:
+        shown = _hide_origin(shown, anchored.origins[sender.other])
+    _note(anchored, sender, (tag, sdp, shown), answer=answer, late=not message.is_request)
+    return replace(reply, sdp=shown)
+
+
+def _hide_origin(sdp: bytes, address: str) -> bytes:
+    """The description with `-` for its origin's user, and another address if one is given."""
+
+    def swap(match: re.Match[bytes]) -> bytes:
+        shown = f"{address_type(address)} {address}".encode() if address else match[2]
+        return b"o=- %b %b" % (match[1], shown)
+
+    return _ORIGIN.sub(swap, sdp, count=1)
 
 
 def _note(

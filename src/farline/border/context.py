@@ -12,6 +12,7 @@ from farline.border.session import SessionTable
 from farline.border.shield import Sources
 from farline.border.steps import NEXT, Ask, Next, Operation, Reach
 from farline.border.upstream import Upstreams
+from farline.config import TopologyAudit
 from farline.media.engine import Delete, Media, MediaReply
 from farline.sip import responses
 from farline.sip.schedule import Schedule
@@ -26,8 +27,15 @@ if TYPE_CHECKING:
     from farline.border.steps import Steps
     from farline.config import Border
     from farline.sip import Address, Flow, Message
+    from farline.sip.effects import Send
     from farline.sip.ids import Ids
     from farline.sip.transaction import ClientTransaction, ServerTransaction, Timers
+
+AUDITED = frozenset(
+    {"From", "To", "Via", "Call-ID", "Record-Route", "Route", "Contact", "Warning", "body",
+     "WWW-Authenticate", "Proxy-Authenticate", "Refer-To", "Replaces"}
+)  # fmt: skip
+"""Places that are counted by name; what a peer calls its headers is no counter of ours."""
 
 ENGINE_SECONDS = 5.0
 """How long the media engine may take for one request."""
@@ -41,10 +49,11 @@ class Context:
         self.ids = ids
         self.limits = limits
         self.plan = Plan(config)
-        self.hider = Hider(self.plan.inside)
+        audit = config.topology_audit
+        self.hider = Hider(self.plan.inside, report_only=audit.action == "report")
         self.layer = TransactionLayer(timers=timers, ids=ids, limit=limits.transactions)
         self.bindings = BindingTable(ids, limits.bindings)
-        self.sessions = SessionTable(limits.sessions)
+        self.sessions = SessionTable(limits.sessions, self.plan.call_ids.canonical)
         self.sources = Sources(limits.shield)
         self.upstreams = Upstreams(self)
         self.schedule = Schedule()
@@ -64,6 +73,29 @@ class Context:
     def put(self, output: object) -> None:
         """Put out an effect."""
         self.out.append(output)
+
+    def send(self, output: Send) -> None:
+        """Put out a message, and look whether it tells an outsider anything of the inside."""
+        self.out.append(output)
+        flow = output.flow
+        if flow.interface not in self.plan.subscriber_flows or not self.hider.leaks(output.data):
+            return
+        for where, what in self.hider.findings(output.data) if self.is_outside(flow) else ():
+            self.counters["audit.leaks"] += 1
+            self.counters[f"audit.{where}" if where in AUDITED else "audit.other"] += 1
+            action = "reported only" if self.hider.report_only else "it cannot be replaced"
+            text = f"{what} in {where} of a message to {flow.remote}: {action}"
+            self.decided("audit", f"leak in {where}", text, TopologyAudit.form)
+
+    def is_outside(self, flow: Flow) -> bool:
+        """Whether a flow's peers are strangers until they register."""
+        plan = self.plan
+        if flow.interface not in plan.subscriber_flows or self.upstreams.owns(flow):
+            return False
+        servers = plan.server_flows.get(flow.interface, ())
+        return not any(
+            flow.remote.host in plan.server_addresses[one.server_profile] for one in servers
+        )
 
     def ticket(self) -> int:
         """A fresh ticket number."""
@@ -127,7 +159,7 @@ class Context:
         self.layer.send_stateless(message, flow, sent_by=self._sent_by(flow))
 
     def _sent_by(self, flow: Flow) -> Address:
-        return self.plan.address(flow.interface, flow.transport)
+        return self.plan.sent_by(flow.interface, flow.transport)
 
     # ---- operations ----
 

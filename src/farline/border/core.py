@@ -120,7 +120,7 @@ class BorderCore:
         except WireError as error:
             self._unreadable(flow, None, error, outside=outside)
             return
-        context.call = message.call_id
+        context.call = context.plan.call_ids.canonical(message.call_id)
         if outside and not self._shielded(message, flow, len(data)):
             return
         try:
@@ -133,14 +133,7 @@ class BorderCore:
 
     def _is_outside(self, flow: Flow) -> bool:
         """Whether a flow's peers are strangers until they register."""
-        context = self._context
-        plan = context.plan
-        if flow.interface not in plan.subscriber_flows or context.upstreams.owns(flow):
-            return False
-        servers = plan.server_flows.get(flow.interface, ())
-        return not any(
-            flow.remote.host in plan.server_addresses[one.server_profile] for one in servers
-        )
+        return self._context.is_outside(flow)
 
     def _shielded(self, message: Message, flow: Flow, size: int) -> bool:
         """Stage 1. Strangers pay for their requests with credit."""
@@ -181,7 +174,7 @@ class BorderCore:
         poll = context.layer.poll
         while (event := poll()) is not None:
             if isinstance(event, Send):
-                context.out.append(event)
+                context.send(event)
             elif isinstance(event, ResponseArrived | RequestFailed | TransactionEnded):
                 operation = event.tx.user
                 if operation is not None:

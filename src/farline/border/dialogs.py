@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from farline.border.context import Context
     from farline.border.passage import Passage
+    from farline.border.topology import Line
     from farline.sip import Flow, Message
 
 SUBSCRIPTION_SECONDS = 3600.0
@@ -28,11 +29,14 @@ SLACK_SECONDS = 64.0
 def open_session(context: Context, passage: Passage, out: Message, *, is_call: bool) -> Session:
     """A session for a first request that is about to go out as `out`."""
     request, sender, binding = passage.request, passage.sender, passage.binding
-    seen = Names(request.get("From") or "", request.get("To") or "", passage.masked)
-    shown = Names(out.get("From") or "", out.get("To") or "", passage.masked)
+    seen, shown = (
+        Names(one.get("From") or "", one.get("To") or "", passage.masked, one.call_id)
+        for one in (request, out)
+    )
+    call_id = context.plan.call_ids.canonical(request.call_id)
     session = Session(
-        key=(binding.subid, request.call_id, request.from_tag),
-        call_id=request.call_id,
+        key=(binding.subid, call_id, request.from_tag),
+        call_id=call_id,
         binding=binding,
         initiator=sender,
         is_call=is_call,
@@ -65,14 +69,19 @@ def open_anchor(context: Context, session: Session, upstream: Flow, sender: Side
     if known is not None:
         known.outside, known.inside = outside, inside
         return
-    hidden = context.plan.hiding.get(line.server.topology_hiding_profile or "")
-    sides = frozenset(Side) if hidden is not None and hidden.sdp_origin else frozenset()
-    session.anchored = Anchored(context.ids.token(), outside, inside, sides)
+    session.anchored = Anchored(context.ids.token(), outside, inside, _origins(line))
     context.sessions.note_media(session.anchored.media, session)
     where = f"{outside.interface} and {inside.interface}, media session {session.anchored.media}"
     context.put(Trace(MediaSeen(session.call_id, "anchored", where)))
     profile = line.server.topology_hiding_profile or "the guide's defaults"
     context.decided("topology", profile, f"the office reads {line.inside_route}", line.server.form)
+
+
+def _origins(line: Line) -> dict[Side, str]:
+    """What o= of SDP says to each side to which the topology hiding profile hides it."""
+    sides = {Side.INSIDE: "server", Side.OUTSIDE: "endpoint"}
+    said = {side: line.hiding.origin(to) for side, to in sides.items()} if line.hiding else {}
+    return {side: address for side, address in said.items() if address is not None}
 
 
 def learn_answer(session: Session, passage: Passage, response: Message) -> None:

@@ -89,7 +89,7 @@ class Passage:
         """The request as the far side reads it. Raises WireError for what cannot be rewritten."""
         context, request = self.context, self.request
         if self.sender is Side.OUTSIDE:
-            out = inward_request(context.plan, self.line, request, self.far)
+            out = inward_request(context.plan, self.line, request, self.far, self.binding.contact)
             if self.far is None and self.binding.service_routes:
                 out.set_all("Route", list(self.binding.service_routes))
         else:

@@ -6,10 +6,11 @@ A `Plan` is made once from a `Border` and never changes; it decides nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import TYPE_CHECKING, TypeVar
 
-from farline.config.subnets import IpNetwork, literal
+from farline.border.call_ids import CallIds
+from farline.border.header_hiding import HeaderHiding
+from farline.border.inside import InsideAddresses
 from farline.sip import Address, Transport
 
 if TYPE_CHECKING:
@@ -21,14 +22,10 @@ if TYPE_CHECKING:
         ServerProfile,
         SignalingInterface,
         SubscriberFlow,
-        TopologyHidingProfile,
     )
 
 FIRST_LINE = 11
 """`ipcs-line` of the first subscriber flow; the guide's traces show 11."""
-
-MAX_KNOWN = 4096
-"""Hosts whose place is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +59,9 @@ class Plan:
         self.groups: dict[str, EndPointPolicyGroup] = {
             item.name: item for item in border.policy_groups
         }
-        self.hiding: dict[str, TopologyHidingProfile] = {
-            item.name: item for item in border.topology_hiding_profiles
-        }
+        self.hiding = {item.name: HeaderHiding(item) for item in border.topology_hiding_profiles}
+        key = border.topology_hiding_key
+        self.call_ids = CallIds(None if key is None else key.reveal())
         self.subscriber_flows = _by_interface(border.subscriber_flows)
         self.server_flows = _by_interface(border.server_flows)
         self.lines = {
@@ -74,6 +71,7 @@ class Plan:
             item.name: frozenset(entry.address for entry in item.addresses)
             for item in border.server_profiles
         }
+        self._via_names = self._names_in_via()
         self.own = self._own_addresses()
         self._addresses = {
             (item.name, one): Address(item.ip, item.port(one) or one.default_port)
@@ -89,68 +87,39 @@ class Plan:
         """
         return self._addresses[interface, transport]
 
+    def sent_by(self, interface: str, transport: Transport) -> Address:
+        """What our Via says: the address, or the name that topology hiding gives it."""
+        address = self._addresses[interface, transport]
+        name = self._via_names.get(interface)
+        return address if name is None else Address(name, address.port)
+
     def is_own(self, host: str, port: int | None) -> bool:
         """Whether host and port of a URI or Via are one of our signaling interfaces."""
         ports = self.own.get(host)
         return ports is not None and (port is None or port in ports)
+
+    def _names_in_via(self) -> dict[str, str]:
+        """Overwritten Via hosts by signaling interface; flows of one interface agree (checked)."""
+        named: dict[str, str] = {}
+        for flow in self.border.server_flows:
+            hiding = self.hiding.get(flow.topology_hiding_profile or "")
+            for towards, interface in (
+                ("server", flow.signaling_interface),
+                ("endpoint", flow.received_interface),
+            ):
+                name = hiding.own_host("Via", towards) if hiding is not None else ""
+                if name:
+                    named[interface] = name
+        return named
 
     def _own_addresses(self) -> dict[str, set[int]]:
         own: dict[str, set[int]] = {}
         for interface in self.interfaces.values():
             ports = {port for one in Transport if (port := interface.port(one)) is not None}
             own.setdefault(interface.ip, set()).update(ports)
+        for interface_name, name in self._via_names.items():
+            own.setdefault(name, set()).update(own[self.interfaces[interface_name].ip])
         return own
-
-
-class InsideAddresses:
-    """Which addresses an outsider may never read.
-
-    All of the networks of server flows, and the servers' own addresses; never one of our outside
-    addresses or of a network that is outside as well (a laboratory may use one network for both).
-    """
-
-    def __init__(self, border: Border) -> None:
-        interfaces = {item.name: item for item in border.signaling_interfaces}
-        networks = {item.name: item.subnet for item in border.networks}
-        media = {item.name: item for item in border.media_interfaces}
-        served = {flow.signaling_interface for flow in border.server_flows}
-        outer = {flow.signaling_interface for flow in border.subscriber_flows}
-        outside_nets = {networks[interfaces[name].network] for name in outer}
-        self._outside_ips = {interfaces[name].ip for name in outer}
-        self._outside_ips |= {media[flow.media_interface].ip for flow in border.subscriber_flows}
-        inner = {networks[interfaces[name].network] for name in served}
-        self.networks: tuple[IpNetwork, ...] = tuple(
-            net for net in inner if not any(_overlap(net, out) for out in outside_nets)
-        )
-        exact = {interfaces[name].ip for name in served}
-        exact |= {media[flow.media_interface].ip for flow in border.server_flows}
-        for server in border.server_profiles:
-            exact |= {entry.address for entry in server.addresses if literal(entry.address)}
-        self.exact = frozenset(str(ip_address(ip)) for ip in exact - self._outside_ips)
-        self._known: dict[str, bool] = {}
-
-    def __contains__(self, host: str) -> bool:
-        """Whether the host, an address as text, is inside."""
-        known = self._known.get(host)
-        if known is None:
-            if len(self._known) >= MAX_KNOWN:
-                self._known.clear()
-            known = self._known[host] = self._is_inside(host)
-        return known
-
-    def _is_inside(self, host: str) -> bool:
-        address = literal(host.strip("[]"))
-        if address is None or str(address) in self._outside_ips:
-            return False
-        if str(address) in self.exact:
-            return True
-        return any(address.version == net.version and address in net for net in self.networks)
-
-
-def _overlap(one: IpNetwork, other: IpNetwork) -> bool:
-    if isinstance(one, IPv4Network) and isinstance(other, IPv4Network):
-        return one.overlaps(other)
-    return isinstance(one, IPv6Network) and isinstance(other, IPv6Network) and one.overlaps(other)
 
 
 F = TypeVar("F", "SubscriberFlow", "ServerFlow")

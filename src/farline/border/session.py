@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from farline.border.anchor import Anchored
     from farline.border.exchange import Side
@@ -47,6 +47,9 @@ class Names:
     callee: str
     masked: bool = False
     """The other side reads others: an inside address stands in them."""
+
+    call_id: str = ""
+    """The Call-ID that the side knows; the other side's differs where it is hidden."""
 
 
 @dataclass(slots=True, eq=False)
@@ -112,8 +115,10 @@ class Found(NamedTuple):
 class SessionTable:
     """All sessions, by (subid, Call-ID, the initiator's tag)."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, canonical: Callable[[str], str] = str) -> None:
+        """`canonical`: gives the Call-ID that a dialog began with for a hidden one."""
         self._limit = limit
+        self._canonical = canonical
         self._by_key: dict[SessionKey, Session] = {}
         self._of_media: dict[str, Session] = {}
         self._of_call: dict[str, list[Session]] = {}
@@ -133,7 +138,8 @@ class SessionTable:
 
     def holds(self, binding: Binding, request: Message) -> bool:
         """Whether a first request belongs to a session that there is already (it came twice)."""
-        return (binding.subid, request.call_id, request.from_tag) in self._by_key
+        call_id = self._canonical(request.call_id)
+        return (binding.subid, call_id, request.from_tag) in self._by_key
 
     def calls_in(self, group: str) -> int:
         """Calls now held to a policy group."""
@@ -145,7 +151,7 @@ class SessionTable:
 
     def of_call(self, call_id: str) -> tuple[Session, ...]:
         """The sessions that share a Call-ID (two, when a proxy inside calls phone from phone)."""
-        return tuple(self._of_call.get(call_id, ()))
+        return tuple(self._of_call.get(self._canonical(call_id), ()))
 
     def by_media(self, media: str) -> Session | None:
         """The session of a media session's name."""
@@ -153,7 +159,8 @@ class SessionTable:
 
     def find(self, binding: Binding, request: Message, sender: Side) -> Found | None:
         """The dialog of a request; None when there is none such of that binding."""
-        call_id, from_tag, to_tag = request.call_id, request.from_tag, request.to_tag
+        call_id, from_tag = self._canonical(request.call_id), request.from_tag
+        to_tag = request.to_tag
         session = self._by_key.get((binding.subid, call_id, from_tag))
         if session is not None and session.initiator is sender:
             return Found(session, session.caller, session.callees.get(to_tag))

@@ -97,7 +97,8 @@ def _in_dialog(
         message.add("Route", route)
     message.add("From", from_)
     message.add("To", to_name)
-    message.add("Call-ID", session.call_id)
+    side = session.initiator if to is session.caller else session.initiator.other
+    message.add("Call-ID", session.names[side].call_id)
     message.add("CSeq", f"{cseq} {method}")
     message.add("Max-Forwards", "70")
     return message

@@ -1,15 +1,19 @@
 """Stage 5, topology: what each side reads instead of the other side's addresses.
 
 Inward (phone to office) and outward (office to phone), requests and responses: the four functions
-at the end. From, To, tags, Call-ID and CSeq stay; headers that are not named here keep their bytes.
+at the end. From, To, tags, Call-ID and CSeq stay unless the topology hiding profile names them;
+headers that are not named here keep their bytes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from sys import intern
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+from farline.border import bodies
+from farline.border.call_ids import CallIds, cross_headers
+from farline.border.header_hiding import HeaderHiding, Way, readable
 from farline.sip import Address, NameAddr, Uri, WireError
 from farline.sip.routing import next_hop
 
@@ -28,6 +32,10 @@ RECORDED = frozenset({"INVITE", "ACK", "SUBSCRIBE", "NOTIFY", "REFER"})
 SUBID = "subid_ipcs"
 """URI parameter that names the binding; it is written on the inside only."""
 
+NAMING = frozenset({"application/simple-message-summary", "message/sipfrag", "multipart/related"})
+"""Kinds of bodies beside XML that name addresses."""
+
+NO_MARKUP = str.maketrans("", "", "<>&\"'")
 MAX_CONTACTS = 16
 DEFAULT_MAX_FORWARDS = 70
 
@@ -52,6 +60,30 @@ class Line:
     outside_route: str
     inside_route: str
     server: ServerFlow
+    outside_contact: Address
+    """What our Contact and Record-Route show the phone: our address, or a name of ours."""
+
+    inside_contact: Address
+    """The same for the office."""
+
+    phone: Address
+    next_hop: str
+    """The office as the routing profile names it."""
+
+    hiding: HeaderHiding | None = None
+    call_ids: CallIds | None = None
+    """None: Call-IDs stay."""
+
+    @property
+    def call_id_host(self) -> str:
+        """What stands behind the @ of a hidden Call-ID."""
+        return self.hiding.call_id_host if self.hiding is not None else ""
+
+    def crossed(self, call_id: str) -> str:
+        """The Call-ID by which the other side knows a dialog."""
+        if self.call_ids is None:
+            return call_id
+        return self.call_ids.crossed(call_id, self.call_id_host)
 
 
 def make_line(
@@ -69,6 +101,11 @@ def make_line(
     inside = plan.address(server.signaling_interface, candidate.transport)
     out_transport, in_transport = phone.transport.uri_param, candidate.transport.uri_param
     number = plan.lines[subscriber.name]
+    hiding = plan.hiding.get(server.topology_hiding_profile or "")
+    out_contact = _shown(hiding, "endpoint", outside)
+    in_contact = _shown(hiding, "server", inside)
+    out_route = _shown(hiding, "endpoint", outside, "Record-Route")
+    in_route = _shown(hiding, "server", inside, "Record-Route")
     return Line(
         subid=subid,
         domain=intern(domain),
@@ -77,12 +114,26 @@ def make_line(
         hop=candidate.remote,
         outside_transport=out_transport,
         inside_transport=in_transport,
-        outside_route=intern(f"<sip:{outside};ipcs-line={number};lr;transport={out_transport}>"),
+        outside_route=intern(f"<sip:{out_route};ipcs-line={number};lr;transport={out_transport}>"),
         inside_route=(
-            f"<sip:{inside};ipcs-line={number};lr;transport={in_transport};{SUBID}={subid}>"
+            f"<sip:{in_route};ipcs-line={number};lr;transport={in_transport};{SUBID}={subid}>"
         ),
         server=server,
+        outside_contact=out_contact,
+        inside_contact=in_contact,
+        phone=phone.remote,
+        next_hop=candidate.remote.host,
+        hiding=hiding,
+        call_ids=plan.call_ids if hiding is not None and hiding.hides_call_id else None,
     )
+
+
+def _shown(
+    hiding: HeaderHiding | None, towards: str, own: Address, header: str = "Contact"
+) -> Address:
+    """Our address, or the name of ours that a rule puts in its place."""
+    name = hiding.own_host(header, towards) if hiding is not None else ""
+    return Address(name, own.port) if name else own
 
 
 def contact_inside(line: Line, value: str) -> str:
@@ -92,7 +143,7 @@ def contact_inside(line: Line, value: str) -> str:
         ("transport", line.inside_transport),
         (SUBID, line.subid),
     ]
-    host, port = line.inside
+    host, port = line.inside_contact
     return str(contact.with_uri(Uri.build(host, user=contact.uri.user, port=port, params=params)))
 
 
@@ -100,7 +151,7 @@ def contact_outside(line: Line, value: str) -> str:
     """A Contact of the office as the phone reads it: our address."""
     contact = NameAddr.parse(value)
     params: list[tuple[str, str | None]] = [("transport", line.outside_transport)]
-    host, port = line.outside
+    host, port = line.outside_contact
     return str(contact.with_uri(Uri.build(host, user=contact.uri.user, port=port, params=params)))
 
 
@@ -123,7 +174,8 @@ def routes_behind(message: Message, own: Callable[[str], bool]) -> tuple[str, ..
 def is_line_of(line: Line, value: str) -> bool:
     """Whether a Route or Record-Route value is one that we wrote for this line."""
     return value in (line.inside_route, line.outside_route) or (
-        f"{SUBID}={line.subid}" in value or value.startswith(f"<sip:{line.outside};ipcs-line=")
+        f"{SUBID}={line.subid}" in value
+        or value.startswith(line.outside_route.partition("ipcs-line=")[0])
     )
 
 
@@ -139,8 +191,13 @@ def token_of(request: Message) -> str:
 # ---- the four ways ----
 
 
-def inward_request(plan: Plan, line: Line, request: Message, far: End | None) -> Message:
-    """A request of the phone as the office reads it. Raises WireError for what cannot be read."""
+def inward_request(
+    plan: Plan, line: Line, request: Message, far: End | None, contact: str = ""
+) -> Message:
+    """A request of the phone as the office reads it. Raises WireError for what cannot be read.
+
+    `contact`: the phone's registered URI, "" when it has none.
+    """
     out = request.copy()
     _onward(out)
     out.remove("P-Asserted-Identity")  # an outsider asserts nothing (RFC 3325 section 5)
@@ -154,6 +211,9 @@ def inward_request(plan: Plan, line: Line, request: Message, far: End | None) ->
         value = out.get(name)
         if value is not None:
             out.set(name, _own_name_to_hop(plan, line, value))
+    _cross(line, out)
+    _body(line, out, lambda *uri: _uri_inside(plan, line, contact, *uri))
+    _rules(line, out, contact, towards="server", initial=far is None)
     return out
 
 
@@ -165,6 +225,8 @@ def inward_response(line: Line, response: Message, request: Message) -> Message:
     _contacts(out, lambda value: contact_inside(line, value))
     if response.get("Record-Route") is not None:
         out.set_all("Record-Route", [line.inside_route, *request.all("Record-Route")])
+    _cross_back(line, out, request)
+    _rules(line, out, "", towards="server")
     return out
 
 
@@ -180,6 +242,9 @@ def outward_request(
         out.set("Record-Route", line.outside_route)
     else:
         out.remove("Record-Route")
+    _cross(line, out)
+    _body(line, out, lambda *uri: _uri_outside(line, contact, *uri))
+    _rules(line, out, contact, towards="endpoint")
     _hide(line, hider, out)
     return out
 
@@ -191,6 +256,9 @@ def outward_response(line: Line, hider: Hider, response: Message, request: Messa
     _contacts(out, lambda value: contact_outside(line, value))
     if response.get("Record-Route") is not None:
         out.set_all("Record-Route", [line.outside_route, *request.all("Record-Route")])
+    _cross_back(line, out, request)
+    _body(line, out, lambda *uri: _uri_outside(line, "", *uri))
+    _rules(line, out, "", towards="endpoint")
     _hide(line, hider, out)
     return out
 
@@ -246,6 +314,77 @@ def _own_name_to_hop(plan: Plan, line: Line, value: str) -> str:
     return str(parsed.with_uri(Uri.parse(_own_to_hop(plan, line, str(parsed.uri)))))
 
 
+def _cross(line: Line, out: Message) -> None:
+    """The other side's Call-IDs, where they are hidden."""
+    if line.call_ids is not None:
+        out.set("Call-ID", line.crossed(out.call_id))
+        cross_headers(out, line.crossed)
+
+
+def _cross_back(line: Line, out: Message, request: Message) -> None:
+    if line.call_ids is not None:
+        out.set("Call-ID", request.call_id)
+        cross_headers(out, line.crossed)
+
+
+def _rules(line: Line, out: Message, contact: str, *, towards: str, initial: bool = False) -> None:
+    """What the topology hiding profile says of single headers."""
+    if line.hiding is None:
+        return
+    if towards == "server":
+        way = Way(towards, line.inside, line.hop, line.next_hop)
+    else:
+        hop = readable(contact) or line.phone.host
+        way = Way(towards, line.outside, line.phone, hop)
+    line.hiding.apply(out, way, initial=initial)
+
+
+Place: TypeAlias = "Callable[[str, int | None, str], str | None]"
+
+
+def _body(line: Line, out: Message, place: Place) -> None:
+    """URIs and Call-IDs in bodies that name them (RFC 3680, 4235, 3863, 3842)."""
+    kind = bodies.kind_of(out)
+    if (
+        not out.body
+        or not (kind.endswith("xml") or kind in NAMING)
+        or bodies.is_words_of_people(out)
+    ):
+        return
+    text = bodies.text_of(out)
+    if text is None:
+        out.body = b""  # nobody could look for addresses in it
+        out.remove("Content-Encoding")
+        return
+    crossed = line.crossed if line.call_ids is not None else None
+    changed = bodies.rewritten(text, place, crossed=crossed).encode("utf-8", "surrogateescape")
+    if changed != out.body:
+        out.body = changed
+
+
+def _uri_inside(
+    plan: Plan, line: Line, contact: str, host: str, port: int | None, rest: str
+) -> str | None:
+    """What stands inside for host, port and parameters of a URI in a phone's body."""
+    own = Uri.parse(contact) if contact else None
+    hosts = (own.host, line.phone.host) if own is not None else (line.phone.host,)
+    if host in hosts and own is not None and port in (None, own.port, line.phone.port):
+        return f"{line.inside_contact};transport={line.inside_transport};{SUBID}={line.subid}"
+    if plan.is_own(host, port):
+        return f"{line.hop}{rest}"
+    return None
+
+
+def _uri_outside(line: Line, contact: str, host: str, port: int | None, rest: str) -> str | None:
+    """What stands outside: the phone's own Contact for its token, our address for others'."""
+    del host, port
+    if f";{SUBID}=" not in rest:
+        return None
+    if f";{SUBID}={line.subid}" in rest and contact:
+        return contact.partition(":")[2].rpartition("@")[2].translate(NO_MARKUP)
+    return f"{line.outside_contact};transport={line.outside_transport}"
+
+
 def _hide(line: Line, hider: Hider, out: Message) -> None:
-    if hider.leaks(out.to_bytes()):
-        hider.clean_message(out, domain=line.domain, address=str(line.outside))
+    if not hider.report_only and hider.leaks(out.to_bytes()):
+        hider.clean_message(out, domain=line.domain, address=str(line.outside_contact))

@@ -20,8 +20,8 @@ from farline.config.server import (
     NextHop,
     RoutingProfile,
     ServerProfile,
-    TopologyHidingProfile,
 )
+from farline.config.topology_hiding import HidingRule, TopologyAudit, TopologyHidingProfile
 
 __all__ = [
     "ApplicationRelay",
@@ -31,6 +31,7 @@ __all__ = [
     "Ems",
     "EndPointPolicyGroup",
     "Form",
+    "HidingRule",
     "Interface",
     "Lab",
     "MediaEngine",
@@ -49,6 +50,7 @@ __all__ = [
     "SubscriberFlow",
     "TlsClientProfile",
     "TlsServerProfile",
+    "TopologyAudit",
     "TopologyHidingProfile",
     "User",
     "check",

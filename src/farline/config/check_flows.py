@@ -19,6 +19,42 @@ def check_flows(border: Border) -> Iterator[Problem]:
     """Every problem of single flows; `check_shadows` has those of their order."""
     yield from _flows(border)
     yield from _media_rules(border)
+    yield from _hidden_call_ids(border)
+    yield from _names_in_via(border)
+
+
+def _hidden_call_ids(border: Border) -> Iterator[Problem]:
+    for index, profile in enumerate(border.topology_hiding_profiles):
+        hides = profile.rule("Call-ID", "server") is not None
+        if hides and border.topology_hiding_key is None:
+            yield Problem(
+                f"border.topology_hiding_profiles[{index}].rules",
+                f"{profile.name!r} hides Call-IDs, and there is no key to make them with",
+                "set border.topology_hiding_key: {secret: NAME}",
+                profile.form,
+            )
+
+
+def _names_in_via(border: Border) -> Iterator[Problem]:
+    """A Via is of an interface, not of a flow: the flows of one must name it alike."""
+    profiles = {profile.name: profile for profile in border.topology_hiding_profiles}
+    first: dict[str, str] = {}
+    for index, flow in enumerate(border.server_flows):
+        profile = profiles.get(flow.topology_hiding_profile or "")
+        for towards, interface in (
+            ("server", flow.signaling_interface),
+            ("endpoint", flow.received_interface),
+        ):
+            rule = profile.rule("Via", towards) if profile is not None else None
+            name = rule.overwrite_value if rule is not None else ""
+            if first.setdefault(interface, name) != name:
+                yield Problem(
+                    f"border.server_flows[{index}].topology_hiding_profile",
+                    f"Via on {interface} is {name or 'not overwritten'!r} here, and "
+                    f"{first[interface] or 'not overwritten'!r} by a flow before it",
+                    "give the flows of one signaling interface the same rule for Via",
+                    flow.form,
+                )
 
 
 def _flows(border: Border) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from farline.config.base import Form, IpText, Port
+from farline.config.base import Form, IpText, Port, Secret
 from farline.config.flows import ApplicationRelay, ServerFlow, SubscriberFlow
 from farline.config.interfaces import MediaInterface, SignalingInterface
 from farline.config.lab import Lab
@@ -20,8 +20,8 @@ from farline.config.server import (
     EndPointPolicyGroup,
     RoutingProfile,
     ServerProfile,
-    TopologyHidingProfile,
 )
+from farline.config.topology_hiding import TopologyAudit, TopologyHidingProfile
 
 
 class Border(Form):
@@ -35,6 +35,9 @@ class Border(Form):
     server_profiles: tuple[ServerProfile, ...] = ()
     routing_profiles: tuple[RoutingProfile, ...] = ()
     topology_hiding_profiles: tuple[TopologyHidingProfile, ...] = ()
+    topology_hiding_key: Secret | None = None
+    """Hidden Call-IDs are made with it: the same after a restart, and on every node."""
+    topology_audit: TopologyAudit = TopologyAudit()
     end_point_policy_groups: tuple[EndPointPolicyGroup, ...] = ()
     subscriber_flows: tuple[SubscriberFlow, ...] = ()
     server_flows: tuple[ServerFlow, ...] = ()

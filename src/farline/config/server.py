@@ -1,4 +1,4 @@
-"""Global Policies: server profiles, routing profiles, policy groups, topology hiding profiles."""
+"""Global Policies: server profiles, routing profiles, policy groups."""
 
 from __future__ import annotations
 
@@ -109,19 +109,6 @@ class RoutingProfile(Form):
     def by_priority(self) -> tuple[NextHop, ...]:
         """The next hops in the order in which they are tried."""
         return tuple(sorted(self.next_hops, key=lambda hop: hop.priority))
-
-
-class TopologyHidingProfile(Form):
-    """What the far side may not learn. Without a profile the border's own defaults hold.
-
-    The defaults are the guide's traces: Via, Record-Route, Contact, P-Asserted-Identity and SDP are
-    rewritten; From, To, Call-ID and CSeq stay.
-    """
-
-    form: ClassVar[str] = "Global Profiles > Topology Hiding"
-    name: Name = Field(title="Profile Name")
-    sdp_origin: bool = Field(False, title="SDP")
-    """Also hide addresses in the user part of o= (the guide's trace shows one there)."""
 
 
 class EndPointPolicyGroup(Form):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from typing import TYPE_CHECKING
 
 from farline.border import BorderCore, Limits
 from farline.border.explain_scratch import StandInEngine
+from farline.border.inside import InsideAddresses
 from farline.media.engine import Delete, Media, MediaDone, MediaReply
 from farline.sip import Address, Flow, Message, Transport
 from farline.sip.effects import Close, Closed, Expired, Open, Opened, OpenFailed, Received, Send
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from farline.config import Border
     from farline.media.engine import MediaRequest
     from farline.trace.events import Event
+
+_IP = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}")
 
 FIRST_LOCAL_PORT = 43873
 """Local port of the first upstream connection, as in the guide's traces."""
@@ -64,6 +68,11 @@ class BorderWorld:
 
         self.closed: list[Flow] = []
         self.all_sent: list[tuple[Flow, bytes]] = []
+        self.leaks_allowed = False
+        """The test makes the border tell something of the inside, or only report it."""
+
+        self._inside = InsideAddresses(config)
+        self._outer = {flow.signaling_interface for flow in config.subscriber_flows}
         self._sent: dict[Flow, deque[Message]] = {}
         self._own = {item.name: item for item in config.signaling_interfaces}
         self._token = 100
@@ -142,6 +151,8 @@ class BorderWorld:
 
     def _perform(self, output: object) -> None:
         if isinstance(output, Send):
+            if not self.leaks_allowed:
+                self._look_for_leaks(output.flow, output.data)
             self.all_sent.append((output.flow, output.data))
             self._sent.setdefault(output.flow, deque()).append(Message.parse(output.data))
         elif isinstance(output, Trace):
@@ -156,6 +167,27 @@ class BorderWorld:
             self.closed.append(output.flow)
         else:
             raise AssertionError(f"unexpected output {output!r}")
+
+    def _look_for_leaks(self, flow: Flow, data: bytes) -> None:
+        """No inside address in any byte that leaves outside, but for what the reader has said.
+
+        Written without the border's own audit. Raises AssertionError.
+        """
+        if flow.interface not in self._outer or flow in self.opened:
+            return
+        message = Message.parse(data)
+        if message.is_request:
+            message.uri = "sip:phone@example.com"  # the phone's own Contact
+        else:
+            for name in ("Via", "From", "To", "Call-ID", "Record-Route"):
+                message.remove(name)
+        if message.method == "REGISTER":
+            message.remove("Contact")
+        if message.method == "MESSAGE" and "text/" in (message.get("Content-Type") or ""):
+            message.body = b""
+        for found in _IP.findall(message.to_bytes().decode("latin-1")):
+            if found in self._inside:
+                raise AssertionError(f"{found} is told to {flow.remote}: {data!r}")
 
     def _open(self, order: Open) -> None:
         if order.remote in self.refusing:

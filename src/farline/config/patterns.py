@@ -1,0 +1,61 @@
+"""Patterns in RE2, searched in time linear in the text: what people write, many texts."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import re2
+
+MAX_PATTERN = 512
+"""Characters of a pattern that a form may hold."""
+
+
+class Found(Protocol):
+    """A match."""
+
+    def group(self, number: int = 0, /) -> str:
+        """The text of a group."""
+
+
+class Pattern(Protocol):
+    """A compiled pattern for text."""
+
+    def search(self, text: str, /) -> Found | None:
+        """The first match anywhere."""
+
+    def fullmatch(self, text: str, /) -> Found | None:
+        """A match of the whole text."""
+
+
+class BytesPattern(Protocol):
+    """A compiled pattern for bytes."""
+
+    def search(self, data: bytes, /) -> object | None:
+        """The first match anywhere."""
+
+
+def compile_pattern(pattern: str, *, ignore_case: bool = False) -> Pattern:
+    """A pattern of a form. Raises ValueError with what RE2 says of it."""
+    if len(pattern) > MAX_PATTERN:
+        raise ValueError(f"a pattern has at most {MAX_PATTERN} characters")
+    options = re2.Options()
+    options.log_errors = False
+    options.case_sensitive = not ignore_case
+    try:
+        compiled: Pattern = re2.compile(pattern, options)
+    except re2.error as error:
+        said = error.args[0] if error.args else "not a pattern"
+        reason = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+        raise ValueError(f"{pattern!r}: {reason} (the syntax is RE2's)") from None
+    return compiled
+
+
+def any_of(texts: tuple[str, ...]) -> BytesPattern:
+    """A pattern that finds any of these texts in bytes, in either case."""
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.case_sensitive = False
+    options.max_mem = 64 * 1024 * 1024
+    joined = "|".join(re2.escape(text) for text in texts)
+    compiled: BytesPattern = re2.compile(joined.encode("latin-1", "replace"), options)
+    return compiled
