@@ -339,10 +339,22 @@ class Relay:
         rtcp: tuple[str, int] | None,
         source: str | None,
         muted: bool,
+        muxed: bool = False,
     ) -> None:
         """Take what signaling says of one side: addresses in SDP, and where it comes from.
 
-        muted: send nothing there. Raises RelayError, ValueError for what is no IP address.
+        muted: send nothing there. muxed: RTCP shares the RTP port there (RFC 5761). Raises
+        RelayError, ValueError for what is no IP address.
+        """
+
+    def ice(
+        self, session: str, stream: int, side: int, credentials: tuple[str, str] | None, /
+    ) -> None:
+        """Set our ICE username fragment and password for one side; None: ICE is not spoken.
+
+        With ICE only a source that an authentic check has proved to be the peer's may send, and
+        media goes to the one that it nominates. New credentials are a restart: those before count
+        until the next. Raises RelayError.
         """
 
     def protect(

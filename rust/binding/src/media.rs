@@ -6,8 +6,8 @@ use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use relay::{
-    Content, Event, Interface, Kind, MasterKey, Options, PortStats, Protection, Remote, Report,
-    Suite,
+    Content, Credentials, Event, Interface, Kind, MasterKey, Options, PortStats, Protection,
+    Remote, Report, Suite,
 };
 
 create_exception!(_core, RelayError, PyException);
@@ -139,7 +139,7 @@ impl Relay {
         opened.map(|[a, b]| (a, b)).map_err(|error| failed(&error))
     }
 
-    #[pyo3(signature = (session, stream, side, *, rtp, rtcp, source, muted))]
+    #[pyo3(signature = (session, stream, side, *, rtp, rtcp, source, muted, muxed=false))]
     #[allow(clippy::too_many_arguments)] // Python's keyword arguments.
     fn signal(
         &self,
@@ -150,6 +150,7 @@ impl Relay {
         rtcp: Option<AddressTuple>,
         source: Option<&str>,
         muted: bool,
+        muxed: bool,
     ) -> PyResult<()> {
         let source = source.map(ip).transpose()?;
         let remote = Remote {
@@ -157,6 +158,7 @@ impl Relay {
             rtcp: address(rtcp)?,
             source,
             muted,
+            muxed,
         };
         let done = self.0.signal(session, stream, side_index(side)?, remote);
         done.map_err(|error| failed(&error))
@@ -173,6 +175,20 @@ impl Relay {
     ) -> PyResult<()> {
         let wanted = protection(keys, closed)?;
         let done = self.0.protect(session, stream, side_index(side)?, wanted);
+        done.map_err(|error| failed(&error))
+    }
+
+    #[pyo3(signature = (session, stream, side, credentials, /))]
+    fn ice(
+        &self,
+        session: &str,
+        stream: u16,
+        side: usize,
+        credentials: Option<(String, String)>,
+    ) -> PyResult<()> {
+        let credentials =
+            credentials.map(|(fragment, password)| Credentials { fragment, password });
+        let done = self.0.ice(session, stream, side_index(side)?, credentials);
         done.map_err(|error| failed(&error))
     }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::crypto::Protection;
 use crate::error::RelayError;
+use crate::ice::Credentials;
 use crate::ledger::{Interface, Ledger, Pair};
 use crate::ports::PortPool;
 use crate::report::{Event, Report};
@@ -213,6 +214,30 @@ impl Relay {
                 stream,
                 side,
                 wanted,
+            },
+        )
+    }
+
+    /// Sets our ICE credentials for one side of a stream: from now on only sources that a check has
+    /// proved may send there. None: ICE is not spoken.
+    ///
+    /// # Errors
+    /// `NoStream`, `Stuck`.
+    pub fn ice(
+        &self,
+        session: &str,
+        stream: u16,
+        side: SideIndex,
+        credentials: Option<Credentials>,
+    ) -> Result<(), RelayError> {
+        let (number, worker) = self.find(session, Some(stream))?;
+        self.tell(
+            worker,
+            Command::Ice {
+                session: number,
+                stream,
+                side,
+                credentials,
             },
         )
     }

@@ -4,8 +4,21 @@
 //! the true one. Whoever may send the first packet decides who hears the call, so only two sources
 //! may: the address in the SDP, and the address that the peer's signaling comes from. Afterwards
 //! the port is locked (RTP bleed and injection: CVE-2017-14099 and its kin).
+//!
+//! Two kinds of proof count for more than an address. Where ICE is spoken only a source that has
+//! proved by a check that it is the peer's may send, and it says itself where it wants media. And a
+//! packet that authenticates (SRTP) is the peer's wherever it comes from: a phone that changed its
+//! network without a word.
 
 use std::net::{IpAddr, SocketAddr};
+
+use crate::Millis;
+
+/// Most sources that ICE has proved at one time: the pairs of a peer with several addresses.
+const MAX_PROVED: usize = 8;
+/// A latch that was moved by an authentic packet stays for so long: packets of the old path that
+/// come late do not move it back and forth.
+const SETTLED: Millis = 500;
 
 /// What a port thinks of a packet's source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +37,10 @@ pub struct Latch {
     signaled: Option<SocketAddr>,
     source: Option<IpAddr>,
     latched: Option<SocketAddr>,
+    /// Sources that ICE has proved, oldest first; None: ICE is not spoken.
+    proved: Option<Vec<SocketAddr>>,
+    /// When an authentic packet last moved the latch.
+    moved: Option<Millis>,
 }
 
 impl Latch {
@@ -37,10 +54,53 @@ impl Latch {
         let changed = self.signaled != signaled || self.source != source;
         self.signaled = signaled;
         self.source = source;
+        if self.proved.is_some() {
+            return; // ICE says where the peer is
+        }
         let keeps = first && self.latched.is_some_and(|at| self.may_latch(at));
         if changed && !keeps {
             self.latched = None;
         }
+    }
+
+    /// From now on only sources that ICE has proved may send, or no longer so.
+    pub fn require_proof(&mut self, required: bool) {
+        if required != self.proved.is_some() {
+            self.proved = required.then(Vec::new);
+            self.latched = None;
+        }
+    }
+
+    /// A check has proved a source; `nominated`: the peer wants media there.
+    pub fn prove(&mut self, from: SocketAddr, nominated: bool) {
+        let Some(proved) = &mut self.proved else {
+            return;
+        };
+        if !proved.contains(&from) {
+            if proved.len() == MAX_PROVED {
+                let oldest = proved.iter().position(|one| Some(*one) != self.latched);
+                proved.remove(oldest.unwrap_or_default());
+            }
+            proved.push(from);
+        }
+        if nominated || self.latched.is_none() {
+            self.latched = Some(from);
+        }
+    }
+
+    /// Whether a packet from elsewhere that authenticates may move the latch now.
+    #[must_use]
+    pub fn may_roam(&self, now: Millis) -> bool {
+        let settled = self
+            .moved
+            .is_none_or(|at| now.saturating_sub(at) >= SETTLED);
+        self.proved.is_none() && settled
+    }
+
+    /// A packet that authenticates has come from a new source.
+    pub fn roam(&mut self, from: SocketAddr, now: Millis) {
+        self.latched = Some(from);
+        self.moved = Some(now);
     }
 
     /// Judges a packet's source, and locks onto the first that may send.
@@ -58,6 +118,13 @@ impl Latch {
     /// What `accept` would say: a packet that must authenticate latches only once it has.
     #[must_use]
     pub fn judge(&self, from: SocketAddr) -> Acceptance {
+        if let Some(proved) = &self.proved {
+            return if proved.contains(&from) {
+                Acceptance::Known
+            } else {
+                Acceptance::Refused
+            };
+        }
         match self.latched {
             Some(at) if at == from => Acceptance::Known,
             Some(_) if self.signaled == Some(from) => Acceptance::Latched,
@@ -67,10 +134,12 @@ impl Latch {
         }
     }
 
-    /// Where packets for this peer go: the latched source, before that the SDP address.
+    /// Where packets for this peer go: the latched source, before that the SDP address, unless a
+    /// proof is asked for.
     #[must_use]
     pub fn target(&self) -> Option<SocketAddr> {
-        self.latched.or(self.signaled)
+        let signaled = self.signaled.filter(|_| self.proved.is_none());
+        self.latched.or(signaled)
     }
 
     /// The source that we are locked onto.
@@ -172,5 +241,50 @@ mod tests {
             Some(at("10.10.10.13:1").ip()),
         );
         assert_eq!(latch.latched(), Some(at("10.10.10.13:40752")));
+    }
+    #[test]
+    fn where_ice_is_spoken_only_proved_sources_send_and_the_nominated_one_receives() {
+        let mut latch = phone_behind_nat();
+        latch.require_proof(true);
+        let (first, second) = (at("192.168.67.61:40001"), at("203.0.113.9:5000"));
+        assert_eq!(latch.accept(first), Acceptance::Refused);
+        assert_eq!(latch.target(), None);
+        latch.prove(first, false);
+        assert_eq!(latch.accept(first), Acceptance::Known);
+        assert_eq!(latch.target(), Some(first));
+        latch.prove(second, false);
+        assert_eq!(latch.accept(second), Acceptance::Known);
+        assert_eq!(latch.target(), Some(first));
+        latch.prove(second, true);
+        assert_eq!(latch.target(), Some(second));
+        latch.signal(None, None);
+        assert_eq!(latch.target(), Some(second));
+    }
+
+    #[test]
+    fn proved_sources_are_bounded_and_the_one_in_use_stays() {
+        let mut latch = phone_behind_nat();
+        latch.require_proof(true);
+        let first = at("192.168.67.61:1");
+        latch.prove(first, true);
+        for port in 2..40 {
+            latch.prove(SocketAddr::new(first.ip(), port), false);
+        }
+        assert_eq!(latch.judge(first), Acceptance::Known);
+        assert_eq!(latch.judge(at("192.168.67.61:2")), Acceptance::Refused);
+        assert_eq!(latch.judge(at("192.168.67.61:39")), Acceptance::Known);
+        latch.require_proof(false);
+        assert_eq!(latch.target(), Some(at("172.22.33.101:5000")));
+    }
+
+    #[test]
+    fn an_authentic_packet_moves_the_latch_but_not_too_often() {
+        let mut latch = phone_behind_nat();
+        latch.accept(at("192.168.67.61:40001"));
+        assert!(latch.may_roam(1_000));
+        latch.roam(at("198.51.100.7:9"), 1_000);
+        assert_eq!(latch.target(), Some(at("198.51.100.7:9")));
+        assert!(!latch.may_roam(1_000 + SETTLED - 1));
+        assert!(latch.may_roam(1_000 + SETTLED));
     }
 }

@@ -7,6 +7,7 @@
 mod control;
 mod crypto;
 mod error;
+mod ice;
 mod latch;
 mod ledger;
 mod ports;
@@ -20,13 +21,16 @@ mod worker;
 pub use control::{Options, Relay};
 pub use crypto::Protection;
 pub use error::RelayError;
+pub use ice::Credentials;
 pub use latch::{Acceptance, Latch};
 pub use ledger::Interface;
 pub use ports::PortPool;
 pub use report::{Event, Report};
 pub use shard::Shard;
 pub use srtp::{MasterKey, Suite};
-pub use types::{Content, Counters, Datagram, Key, Kind, PortStats, Remote, StreamPorts, Verdict};
+pub use types::{
+    Content, Counters, Datagram, Key, Kind, PortStats, Remote, StreamPorts, Transmit, Verdict,
+};
 
 /// Monotonic milliseconds; where they begin does not matter.
 pub type Millis = u64;

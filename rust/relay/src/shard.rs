@@ -1,17 +1,20 @@
 //! The core of one worker: sessions, their ports and what happens to a packet. No sockets, no clock.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use rtp::Class;
 
 use crate::crypto::{Error, Guard, Protection};
+use crate::ice::Agent;
 use crate::latch::{Acceptance, Latch};
 use crate::report::{Event, Report};
 use crate::types::{
-    Content, Counters, Datagram, Key, Kind, PortStats, Remote, StreamPorts, Verdict,
+    Content, Counters, Datagram, Key, Kind, PortStats, Remote, StreamPorts, Transmit, Verdict,
 };
 use crate::{Millis, SideIndex};
+
+mod handshake;
 
 #[derive(Debug)]
 struct Port {
@@ -20,9 +23,12 @@ struct Port {
     kind: Kind,
     content: Content,
     local: SocketAddr,
-    peer: Key,
+    /// The ports of the other side, by `Kind`.
+    peers: [Key; 2],
     /// The RTP port of the side, which has the keys of both: muxed RTCP counts with the other.
     home: Key,
+    muxed: bool,
+    ice: Option<Agent>,
     guard: Guard,
     latch: Latch,
     muted: bool,
@@ -51,6 +57,9 @@ pub struct Shard {
     free: Vec<u32>,
     sessions: HashMap<u64, Session>,
     reports: VecDeque<Report<u64>>,
+    outbox: VecDeque<Transmit>,
+    /// When a handshake of a port wants to be woken.
+    timers: BTreeSet<(Millis, u64)>,
 }
 
 impl Shard {
@@ -75,8 +84,10 @@ impl Shard {
                     kind,
                     content,
                     local: ports[side][at],
-                    peer: keys[1 - side][at],
+                    peers: keys[1 - side],
                     home: keys[side][0],
+                    muxed: false,
+                    ice: None,
                     guard: Guard::Plain,
                     latch: Latch::default(),
                     muted: false,
@@ -112,6 +123,7 @@ impl Shard {
             if let Some(port) = self.port_mut(key) {
                 port.latch.signal(sane(at), remote.source);
                 port.muted = remote.muted;
+                port.muxed = remote.muxed;
             }
         }
     }
@@ -144,7 +156,12 @@ impl Shard {
         data: &mut Datagram<'_>,
         now: Millis,
     ) -> Verdict {
-        let Some((home, via)) = self.port_mut(key).map(|port| (port.home, port.peer)) else {
+        if data.bytes().first().is_some_and(|first| *first < 64) {
+            if let Some(verdict) = self.handshake(key, from, data.bytes(), now) {
+                return verdict;
+            }
+        }
+        let Some((home, peers)) = self.port_mut(key).map(|port| (port.home, port.peers)) else {
             return Verdict::Gone;
         };
         let protected = self.guard(home).is_some_and(|guard| guard.is_srtp());
@@ -168,10 +185,22 @@ impl Shard {
         port.counters.received_packets += 1;
         port.counters.received_bytes += length as u64;
         port.last_seen = Some(now);
-        self.leave(via, class, data)
+        let exit = match (port.content, port.kind) {
+            (Content::Raw, kind) => peers[kind as usize],
+            (Content::Rtp, _) => self.exit(peers, class),
+        };
+        self.leave(exit, class, data)
     }
 
-    /// Where a packet goes on the other side, in the form that is agreed there.
+    /// The port through which RTP or RTCP leaves: both share the RTP port where that side has agreed
+    /// to it (RFC 5761).
+    fn exit(&mut self, peers: [Key; 2], class: Class) -> Key {
+        let mut shared = || self.port_mut(peers[0]).is_some_and(|port| port.muxed);
+        let alone = class == Class::Rtcp && !shared();
+        peers[usize::from(alone)]
+    }
+
+    /// Sends a packet out of a port of the other side, in the form that is agreed there.
     fn leave(&mut self, via: Key, class: Class, data: &mut Datagram<'_>) -> Verdict {
         let Some(port) = self.port_mut(via).filter(|port| !port.muted) else {
             return Verdict::NoTarget;

@@ -66,6 +66,8 @@ pub struct Remote {
     pub source: Option<IpAddr>,
     /// Send nothing there (hold with the null address, RFC 3264 section 8.4).
     pub muted: bool,
+    /// RTCP comes and goes on the RTP port (RFC 5761), as both have agreed.
+    pub muxed: bool,
 }
 
 /// Counters of one port.
@@ -156,6 +158,19 @@ pub enum Verdict {
     Unauthentic,
     /// It could not be protected for the other side.
     Unprotected,
+    /// It was for the relay itself (ICE, DTLS): `Shard::poll_transmit` has what there is to answer.
+    Handled,
     /// The port was closed meanwhile.
     Gone,
+}
+
+/// A datagram of the relay's own: an answer to a check, a DTLS flight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// The port to send it from.
+    pub via: Key,
+    /// The peer.
+    pub to: SocketAddr,
+    /// The datagram.
+    pub bytes: Vec<u8>,
 }

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::crypto::Protection;
+use crate::ice::Credentials;
 use crate::report::Report;
 use crate::shard::Shard;
 use crate::sys::{Batch, Epoll, EventFd, Outgoing, BATCH};
-use crate::types::{Content, Key, PortStats, Remote, StreamPorts, Verdict};
+use crate::types::{Content, Key, PortStats, Remote, StreamPorts, Transmit, Verdict};
 use crate::{Millis, SideIndex};
 
 /// How often silence is looked for, in milliseconds.
@@ -40,6 +41,12 @@ pub(crate) enum Command {
         stream: u16,
         side: SideIndex,
         wanted: Protection,
+    },
+    Ice {
+        session: u64,
+        stream: u16,
+        side: SideIndex,
+        credentials: Option<Credentials>,
     },
     Hold {
         session: u64,
@@ -86,8 +93,10 @@ impl Worker {
                 next_tick = now + TICK;
             }
             self.report(&mut state.shard);
-            let ready = epoll.wait((next_tick - now) as i32)?;
+            let wanted = state.shard.next_deadline().unwrap_or(next_tick);
+            let ready = epoll.wait(wanted.min(next_tick).saturating_sub(now) as i32)?;
             let now = self.now();
+            state.shard.wake(now);
             for at in 0..ready {
                 match epoll.ready(at) {
                     CONTROL => {
@@ -98,6 +107,7 @@ impl Worker {
                     bits => state.relay(Key::from_bits(bits), now),
                 }
             }
+            state.transmit();
         }
     }
 
@@ -173,6 +183,12 @@ impl State {
                 side,
                 wanted,
             } => self.shard.protect(session, stream, side, wanted),
+            Command::Ice {
+                session,
+                stream,
+                side,
+                credentials,
+            } => self.shard.ice(session, stream, side, credentials.as_ref()),
             Command::Hold { session, held } => self.shard.hold(session, held, now),
             Command::Close { session, stream } => {
                 let keys = self.shard.close(session, stream);
@@ -226,7 +242,7 @@ impl State {
         };
         let mut outgoing = [Outgoing::default(); BATCH];
         let mut waiting = 0;
-        let mut exit = None;
+        let mut exit = key;
         for slot in 0..count {
             let (Some(from), Some(mut data)) = (self.batch.sender(slot), self.batch.datagram(slot))
             else {
@@ -236,18 +252,33 @@ impl State {
             if let Verdict::Forward { via, to } = self.shard.packet(key, from, &mut data, now) {
                 let length = data.length;
                 self.batch.set_length(slot, length);
-                exit = Some(via);
+                if via != exit {
+                    self.send(exit, &outgoing[..waiting]);
+                    (exit, waiting) = (via, 0);
+                }
                 outgoing[waiting] = Outgoing { slot, to };
                 waiting += 1;
             }
         }
-        if let Some(via) = exit {
-            self.send(via, &outgoing[..waiting]);
+        self.send(exit, &outgoing[..waiting]);
+    }
+
+    /// Sends what the shard has to say itself. What the system does not take is lost like any
+    /// datagram: checks and handshakes are repeated.
+    fn transmit(&mut self) {
+        while let Some(Transmit { via, to, bytes }) = self.shard.poll_transmit() {
+            if let Some(Some(Watched { socket, .. })) = self.sockets.get(via.index()) {
+                drop(socket.send_to(&bytes, to));
+            }
         }
     }
 
-    /// A port forwards to one other only, so a batch leaves through one socket.
+    /// Sends a run of packets that leave through one port: with few exceptions (RTCP that shares the
+    /// RTP port on one side only) a whole batch.
     fn send(&mut self, via: Key, outgoing: &[Outgoing]) {
+        if outgoing.is_empty() {
+            return;
+        }
         let Some(Some(Watched { socket, .. })) = self.sockets.get(via.index()) else {
             return;
         };

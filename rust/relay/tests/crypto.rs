@@ -57,6 +57,7 @@ fn call() -> Call {
             rtcp: Some(SocketAddr::new(rtp.ip(), rtp.port() + 1)),
             source: Some(at(source).ip()),
             muted: false,
+            muxed: false,
         };
         shard.signal(CALL, 0, side, &remote);
     }

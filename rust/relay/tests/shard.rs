@@ -44,6 +44,7 @@ fn remote(rtp: &str, source: &str) -> Remote {
         rtcp: Some(SocketAddr::new(rtp.ip(), rtp.port() + 1)),
         source: Some(source.parse().expect("an address")),
         muted: false,
+        muxed: false,
     }
 }
 
@@ -163,6 +164,7 @@ fn a_muted_side_is_sent_nothing_and_keeps_its_latch() {
     packet(&mut shard, phone, at("192.168.67.61:61000"), &rtp(), 5);
     let held = Remote {
         muted: true,
+        muxed: false,
         ..remote("172.22.33.101:5000", "192.168.67.61")
     };
     shard.signal(CALL, 0, 0, &held);

@@ -56,6 +56,7 @@ fn packets_cross_both_ways_from_our_ports() {
             rtcp: None,
             source: Some(LOCALHOST),
             muted: false,
+            muxed: false,
         };
         relay.signal("call", 0, side, remote).expect("signaled");
     }
@@ -156,6 +157,7 @@ fn ipv6_is_relayed_like_ipv4() {
         rtcp: None,
         source,
         muted: false,
+        muxed: false,
     };
     relay.signal("call", 0, 1, remote).expect("signaled");
     relay

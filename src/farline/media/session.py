@@ -44,6 +44,7 @@ class RelayControl(Protocol):
         rtcp: tuple[str, int] | None,
         source: str | None,
         muted: bool,
+        muxed: bool = False,
     ) -> None:
         """Take what signaling says of one side."""
 
@@ -215,22 +216,25 @@ class MediaSession:
         stream.answered = True
         self._protect(stream, 1 - answerer, keys[0])
         self._protect(stream, answerer, keys[1])
-        self._signal(stream, 1 - answerer, ours)
-        self._signal(stream, answerer, theirs)
+        muxed = ours.rtcp_mux and theirs.rtcp_mux
+        self._signal(stream, 1 - answerer, ours, muxed=muxed)
+        self._signal(stream, answerer, theirs, muxed=muxed)
 
     def _close(self, streams: dict[int, Stream], index: int) -> None:
         stream = streams.pop(index, None)
         if stream is not None:
             self.relay.close(self.name, stream.number)
 
-    def _signal(self, stream: Stream, side: int, media: Media | None) -> None:
+    def _signal(
+        self, stream: Stream, side: int, media: Media | None, *, muxed: bool = False
+    ) -> None:
         """Tell the relay what one side said (None: nothing yet) and where its signaling is from."""
         source = self.sides[side].signaling_source or None
         before = stream.remotes[side]
         if media is None:
             remote = replace(before, source=source)
         else:
-            remote = Remote.of(media, source, before)
+            remote = replace(Remote.of(media, source, before), muxed=muxed)
         stream.remotes[side] = remote
         self.relay.signal(
             self.name,
@@ -240,6 +244,7 @@ class MediaSession:
             rtcp=remote.rtcp,
             source=remote.source,
             muted=remote.muted,
+            muxed=remote.muxed,
         )
 
     def _protect(

@@ -22,6 +22,8 @@ class Remote:
     source: str | None = None
     """Where its signaling comes from."""
     muted: bool = False
+    muxed: bool = False
+    """RTCP shares the RTP port, as both peers have agreed (RFC 5761)."""
 
     @classmethod
     def of(cls, media: Media, source: str | None, before: Remote) -> Remote:

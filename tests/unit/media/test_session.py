@@ -26,6 +26,7 @@ class Notebook:
     pairs: int = 8
     live: dict[tuple[str, int], bool] = field(default_factory=dict)
     remotes: dict[tuple[int, int], tuple] = field(default_factory=dict)
+    muxed: dict[tuple[int, int], bool] = field(default_factory=dict)
     held: bool | None = None
     given: int = 0
 
@@ -37,9 +38,10 @@ class Notebook:
         self.given += 1
         return 34998 + 2 * self.given, 44998 + 2 * self.given
 
-    def signal(self, session, stream, side, *, rtp, rtcp, source, muted):
+    def signal(self, session, stream, side, *, rtp, rtcp, source, muted, muxed=False):
         assert (session, stream) in self.live
         self.remotes[stream, side] = (rtp, rtcp, source, muted)
+        self.muxed[stream, side] = muxed
 
     def hold(self, session, held, /):
         self.held = held
@@ -108,6 +110,15 @@ def test_offer_and_answer_show_our_addresses_and_tell_the_relay_theirs() -> None
     office = ("10.10.10.13", 40752), ("10.10.10.13", 40759), "10.10.10.13", False
     assert call.relay.remotes[0, 1] == office
     assert call.relay.held is False
+
+
+@pytest.mark.parametrize(("answer", "shared"), [("a=rtcp-mux\r\n", True), ("", False)])
+def test_rtcp_shares_the_port_where_both_peers_agree(answer: str, shared: bool) -> None:
+    call = Call()
+    call.offer(AUDIO + "a=rtcp-mux\r\n")
+    assert call.relay.muxed[0, 0] is False
+    call.answer(AUDIO + answer)
+    assert call.relay.muxed == {(0, 0): shared, (0, 1): shared}
 
 
 def test_an_answer_that_rejects_a_stream_frees_its_ports() -> None:
