@@ -35,7 +35,7 @@ def sdp(at: socket.socket, profile: str, *keys: Crypto) -> bytes:
     address, port = at.getsockname()
     head = f"v=0\r\no=- 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n"
     lines = b"".join(b"a=%b\r\n" % one.to_bytes() for one in keys)
-    return f"{head}m=audio {port} {profile} 8\r\n".encode() + lines
+    return f"{head}m=audio {port} {profile} 8\r\na=rtcp-mux\r\n".encode() + lines
 
 
 def peer(address: str) -> socket.socket:
@@ -106,7 +106,7 @@ async def test_srtp_outside_becomes_rtp_inside_and_back(tmp_path: Path) -> None:
         arrived = await made.at(made.phone)
         assert arrived != rtp(7)
         assert made.ours.unprotect(arrived) == rtp(7)
-        # RTCP comes from the phone's RTP port (RFC 5761) and goes on there.
+        # Both have agreed to RTCP on the RTP port (RFC 5761).
         await made.from_phone(made.theirs.protect_rtcp(RTCP, 1))
         assert await made.at(made.office) == RTCP
         await made.from_office(RTCP)
