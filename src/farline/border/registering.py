@@ -62,7 +62,8 @@ def register(context: Context, operation: Operation, tx: ServerTransaction) -> S
         return
     plan = verdict.value
     context.decided("flow", plan.way.subscriber.name, verdict.because, verdict.form)
-    context.answer(tx, 100)
+    if tx.reliable:
+        context.answer(tx, 100)  # as the guide's traces; over UDP RFC 4320 section 4.1 forbids it
     passage = Passage(context, plan.way, Side.OUTSIDE, tx.request, None)
     while (upstream := (yield from passage.reach())) is not None:
         try:

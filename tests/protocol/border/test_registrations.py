@@ -195,6 +195,7 @@ def test_registration_over_udp_needs_the_same_port(load_border):
     assert phone.upstream.transport is Transport.UDP
     assert phone.upstream.remote == ("10.10.10.13", 5060)
     assert world.opened == []
+    assert not any(b" 100 " in data[:20] for _, data in world.all_sent)  # RFC 4320 section 4.1
     elsewhere = world.accept("IPORWB1Sig", "192.168.67.61", 4444, Transport.UDP)
     world.receive(elsewhere, phone.request("INVITE", f"sip:3003@{DOMAIN}", call="x"))
     assert world.take(elsewhere).status == 403

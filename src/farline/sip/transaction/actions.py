@@ -209,6 +209,7 @@ _DO: dict[Action, Do] = {
     Action.START_L: _start(Input.TIMER_L),
     Action.START_M: _start(Input.TIMER_M),
     Action.START_100: _start(Input.TIMER_100),
+    Action.START_LATE: _start(Input.TIMER_LATE),
 }
 
 INVITE_CLIENT = compiled(invite_client.TABLE)

@@ -59,6 +59,9 @@ class Input(StrEnum):
     TIMER_100 = "100"
     """200 ms without a provisional response (section 17.2.1)."""
 
+    TIMER_LATE = "LATE"
+    """A non-INVITE request unanswered while Timer E grows to T2 (RFC 4320 section 4.1)."""
+
     TIMER_CANCEL = "CANCEL"
     """64*T1 after CANCEL without a final response (section 9.1)."""
 
@@ -96,6 +99,7 @@ class Action(StrEnum):
     START_L = "start L"
     START_M = "start M"
     START_100 = "start 100"
+    START_LATE = "start LATE"
 
 
 Transition = tuple[State, tuple[Action, ...]]

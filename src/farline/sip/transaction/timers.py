@@ -45,6 +45,15 @@ class Timers:
         """64*T1, the life of an unanswered transaction."""
         return 64 * self.t1
 
+    @property
+    def late(self) -> float:
+        """How long Timer E takes to be reset to T2, from the first sending: 3.5 s."""
+        whole, interval = 0.0, self.t1
+        while interval < self.t2:
+            whole += interval
+            interval *= 2
+        return whole
+
     def delays(self, *, reliable: bool) -> dict[Input, float]:
         """The timers that run once, in seconds. A, C, E and G are restarted and not here."""
         whole = self.transaction
@@ -59,6 +68,7 @@ class Timers:
             Input.TIMER_L: whole,
             Input.TIMER_M: whole,
             Input.TIMER_100: self.trying,
+            Input.TIMER_LATE: self.late,
             Input.TIMER_CANCEL: whole,
         }
 

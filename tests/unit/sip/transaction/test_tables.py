@@ -84,6 +84,7 @@ FACTS = {
     """,
     "non-INVITE server": """
         Start      request         -> Trying     : request
+        Trying     LATE            -> Proceeding : send
         Trying     1xx             -> Proceeding : send
         Trying     2xx             -> Completed  : send
         Trying     300-699         -> Completed  : send

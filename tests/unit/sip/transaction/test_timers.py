@@ -208,6 +208,25 @@ def test_no_100_after_a_ringing() -> None:
     assert run.fire() == [(0.2, "100", [])]
 
 
+@pytest.mark.parametrize("transport", [UDP, TCP])
+def test_another_request_unanswered_until_e_reaches_t2_gets_100(transport: Transport) -> None:
+    """RFC 4320 section 4.1: not sooner over UDP, and no later wherever it came from."""
+    run = Run()
+    tx = run.server("REGISTER", transport)
+    assert run.fire(until=3.4) == []
+    ((at, name, (sent,)),) = run.fire(until=4)
+    assert (at, name) == (3.5, "LATE")
+    assert b"SIP/2.0 100 Trying" in sent.data
+    assert tx.state is State.PROCEEDING
+
+
+def test_no_late_100_after_an_answer() -> None:
+    run = Run()
+    tx = run.server("REGISTER")
+    run.answer(tx, 401)
+    assert [name for _, name, _ in run.fire()] == ["J"]
+
+
 def test_timers_follow_t1() -> None:
     run = Run(Timers(t1=0.1))
     run.client("INVITE")
