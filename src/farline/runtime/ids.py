@@ -7,7 +7,7 @@ import secrets
 import uuid
 
 POOL = 4096
-"""Bytes taken from the operating system at once: a system call costs as much as a hundred tokens."""
+"""Bytes taken from the system at once: a system call costs as much as a hundred tokens."""
 
 
 class RealIds:
