@@ -13,6 +13,7 @@ import os
 import re
 import ssl
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from farline.media.engine import Media, MediaDone
@@ -370,8 +371,8 @@ class SipDriver:
                 direction,
                 flow.interface,
                 flow.transport.value,
-                str(flow.local),
-                str(flow.remote),
+                _shown(flow.local),
+                _shown(flow.remote),
                 call,
                 data,
             )
@@ -380,6 +381,12 @@ class SipDriver:
     def _event(self, event: Event) -> None:
         if self._trace is not None:
             self._trace(event)
+
+
+@lru_cache(maxsize=8192)
+def _shown(address: Address) -> str:
+    """An address as text; a phone's comes again and again."""
+    return str(address)
 
 
 def _socket(transport: asyncio.BaseTransport | None) -> socket | None:
