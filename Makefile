@@ -6,7 +6,7 @@ BIN := .venv/bin
 RUN_DIR ?= run
 
 # What the product itself needs; what the tests need besides; what the benchmarks compare with.
-RUN_PACKAGES := gcc python3-venv prosody
+RUN_PACKAGES := gcc clang python3-venv prosody
 TEST_PACKAGES := $(RUN_PACKAGES) baresip-core sip-tester tshark curl iproute2 nftables iputils-ping dnsutils \
 	rtpengine-daemon kamailio
 BENCH_PACKAGES := $(RUN_PACKAGES) sip-tester iproute2 kamailio kamailio-outbound-modules rtpengine-daemon
@@ -15,7 +15,7 @@ BENCH_PACKAGES := $(RUN_PACKAGES) sip-tester iproute2 kamailio kamailio-outbound
 # when it is not scheduled, so these have the machine to themselves, and that one finding is tried again.
 FOREIGN := tests/interop/test_baresip.py tests/interop/test_srtp.py
 
-RUST := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
+RUST := $(shell find rust -name '*.rs' -o -name '*.c' -o -name Cargo.toml) Cargo.toml Cargo.lock
 
 .PHONY: help setup run test lint fmt unit rust bench clean
 
