@@ -285,6 +285,24 @@ class PortStats(TypedDict):
     suite: str | None
     """The crypto suite of the side (SRTP); None: in the clear, or not agreed yet."""
     last_seen_ms: int | None
+    quality: Quality | None
+    """With RTP ports of streams of RTP only."""
+
+@type_check_only
+class Quality(TypedDict):
+    """What was noticed of one side; see `farline.media.engine.Quality`."""
+
+    ssrc: int | None
+    sources: int
+    codec: str | None
+    expected_packets: int
+    lost_packets: int
+    jitter_ms: float | None
+    round_trip_ms: float | None
+    reported_loss: float | None
+    reported_jitter_ms: float | None
+    reported_discard: float | None
+    reported_mos: float | None
 
 @type_check_only
 class SilenceReport(TypedDict):
@@ -293,6 +311,18 @@ class SilenceReport(TypedDict):
     session: str
     kind: Literal["silence"]
     idle_ms: int
+
+@type_check_only
+class DigitReport(TypedDict):
+    """Somebody dialled (RFC 4733); once an event."""
+
+    session: str
+    kind: Literal["digit"]
+    stream: int
+    side: int
+    digit: str
+    """0 to 9, *, #, A to D; ! is flash."""
+    duration_ms: int
 
 @type_check_only
 class ExhaustedReport(TypedDict):
@@ -374,6 +404,11 @@ class Relay:
         counters and replay windows. Raises RelayError, ValueError for what is no suite or key.
         """
 
+    def describe(
+        self, session: str, stream: int, side: int, formats: list[tuple[int, str, int]], /
+    ) -> None:
+        """Say what the payload types mean that one side sends: (number, encoding name, clock)."""
+
     def hold(self, session: str, held: bool, /) -> None:
         """On hold, silence is not reported."""
 
@@ -387,7 +422,7 @@ class Relay:
         """End the session and return its last counters; None: no such session."""
 
     def sessions(self) -> list[str]: ...
-    def reports(self) -> list[SilenceReport | ExhaustedReport]:
+    def reports(self) -> list[SilenceReport | DigitReport | ExhaustedReport]:
         """What happened since the last call, plain dicts at run time.
 
         Raises RelayError when a relay thread has ended: its sessions are lost.

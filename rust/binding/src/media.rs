@@ -6,8 +6,8 @@ use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use relay::{
-    Content, Credentials, Event, Interface, Kind, MasterKey, Options, PortStats, Protection,
-    Remote, Report, Suite,
+    Codec, Content, Credentials, Event, Format, Interface, Kind, MasterKey, Options, PortStats,
+    Protection, Quality, Remote, Report, Suite,
 };
 
 create_exception!(_core, RelayError, PyException);
@@ -192,6 +192,24 @@ impl Relay {
         done.map_err(|error| failed(&error))
     }
 
+    #[pyo3(signature = (session, stream, side, formats, /))]
+    fn describe(
+        &self,
+        session: &str,
+        stream: u16,
+        side: usize,
+        formats: Vec<(u8, String, u32)>,
+    ) -> PyResult<()> {
+        let format = |(payload_type, name, clock): (u8, String, u32)| Format {
+            payload_type,
+            clock,
+            codec: Codec::from_name(&name),
+        };
+        let formats = formats.into_iter().map(format).collect();
+        let done = self.0.describe(session, stream, side_index(side)?, formats);
+        done.map_err(|error| failed(&error))
+    }
+
     #[pyo3(signature = (session, held, /))]
     fn hold(&self, session: &str, held: bool) -> PyResult<()> {
         self.0.hold(session, held).map_err(|error| failed(&error))
@@ -255,6 +273,18 @@ fn report<'py>(py: Python<'py>, told: &Report) -> PyResult<Bound<'py, PyDict>> {
             dict.set_item("kind", "silence")?;
             dict.set_item("idle_ms", idle)?;
         }
+        Event::Digit {
+            stream,
+            side,
+            digit,
+            duration,
+        } => {
+            dict.set_item("kind", "digit")?;
+            dict.set_item("stream", stream)?;
+            dict.set_item("side", side)?;
+            dict.set_item("digit", digit)?;
+            dict.set_item("duration_ms", duration)?;
+        }
         Event::Exhausted { interface } => {
             dict.set_item("kind", "exhausted")?;
             dict.set_item("interface", interface)?;
@@ -286,5 +316,23 @@ fn stats<'py>(py: Python<'py>, port: &PortStats) -> PyResult<Bound<'py, PyDict>>
     dict.set_item("replayed_packets", counters.replayed_packets)?;
     dict.set_item("suite", port.suite)?;
     dict.set_item("last_seen_ms", port.idle)?;
+    let quality = port.quality.as_ref();
+    dict.set_item("quality", quality.map(|one| figures(py, one)).transpose()?)?;
+    Ok(dict)
+}
+
+fn figures<'py>(py: Python<'py>, quality: &Quality) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("ssrc", quality.ssrc)?;
+    dict.set_item("sources", quality.sources)?;
+    dict.set_item("codec", quality.codec.map(Codec::name))?;
+    dict.set_item("expected_packets", quality.expected)?;
+    dict.set_item("lost_packets", quality.lost)?;
+    dict.set_item("jitter_ms", quality.jitter_ms)?;
+    dict.set_item("round_trip_ms", quality.round_trip_ms)?;
+    dict.set_item("reported_loss", quality.reported_loss)?;
+    dict.set_item("reported_jitter_ms", quality.reported_jitter_ms)?;
+    dict.set_item("reported_discard", quality.reported_discard)?;
+    dict.set_item("reported_mos", quality.reported_mos)?;
     Ok(dict)
 }

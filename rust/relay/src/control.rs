@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::crypto::Protection;
 use crate::error::RelayError;
+use crate::format::Format;
 use crate::ice::Credentials;
 use crate::ledger::{Interface, Ledger, Pair};
 use crate::ports::PortPool;
@@ -238,6 +239,29 @@ impl Relay {
                 stream,
                 side,
                 credentials,
+            },
+        )
+    }
+
+    /// Takes what the payload types mean that one side of a stream sends.
+    ///
+    /// # Errors
+    /// `NoStream`, `Stuck`.
+    pub fn describe(
+        &self,
+        session: &str,
+        stream: u16,
+        side: SideIndex,
+        formats: Vec<Format>,
+    ) -> Result<(), RelayError> {
+        let (number, worker) = self.find(session, Some(stream))?;
+        self.tell(
+            worker,
+            Command::Describe {
+                session: number,
+                stream,
+                side,
+                formats,
             },
         )
     }

@@ -6,10 +6,13 @@
 
 mod control;
 mod crypto;
+mod digits;
 mod error;
+mod format;
 mod ice;
 mod latch;
 mod ledger;
+mod observe;
 mod ports;
 mod report;
 mod shard;
@@ -21,9 +24,11 @@ mod worker;
 pub use control::{Options, Relay};
 pub use crypto::Protection;
 pub use error::RelayError;
+pub use format::{Codec, Format};
 pub use ice::Credentials;
 pub use latch::{Acceptance, Latch};
 pub use ledger::Interface;
+pub use observe::Quality;
 pub use ports::PortPool;
 pub use report::{Event, Report};
 pub use shard::Shard;

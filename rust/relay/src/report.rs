@@ -1,6 +1,6 @@
 //! What the relay tells unasked.
 
-use crate::Millis;
+use crate::{Millis, SideIndex};
 
 /// News of one session: named by its number within the relay, by its name outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,17 @@ pub enum Event {
     Silence {
         /// For how long.
         idle: Millis,
+    },
+    /// Somebody dialled (RFC 4733); once an event.
+    Digit {
+        /// Which m= line's stream.
+        stream: u16,
+        /// Who dialled.
+        side: SideIndex,
+        /// 0 to 9, *, #, A to D; ! is flash.
+        digit: char,
+        /// How long the key was pressed.
+        duration: Millis,
     },
     /// It did not get the ports that it wanted: the range of a media interface is used up. Told once,
     /// and again after a session has got ports there.

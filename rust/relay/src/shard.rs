@@ -15,9 +15,13 @@ use crate::types::{
 use crate::{Millis, SideIndex};
 
 mod handshake;
+mod notice;
+
+use notice::Senses;
 
 #[derive(Debug)]
 struct Port {
+    session: u64,
     stream: u16,
     side: SideIndex,
     kind: Kind,
@@ -34,6 +38,8 @@ struct Port {
     muted: bool,
     counters: Counters,
     last_seen: Option<Millis>,
+    /// What the side's packets say; at the RTP port, for both.
+    senses: Option<Box<Senses>>,
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +66,8 @@ pub struct Shard {
     outbox: VecDeque<Transmit>,
     /// When a handshake of a port wants to be woken.
     timers: BTreeSet<(Millis, u64)>,
+    /// RTP ports with a telephone-event that goes on.
+    dialling: Vec<Key>,
 }
 
 impl Shard {
@@ -79,6 +87,7 @@ impl Shard {
         for side in 0..2 {
             for (at, kind) in [Kind::Rtp, Kind::Rtcp].into_iter().enumerate() {
                 self.slots[keys[side][at].index()].port = Some(Port {
+                    session,
                     stream,
                     side,
                     kind,
@@ -93,6 +102,7 @@ impl Shard {
                     muted: false,
                     counters: Counters::default(),
                     last_seen: None,
+                    senses: (content == Content::Rtp && kind == Kind::Rtp).then(Box::default),
                 });
             }
         }
@@ -189,7 +199,8 @@ impl Shard {
             (Content::Raw, kind) => peers[kind as usize],
             (Content::Rtp, _) => self.exit(peers, class),
         };
-        self.leave(exit, class, data)
+        self.notice(home, class, data.bytes(), now);
+        self.leave(exit, class, data, now)
     }
 
     /// The port through which RTP or RTCP leaves: both share the RTP port where that side has agreed
@@ -201,7 +212,7 @@ impl Shard {
     }
 
     /// Sends a packet out of a port of the other side, in the form that is agreed there.
-    fn leave(&mut self, via: Key, class: Class, data: &mut Datagram<'_>) -> Verdict {
+    fn leave(&mut self, via: Key, class: Class, data: &mut Datagram<'_>, now: Millis) -> Verdict {
         let Some(port) = self.port_mut(via).filter(|port| !port.muted) else {
             return Verdict::NoTarget;
         };
@@ -209,6 +220,11 @@ impl Shard {
             return Verdict::NoTarget;
         };
         let home = port.home;
+        if class == Class::Rtcp {
+            if let Some(senses) = self.senses(home) {
+                senses.observer.rtcp_leaves(data.bytes(), now);
+            }
+        }
         let sealed = self
             .guard(home)
             .map_or(Ok(()), |guard| guard.seal(class, data));
@@ -244,9 +260,11 @@ impl Shard {
     #[must_use]
     pub fn stats(&self, session: u64, now: Millis) -> Option<Vec<PortStats>> {
         self.sessions.get(&session)?;
-        let suite = |port: &Port| self.slots[port.home.index()].port.as_ref()?.guard.suite();
-        let shown = |port| snapshot(port, suite(port), now);
-        Some(self.ports(session).map(shown).collect())
+        Some(
+            self.ports(session)
+                .map(|port| self.snapshot(port, now))
+                .collect(),
+        )
     }
 
     /// Ends one stream; its keys are for the driver to close.
@@ -284,8 +302,10 @@ impl Shard {
         self.reports.pop_front()
     }
 
-    /// Looks for sessions that have been silent for `limit`; each is reported once a silence.
+    /// Looks for digits that do not go on, and for sessions that have been silent for `limit`; each
+    /// is reported once a silence.
     pub fn tick(&mut self, limit: Millis, now: Millis) {
+        self.end_digits(now);
         for (id, session) in &mut self.sessions {
             let keys = session
                 .streams
@@ -304,6 +324,26 @@ impl Shard {
         }
     }
 
+    fn snapshot(&self, port: &Port, now: Millis) -> PortStats {
+        let suite = self.port(port.home).and_then(|home| home.guard.suite());
+        let across = self
+            .port(port.peers[0])
+            .and_then(|peer| peer.senses.as_ref());
+        let clock = across.and_then(|one| one.observer.clock());
+        let senses = port.senses.as_ref();
+        PortStats {
+            stream: port.stream,
+            side: port.side,
+            kind: port.kind,
+            local: port.local,
+            latched: port.latch.latched(),
+            counters: port.counters,
+            suite,
+            idle: port.last_seen.map(|seen| now.saturating_sub(seen)),
+            quality: senses.map(|one| one.observer.quality(clock)),
+        }
+    }
+
     fn keys(&self, session: u64, stream: u16) -> Option<[[Key; 2]; 2]> {
         let streams = &self.sessions.get(&session)?.streams;
         streams
@@ -319,6 +359,12 @@ impl Shard {
             .map_or(&[][..], |entry| &entry.streams);
         let keys = streams.iter().flat_map(|(_, keys)| keys.iter().flatten());
         keys.filter_map(|key| self.slots[key.index()].port.as_ref())
+    }
+
+    fn port(&self, key: Key) -> Option<&Port> {
+        let slot = self.slots.get(key.index())?;
+        let port = slot.port.as_ref();
+        port.filter(|_| slot.generation == key.generation)
     }
 
     fn port_mut(&mut self, key: Key) -> Option<&mut Port> {
@@ -399,17 +445,4 @@ fn class_of(data: &[u8], protected: bool) -> Class {
 fn sendable(at: SocketAddr) -> bool {
     let broadcast = matches!(at.ip(), IpAddr::V4(ip) if ip.is_broadcast());
     at.port() != 0 && !at.ip().is_unspecified() && !at.ip().is_multicast() && !broadcast
-}
-
-fn snapshot(port: &Port, suite: Option<&'static str>, now: Millis) -> PortStats {
-    PortStats {
-        stream: port.stream,
-        side: port.side,
-        kind: port.kind,
-        local: port.local,
-        latched: port.latch.latched(),
-        counters: port.counters,
-        suite,
-        idle: port.last_seen.map(|seen| now.saturating_sub(seen)),
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::observe::Quality;
 use crate::{Millis, SideIndex};
 
 /// Names a port of this shard; a key of a closed port is never valid again.
@@ -94,7 +95,7 @@ pub struct Counters {
 }
 
 /// A snapshot of one port.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PortStats {
     /// Which m= line, from 0.
     pub stream: u16,
@@ -112,6 +113,8 @@ pub struct PortStats {
     pub suite: Option<&'static str>,
     /// Milliseconds since the last accepted packet.
     pub idle: Option<Millis>,
+    /// The statistics of the side; with its RTP port only.
+    pub quality: Option<Quality>,
 }
 
 /// A packet in a buffer with room behind it: SRTP makes it longer or shorter.

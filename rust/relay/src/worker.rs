@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::crypto::Protection;
+use crate::format::Format;
 use crate::ice::Credentials;
 use crate::report::Report;
 use crate::shard::Shard;
@@ -47,6 +48,12 @@ pub(crate) enum Command {
         stream: u16,
         side: SideIndex,
         credentials: Option<Credentials>,
+    },
+    Describe {
+        session: u64,
+        stream: u16,
+        side: SideIndex,
+        formats: Vec<Format>,
     },
     Hold {
         session: u64,
@@ -189,6 +196,12 @@ impl State {
                 side,
                 credentials,
             } => self.shard.ice(session, stream, side, credentials.as_ref()),
+            Command::Describe {
+                session,
+                stream,
+                side,
+                formats,
+            } => self.shard.describe(session, stream, side, &formats),
             Command::Hold { session, held } => self.shard.hold(session, held, now),
             Command::Close { session, stream } => {
                 let keys = self.shard.close(session, stream);

@@ -251,3 +251,23 @@ fn closed_ports_are_gone_also_when_their_place_is_used_again() {
     assert_eq!(shard.stats(CALL, 6), None);
     assert_eq!(Key::from_bits(phone.to_bits()), phone);
 }
+
+#[test]
+fn the_round_trip_of_a_leg_is_measured_between_a_report_and_its_answer() {
+    let Call {
+        mut shard,
+        keys: [[_, phone], [_, office]],
+    } = call();
+    let mut report = vec![0x80, 200, 0, 6, 0, 0, 0, 9, 0, 0, 1, 2, 3, 4, 0, 0];
+    report.extend([0; 12]);
+    let sent = packet(&mut shard, office, at("10.10.10.13:40753"), &report, 1000);
+    assert!(matches!(sent, Verdict::Forward { .. }), "{sent:?}");
+    let mut answer = vec![0x81, 201, 0, 7, 0, 0, 0, 7, 0, 0, 0, 9, 64, 0, 0, 5];
+    answer.extend([0, 0, 0, 0, 0, 0, 0, 160, 1, 2, 3, 4, 0, 0, 0x80, 0]);
+    packet(&mut shard, phone, at("192.168.67.61:61001"), &answer, 1580);
+    let stats = shard.stats(CALL, 2000).expect("the call");
+    let quality = stats[0].quality.as_ref().expect("of an RTP port");
+    assert_eq!(quality.round_trip_ms, Some(80.0));
+    assert_eq!(quality.reported_loss, Some(0.25));
+    assert_eq!(stats[1].quality, None);
+}

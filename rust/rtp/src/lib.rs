@@ -5,7 +5,7 @@ mod header;
 mod report;
 
 pub use header::{RtpHeader, RTP_FIXED};
-pub use report::{RtcpHeader, RTCP_FIXED};
+pub use report::{ReportBlock, RtcpHeader, VoipMetrics, RTCP_FIXED};
 
 /// What a datagram on a media port is (RFC 3550 section 5.1, RFC 5761 section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from farline.border.teardown import hang_up
 from farline.media.engine import Delete, Media
-from farline.media.reports import MediaReport, MediaTimeout, PortsExhausted
+from farline.media.reports import DigitDialled, MediaReport, MediaTimeout, PortsExhausted
 from farline.trace.events import MediaSeen, Trace
 
 if TYPE_CHECKING:
@@ -18,6 +18,11 @@ def take(context: Context, report: MediaReport) -> None:
     match report:
         case MediaTimeout():
             _silent(context, report)
+        case DigitDialled():
+            session = context.sessions.by_media(report.session)
+            call = session.call_id if session is not None else ""
+            pressed = f"{report.side} dialled {report.digit} for {report.duration_ms} ms"
+            context.out.append(Trace(MediaSeen(call, "digit", pressed)))
         case PortsExhausted():
             why = f"media interface {report.interface} has no free ports"
             context.out.append(Trace(MediaSeen("", "ports exhausted", why)))

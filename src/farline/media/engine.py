@@ -76,6 +76,32 @@ MediaRequest = Offer | Answer | Delete | Query
 
 
 @dataclass(frozen=True, slots=True)
+class Quality:
+    """What was noticed of the RTP that one side sends, and what its RTCP reports of ours."""
+
+    ssrc: int | None
+    """The source that sent last."""
+    sources: int
+    """How many sources were seen."""
+    codec: str | None
+    """What it sent last, by SDP's name; "other" for a codec that we know nothing of."""
+    expected_packets: int
+    lost_packets: int
+    """Less than none where packets came twice."""
+    jitter_ms: float | None
+    """Interarrival jitter (RFC 3550 section 6.4.1)."""
+    round_trip_ms: float | None
+    """From us to the peer and back, by its reports."""
+    reported_loss: float | None
+    """Lost of 1, on the way to the peer, since its last report."""
+    reported_jitter_ms: float | None
+    reported_discard: float | None
+    """Thrown away by its jitter buffer, of 1 (RFC 3611)."""
+    reported_mos: float | None
+    """The listening quality that it computed itself (RFC 3611)."""
+
+
+@dataclass(frozen=True, slots=True)
 class StreamStats:
     """One direction-end: what arrived on one port of one side. Times are monotonic seconds."""
 
@@ -106,6 +132,8 @@ class StreamStats:
     """SRTP packets that came before, or are too old to tell."""
     suite: str | None = None
     """The crypto suite of the side, by SDP's name; None: in the clear, or not agreed yet."""
+    quality: Quality | None = None
+    """What its packets say of the side; with RTP ports of streams of RTP only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from farline._core import ExhaustedReport, SilenceReport
+    from collections.abc import Callable
 
-    RelayReport = SilenceReport | ExhaustedReport
+    from farline._core import DigitReport, ExhaustedReport, SilenceReport
+
+    RelayReport = SilenceReport | DigitReport | ExhaustedReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +32,42 @@ class PortsExhausted:
     interface: str
 
 
-MediaReport = MediaTimeout | PortsExhausted
+@dataclass(frozen=True, slots=True)
+class DigitDialled:
+    """A core's input: a telephone-event (RFC 4733) is over; once an event."""
 
-_NAMES: dict[str, type[MediaReport]] = {"timeout": MediaTimeout, "exhausted": PortsExhausted}
+    session: str
+    side: str
+    """Who dialled, by the name of the side."""
+    digit: str
+    """0 to 9, *, #, A to D; ! is flash."""
+    duration_ms: int
+
+
+MediaReport = MediaTimeout | DigitDialled | PortsExhausted
+
+_NAMES: dict[str, type[MediaReport]] = {
+    "timeout": MediaTimeout,
+    "digit": DigitDialled,
+    "exhausted": PortsExhausted,
+}
 
 
 class MediaReportError(ValueError):
     """An object that is no report."""
 
 
-def from_relay(report: RelayReport) -> MediaReport:
-    """What a report of `farline._core.Relay` means."""
+def from_relay(report: RelayReport, side_name: Callable[[str, int], str]) -> MediaReport:
+    """What a report of `farline._core.Relay` means.
+
+    `side_name`: the name of a session's side by its number.
+    """
     match report["kind"]:
         case "silence":
             return MediaTimeout(report["session"], report["idle_ms"] / 1000)
+        case "digit":
+            side = side_name(report["session"], report["side"])
+            return DigitDialled(report["session"], side, report["digit"], report["duration_ms"])
         case "exhausted":
             return PortsExhausted(report["session"], report["interface"])
 

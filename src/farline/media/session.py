@@ -60,6 +60,11 @@ class RelayControl(Protocol):
     ) -> None:
         """Set what protects one side: suite, the peer's key, ours; `closed`: nothing passes."""
 
+    def describe(
+        self, session: str, stream: int, side: int, formats: list[tuple[int, str, int]], /
+    ) -> None:
+        """What the payload types mean that one side sends: (number, encoding name, clock)."""
+
     def hold(self, session: str, held: bool, /) -> None:
         """On hold, silence is not reported."""
 
@@ -123,6 +128,8 @@ class MediaSession:
                 self._protect(stream, 1 - offerer, None, closed=closed)
                 self._signal(stream, offerer, media)
                 self._signal(stream, 1 - offerer, None)
+                if stream.rtp:
+                    self._describe(stream, 1 - offerer, media, media)
         if self.fresh and not self.streams:
             self.relay.hold(self.name, True)  # ringing may take longer than silence is allowed to
         return self._shown(description, 1 - offerer, offered.shown_offer())
@@ -219,6 +226,18 @@ class MediaSession:
         muxed = ours.rtcp_mux and theirs.rtcp_mux
         self._signal(stream, 1 - answerer, ours, muxed=muxed)
         self._signal(stream, answerer, theirs, muxed=muxed)
+        if stream.rtp:
+            self._describe(stream, 1 - answerer, theirs, ours)
+            self._describe(stream, answerer, ours, theirs)
+
+    def _describe(self, stream: Stream, side: int, wanted: Media, own: Media) -> None:
+        """Tell the relay what one side sends: what the other wants, by the other's numbers.
+
+        Before the answer, and from peers that do not keep to it, packets have the side's own.
+        """
+        formats = {one.payload_type: one for one in (*own.formats, *wanted.formats)}
+        told = [(one.payload_type, one.name, one.clock) for one in formats.values()]
+        self.relay.describe(self.name, stream.number, side, told)
 
     def _close(self, streams: dict[int, Stream], index: int) -> None:
         stream = streams.pop(index, None)

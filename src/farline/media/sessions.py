@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farline._core import RelayError
-from farline.media.engine import Answer, Delete, MediaReply, Offer, Query, StreamStats
+from farline.media.engine import Answer, Delete, MediaReply, Offer, Quality, Query, StreamStats
 from farline.media.session import MediaSession, SessionError
 from farline.sdp import SdpError, parse
 
@@ -37,6 +37,11 @@ class MediaSessions:
     def names(self) -> list[str]:
         """The names of all sessions, oldest first."""
         return list(self._sessions)
+
+    def side_name(self, session: str, side: int) -> str:
+        """What a side is called; "" in a session that has ended meanwhile."""
+        known = self._sessions.get(session)
+        return known.sides[side].name if known is not None else ""
 
     def perform(self, request: MediaRequest) -> MediaReply:
         """Serve one request; what goes wrong is in the reply."""
@@ -120,6 +125,7 @@ def _stats(session: MediaSession, ports: Iterable[PortStats]) -> tuple[StreamSta
             unauthentic_packets=port["unauthentic_packets"],
             replayed_packets=port["replayed_packets"],
             suite=port["suite"],
+            quality=None if port["quality"] is None else Quality(**port["quality"]),
         )
         for index, port in known
         if index is not None

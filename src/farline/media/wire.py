@@ -18,6 +18,7 @@ from farline.media.engine import (
     MediaReply,
     MediaRequest,
     Offer,
+    Quality,
     Query,
     Side,
     StreamStats,
@@ -81,12 +82,17 @@ def decode_reply(value: dict[str, Any]) -> MediaReply:
         sdp = value["sdp"]
         return MediaReply(
             sdp=None if sdp is None else sdp.encode("latin-1"),
-            stats=tuple(StreamStats(**one) for one in value["stats"]),
+            stats=tuple(_stats(one) for one in value["stats"]),
             error=value["error"],
             status=value["status"],
         )
     except (KeyError, TypeError, AttributeError, UnicodeError) as error:
         raise MediaWireError(f"no reply: {error}") from None
+
+
+def _stats(value: dict[str, Any]) -> StreamStats:
+    quality = value["quality"]
+    return StreamStats(**{**value, "quality": quality and Quality(**quality)})
 
 
 def _text(value: dict[str, Any], name: str) -> str:

@@ -109,7 +109,7 @@ class MediaServer:
                 self._broken.set_exception(MediaBrokenError(error.reason))
             return
         for report in reports:
-            event = encode_report(from_relay(report))
+            event = encode_report(from_relay(report, self._sessions.side_name))
             for client in list(self._clients):
                 self._tell(client, event)
 

@@ -76,6 +76,7 @@ class NgServer(asyncio.DatagramProtocol):
         chance = RealIds()
         self._relay = make_relay(places, settings, chance)
         sessions = MediaSessions(self._relay, {place.name: place.ip for place in places}, chance)
+        self._side_name = sessions.side_name
         self.service = NgService(sessions.perform, [place.name for place in places])
         self._answers = _Answers()
         self._transport: asyncio.DatagramTransport | None = None
@@ -142,7 +143,7 @@ class NgServer(asyncio.DatagramProtocol):
     def _report(self) -> None:
         """End the calls that are silent: nobody is there to be asked."""
         try:
-            reports = [from_relay(one) for one in self._relay.reports()]
+            reports = [from_relay(one, self._side_name) for one in self._relay.reports()]
         except RelayError as error:
             if not self._broken.done():
                 self._broken.set_exception(MediaBrokenError(error.reason))

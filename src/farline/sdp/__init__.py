@@ -7,6 +7,7 @@ from farline.sdp.crypto import KEY_LENGTHS, Crypto
 from farline.sdp.description import Description, Direction, Media
 from farline.sdp.errors import SdpError
 from farline.sdp.fields import Connection, Origin, Rtcp
+from farline.sdp.formats import Format
 from farline.sdp.parse import MAX_LINE, MAX_MEDIA, MAX_SIZE, parse
 from farline.sdp.rewrite import MediaPorts, MediaSecurity, rewrite
 
@@ -19,6 +20,7 @@ __all__ = [
     "Crypto",
     "Description",
     "Direction",
+    "Format",
     "Media",
     "MediaPorts",
     "MediaSecurity",

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from farline.sdp.crypto import MAX_CRYPTO, Crypto
+from farline.sdp.formats import Format, read_formats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,6 +72,11 @@ class Media:
     def is_secure(self) -> bool:
         """Whether the profile is one of SRTP's (RTP/SAVP, RTP/SAVPF and those over DTLS)."""
         return not {"SAVP", "SAVPF"}.isdisjoint(self.line.protocol.split("/"))
+
+    @property
+    def formats(self) -> tuple[Format, ...]:
+        """What it may carry as RTP, most wanted first; empty for anything else."""
+        return read_formats(self.line.formats, self.attributes) if self.is_rtp else ()
 
     @property
     def crypto(self) -> tuple[Crypto, ...]:

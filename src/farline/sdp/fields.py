@@ -93,6 +93,8 @@ class MediaLine:
     kind: str
     port: int
     protocol: str
+    formats: tuple[str, ...]
+    """The words behind the protocol: of RTP the payload types, most wanted first."""
 
     @classmethod
     def read(cls, value: bytes, line: int) -> MediaLine:
@@ -104,7 +106,8 @@ class MediaLine:
         port, _, count = words[1].partition(b"/")
         if count not in {b"", b"1"}:
             raise SdpError(line, "m= asks for several ports")
-        return cls(kind.lower(), _port(port, line, "m="), protocol.upper())
+        formats = tuple(words[3].decode("latin-1").split())
+        return cls(kind.lower(), _port(port, line, "m="), protocol.upper(), formats)
 
 
 @dataclass(frozen=True, slots=True)

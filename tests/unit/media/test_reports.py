@@ -3,6 +3,7 @@
 import pytest
 
 from farline.media.reports import (
+    DigitDialled,
     MediaReportError,
     MediaTimeout,
     PortsExhausted,
@@ -16,11 +17,16 @@ from farline.media.reports import (
     ("told", "meant"),
     [
         ({"session": "a", "kind": "silence", "idle_ms": 60500}, MediaTimeout("a", 60.5)),
+        (
+            {"session": "a", "kind": "digit", "stream": 0, "side": 1, "digit": "#"}
+            | {"duration_ms": 80},
+            DigitDialled("a", "inside", "#", 80),
+        ),
         ({"session": "a", "kind": "exhausted", "interface": "B1"}, PortsExhausted("a", "B1")),
     ],
 )
 def test_reports_cross_the_socket(told, meant):
-    assert from_relay(told) == meant
+    assert from_relay(told, lambda _, side: ["outside", "inside"][side]) == meant
     assert decode_report(encode_report(meant)) == meant
 
 

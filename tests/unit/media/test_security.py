@@ -37,6 +37,9 @@ class Notebook:
     def signal(self, session, stream, side, **_said):
         self.keys.setdefault((stream, side), None)
 
+    def describe(self, session, stream, side, formats, /):
+        assert session == "call"
+
     def hold(self, session, held, /): ...
 
     def close(self, session, stream, /): ...

@@ -29,6 +29,7 @@ class Notebook:
     muxed: dict[tuple[int, int], bool] = field(default_factory=dict)
     held: bool | None = None
     given: int = 0
+    formats: dict[tuple[int, int], list] = field(default_factory=dict)
 
     def open(self, session, stream, interfaces, rtp, /):
         assert interfaces == ("B1", "A1")
@@ -43,6 +44,9 @@ class Notebook:
         self.remotes[stream, side] = (rtp, rtcp, source, muted)
         self.muxed[stream, side] = muxed
 
+    def describe(self, session, stream, side, formats, /):
+        self.formats[stream, side] = formats
+
     def hold(self, session, held, /):
         self.held = held
 
@@ -54,7 +58,7 @@ class Notebook:
         stats |= dict.fromkeys(("received_packets", "received_bytes", "malformed_packets"), 0)
         stats |= {"unsent_packets": 0, "kind": "rtp", "local": "10.10.10.7:35000"}
         stats |= {"side": 1, "latched": None, "last_seen_ms": None, "suite": None}
-        stats |= {"unauthentic_packets": 0, "replayed_packets": 0}
+        stats |= {"unauthentic_packets": 0, "replayed_packets": 0, "quality": None}
         return [{**stats, "stream": stream} for name, stream in self.live if name == session]
 
     def delete(self, session, /):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farline.media.engine import Answer, Delete, Offer, Query, Side
-from farline.media.reports import PortsExhausted
+from farline.media.reports import DigitDialled, PortsExhausted
 from farline.runtime.media_client import MediaClient
 from farline.runtime.media_process import MediaPlace, MediaSettings, read_place, serve
 
@@ -40,6 +40,10 @@ def _sdp(address: str, port: int, extra: str = "") -> bytes:
         f"v=0\r\no=- 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n"
         f"m=audio {port} RTP/AVP 8\r\n{extra}"
     ).encode()
+
+
+def _with_events(sdp: bytes) -> bytes:
+    return sdp.replace(b"AVP 8\r\n", b"AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n")
 
 
 def _media_port(sdp: bytes | None) -> int:
@@ -189,6 +193,34 @@ async def test_silence_is_told_to_the_client(tmp_path: Path) -> None:
         assert timeouts.empty()
     assert timeout.session == "quiet"
     assert 0.2 <= timeout.silent_seconds < 10
+
+
+async def test_digits_and_quality_are_told(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    path = tmp_path / "media.sock"
+    with _peer(PHONE) as phone, _peer(OFFICE) as office:
+        settings = MediaSettings(threads=1, first_port=36040)
+        async with _engine(path, settings), _client(path) as (client, reports):
+            offer = _with_events(_sdp(PHONE, phone.getsockname()[1]))
+            await client.perform(Offer("call", offer, OUTSIDE, INSIDE))
+            answer = _with_events(_sdp(OFFICE, office.getsockname()[1]))
+            await client.perform(Answer("call", answer, INSIDE, OUTSIDE))
+            for sequence in (1, 2, 4):
+                await loop.sock_sendto(phone, _rtp(sequence), (B1, 36040))
+                await loop.sock_recvfrom(office, 2048)
+            header = bytes([0x80, 101, 0, 5, 0, 0, 4, 0, 0, 0, 0, 7])
+            for duration in (320, 640, 640, 640):
+                end = bytes([11, 0x8A if duration == 640 else 0x0A])
+                event = header + end + duration.to_bytes(2, "big")
+                await loop.sock_sendto(phone, event, (B1, 36040))
+                assert (await loop.sock_recvfrom(office, 2048))[0] == event
+            assert await reports.get() == DigitDialled("call", "outside", "#", 80)
+            stats = (await client.perform(Delete("call", "BYE"))).stats
+            assert reports.empty()
+            quality = stats[0].quality
+            assert quality is not None
+            assert (quality.codec, quality.ssrc) == ("PCMA", 7)
+            assert quality.expected_packets == 5
 
 
 async def test_errors_have_a_status_and_ports_come_back(tmp_path: Path) -> None:
