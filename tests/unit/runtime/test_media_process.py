@@ -208,7 +208,7 @@ async def test_digits_and_quality_are_told(tmp_path: Path) -> None:
             for sequence in (1, 2, 4):
                 await loop.sock_sendto(phone, _rtp(sequence), (B1, 36040))
                 await loop.sock_recvfrom(office, 2048)
-            header = bytes([0x80, 101, 0, 5, 0, 0, 4, 0, 0, 0, 0, 7])
+            header = bytes([0x80, 101, 0, 5, 0, 0, 4, 0, 0, 0, 0, 0])
             for duration in (320, 640, 640, 640):
                 end = bytes([11, 0x8A if duration == 640 else 0x0A])
                 event = header + end + duration.to_bytes(2, "big")
@@ -219,7 +219,7 @@ async def test_digits_and_quality_are_told(tmp_path: Path) -> None:
             assert reports.empty()
             quality = stats[0].quality
             assert quality is not None
-            assert (quality.codec, quality.ssrc) == ("PCMA", 7)
+            assert (quality.codec, quality.ssrc) == ("PCMA", 0)
             assert quality.expected_packets == 5
 
 
