@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from farline.border import anchor, dialogs, policy
+from farline.border import anchor, dialogs, failover, policy
 from farline.border.exchange import Refusal, Side, Verdict
 from farline.border.passage import Passage
-from farline.border.steps import NEXT, Aborted, Cancelled, TimerC
+from farline.border.steps import NEXT, Aborted, Cancelled, NoAnswer, TimerC
 from farline.border.teardown import hang_up, refuse_answer
 from farline.media.engine import MediaReply
 from farline.sip import WireError
-from farline.sip.transaction import RequestFailed, ResponseArrived, TransactionEnded
+from farline.sip.transaction import Cause, RequestFailed, ResponseArrived, TransactionEnded
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -93,6 +93,8 @@ class Calling:
         """The caller has a final answer."""
 
         self._timer_c: Alarm | None = None
+        self._silence: Alarm | None = None
+        """Runs while a next hop has said nothing and there is another."""
 
     def run(self) -> Steps:
         """Next hop by next hop until there is a final answer."""
@@ -115,8 +117,9 @@ class Calling:
 
     def over(self) -> None:
         """The transaction has ended, however."""
-        if self._timer_c is not None:
-            self._timer_c.stop()
+        for alarm in (self._timer_c, self._silence):
+            if alarm is not None:
+                alarm.stop()
         if self.session is not None and self.session.pending is self.operation:
             self.session.pending = None
 
@@ -162,39 +165,58 @@ class Calling:
     def _follow(self, client: ClientTransaction) -> Steps:
         """Everything that happens to the request on one next hop."""
         self._restart_timer_c()
+        self._silence = failover.watch(self.context, self.operation, self.passage, client)
         while True:
             event = yield NEXT
-            if isinstance(event, ResponseArrived):
-                if event.tx is client:
-                    yield from self._response(client, event.message)
+            if isinstance(event, Cancelled | Aborted | TimerC):
+                self._stop(client, event)
+            elif getattr(event, "tx", None) is not client:
+                continue  # of a next hop that was left
+            elif isinstance(event, ResponseArrived):
+                self._heard()
+                if self.initial and not self.rang and self.passage.refused_by_hop(event.message):
+                    return
+                yield from self._response(client, event.message)
+            elif isinstance(event, NoAnswer) and self._silence is not None:
+                failover.leave_behind(self.context, client)
+                self._failed(Cause.TIMEOUT)
+                return
             elif isinstance(event, RequestFailed):
-                if event.tx is client and self._failed(event):
-                    return
+                self._failed(event.cause)
+                return
             elif isinstance(event, TransactionEnded):
-                if event.tx is client:
-                    return
-            elif isinstance(event, Cancelled):
-                self.cancelled = True
-                self.context.layer.cancel(client, self.context.now, event.reasons)
-            elif isinstance(event, Aborted):
-                if not self.answered:
-                    self._fail(event.status, event.reason)
-                    self.context.layer.cancel(client, self.context.now)
-            elif isinstance(event, TimerC):
-                self.context.note("timer C", "it rang for too long")
-                self.context.layer.cancel(client, self.context.now)
+                return
 
-    def _failed(self, event: RequestFailed) -> bool:
-        """No answer on this next hop. True when `run` is to go on (another hop, or nothing)."""
+    def _stop(self, client: ClientTransaction, event: Cancelled | Aborted | TimerC) -> None:
+        """The caller, the border or the clock ends it."""
+        context = self.context
+        if isinstance(event, Cancelled):
+            self.cancelled = True
+            context.layer.cancel(client, context.now, event.reasons)
+        elif isinstance(event, TimerC):
+            context.note("timer C", "it rang for too long")
+            context.layer.cancel(client, context.now)
+        elif not self.answered:
+            self._fail(event.status, event.reason)
+            context.layer.cancel(client, context.now)
+
+    def _heard(self) -> None:
+        """The next hop said something."""
+        self.passage.answered()
+        if self._silence is not None:
+            self._silence.stop()
+            self._silence = None
+
+    def _failed(self, cause: Cause) -> None:
+        """No answer on this next hop; `run` goes on with another one, if nobody is told yet."""
         if self.answered:
-            return True
-        self.passage.failed(event.cause)
+            return
+        self.passage.failed(cause)
         if self.cancelled:
             self._fail(487, "cancelled, and no answer came")
         elif self.rang or self.passage.sender is Side.INSIDE:
-            status = 408 if event.cause == "timeout" else self.passage.status
-            self._fail(status, f"the called side is lost: {event.cause}")
-        return True
+            status = 408 if cause is Cause.TIMEOUT else self.passage.status
+            self._fail(status, f"the called side is lost: {cause}")
 
     def _response(self, client: ClientTransaction, response: Message) -> Steps:
         status = response.status

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
+from farline.border.health import Health
 from farline.border.hiding import Hider
+from farline.border.links import Links
 from farline.border.plan import Plan
 from farline.border.registration import BindingTable
 from farline.border.session import SessionTable
 from farline.border.shield import Sources
-from farline.border.steps import NEXT, Ask, Next, Operation, Reach
+from farline.border.steps import NEXT, Ask, Connect, Dial, Next, Operation, Reach
 from farline.border.upstream import Upstreams
 from farline.config import TopologyAudit
 from farline.media.engine import Delete, Media, MediaReply
-from farline.sip import responses
+from farline.sip import Transport, responses
+from farline.sip.effects import Open
 from farline.sip.schedule import Schedule
 from farline.sip.transaction import TransactionLayer
 from farline.trace.events import CallChanged, Decision, MediaSeen, Note, Refused, Trace
@@ -55,6 +58,8 @@ class Context:
         self.bindings = BindingTable(ids, limits.bindings)
         self.sessions = SessionTable(limits.sessions, self.plan.call_ids.canonical)
         self.sources = Sources(limits.shield)
+        self.health = Health(self)
+        self.links = Links(self)
         self.upstreams = Upstreams(self)
         self.schedule = Schedule()
         self.counters: Counter[str] = Counter()
@@ -122,6 +127,10 @@ class Context:
             if session.is_call:
                 self.out.append(Trace(CallChanged(session.call_id, state, detail)))
 
+    def chance(self, below: int) -> int:
+        """A random number from 0 to below `below`."""
+        return self.ids.number(31) % below
+
     # ---- transactions ----
 
     def respond(self, tx: ServerTransaction, response: Message) -> None:
@@ -184,9 +193,15 @@ class Context:
 
     def media_done(self, ticket: int, reply: MediaReply) -> None:
         """The engine answered."""
+        self.hand_over(ticket, reply)
+
+    def hand_over(self, ticket: int, value: object) -> bool:
+        """Give the operation that waits for a ticket what it asked for; False: nobody waits."""
         operation = self._asking.pop(ticket, None)
-        if operation is not None:
-            self.resume(operation, reply)
+        if operation is None:
+            return False
+        self.resume(operation, value)
+        return True
 
     def _advance(self, operation: Operation, value: object) -> None:
         """Run the generator until it has to wait."""
@@ -209,9 +224,24 @@ class Context:
                 known, value = self.upstreams.reach(step.binding, operation, step.avoid)
                 if not known:
                     return
+            elif isinstance(step, Connect):
+                known, value = self.links.reach(step.interface, step.candidate, operation)
+                if not known:
+                    return
+            elif isinstance(step, Dial):
+                self._dial(operation, step)
+                return
             else:
                 self._ask(operation, step)
                 return
+
+    def _dial(self, operation: Operation, step: Dial) -> None:
+        ticket, candidate = self.ticket(), step.candidate
+        self._asking[ticket] = operation
+        name = None
+        if candidate.transport is Transport.TLS:
+            name = candidate.name or candidate.remote.host
+        self.out.append(Open(ticket, step.interface, candidate.transport, candidate.remote, name))
 
     def _ask(self, operation: Operation, step: Ask) -> None:
         ticket = self.ticket()

@@ -9,6 +9,7 @@ from farline.border import (
     acknowledging,
     admission,
     calling,
+    heartbeat,
     media_news,
     registering,
     relaying,
@@ -18,12 +19,22 @@ from farline.border.context import Context
 from farline.border.exchange import Exchange, Refusal, Verdict
 from farline.border.limits import Limits
 from farline.border.show import show
-from farline.border.steps import Aborted, Cancelled, Operation
+from farline.border.steps import Aborted, Cancelled, Operation, Unreachable
 from farline.border.topology import token_of
 from farline.media.engine import MediaDone
 from farline.media.reports import MediaReport
 from farline.sip import Message, WireError, responses
-from farline.sip.effects import Closed, Deadline, Expired, Opened, OpenFailed, Received, Send
+from farline.sip.effects import (
+    Close,
+    Closed,
+    Deadline,
+    Expired,
+    Opened,
+    OpenFailed,
+    Received,
+    Send,
+    Started,
+)
 from farline.sip.transaction import (
     AckArrived,
     CancelArrived,
@@ -47,7 +58,7 @@ if TYPE_CHECKING:
 class BorderCore:
     """A session border controller without I/O (`farline.sip.effects.Core`).
 
-    Inputs: `Received`, `Opened`, `OpenFailed`, `Closed`, `Expired`, `MediaDone`,
+    Inputs: `Started`, `Received`, `Opened`, `OpenFailed`, `Closed`, `Expired`, `MediaDone`,
     `MediaReport`.
     Outputs: `Send`, `Open`, `Close`, `Media`, `Trace`.
     """
@@ -84,10 +95,12 @@ class BorderCore:
         elif isinstance(event, MediaReport):
             media_news.take(context, event)
         elif isinstance(event, Opened):
-            if event.ticket is not None:
-                context.upstreams.opened(event.ticket, event.flow)
+            if event.ticket is not None and not context.hand_over(event.ticket, event.flow):
+                context.put(Close(event.flow))
         elif isinstance(event, OpenFailed):
-            context.upstreams.failed(event.ticket, event.reason)
+            context.hand_over(event.ticket, Unreachable(event.reason))
+        elif isinstance(event, Started):
+            heartbeat.start(context)
         elif isinstance(event, Closed):
             self._closed(event)
         self._pump()

@@ -173,7 +173,7 @@ class Explainer:
         """The next hop that a server flow was decided for: the first that gives the same words."""
         plan = self.scratch.plan
         for profile in plan.routing.values():
-            for hop in routing.decide(plan, profile, down={}, now=0.0).value:
+            for hop in routing.decide(plan, profile, routing.Standing()).value:
                 if flows.decide_server(plan, received, hop).because == event.because:
                     return hop
         return None

@@ -64,7 +64,7 @@ def source_flows(plan: Plan, exchange: Exchange) -> tuple[Considered, ...]:
 
 def next_hops(plan: Plan, profile: RoutingProfile) -> tuple[Considered, ...]:
     """Every next hop of a profile, none of which has failed yet."""
-    ways = routing.decide(plan, profile, down={}, now=0.0).value
+    ways = routing.decide(plan, profile, routing.Standing()).value
     rows: list[Considered] = []
     for position, candidate in enumerate(ways):
         why = "the first" if not position else f"tried when {ways[0]} does not answer"

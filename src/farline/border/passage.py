@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from farline.border.exchange import Side
+from farline.border.health import DOWN_SECONDS
 from farline.border.steps import Reach
 from farline.border.topology import (
     inward_request,
@@ -12,7 +13,7 @@ from farline.border.topology import (
     outward_request,
     outward_response,
 )
-from farline.sip import WireError
+from farline.sip import WireError, headers
 from farline.sip.transaction import Cause
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from farline.border.session import End, Found, Session
     from farline.border.topology import Line
     from farline.sip import Flow, Message
+
+FAILOVER_SECONDS = 4.0
+"""How long a next hop may say nothing while there is another one: an eighth of Timer B."""
 
 MAX_ATTEMPTS = 4
 """Next hops, or connections to one, that a request is tried on."""
@@ -54,6 +58,9 @@ class Passage:
         """From or To name an inside address, and the phone reads something else."""
 
         self._tried: set[Candidate] = set()
+        self._candidate: Candidate | None = None
+        """The next hop that `reach` led to."""
+
         self._attempts = 0
 
     @property
@@ -73,15 +80,49 @@ class Passage:
         if self._attempts > MAX_ATTEMPTS:
             return None
         flow: Flow | None = yield Reach(self.binding, frozenset(self._tried))
+        upstream = self.binding.upstream
+        self._candidate = upstream.candidate if upstream is not None else None
         return flow
+
+    def patience(self) -> float | None:
+        """Seconds without any answer after which another next hop is tried; None: there is none.
+
+        A dialog stays where it is: another server does not know it.
+        """
+        upstream = self.binding.upstream
+        if self.sender is Side.INSIDE or self.far is not None or upstream is None:
+            return None
+        if all(other in self._tried for other in upstream.spare):
+            return None
+        return FAILOVER_SECONDS
+
+    def answered(self) -> None:
+        """The next hop said something."""
+        health = self.context.health
+        if health.troubled and self._candidate is not None and self.sender is Side.OUTSIDE:
+            health.answered(self._candidate)
+
+    def refused_by_hop(self, response: Message) -> bool:
+        """Whether a response means that another next hop is to be tried (RFC 3263 section 4.3)."""
+        if response.status != 503 or self._candidate is None or self.patience() is None:
+            return False
+        try:
+            seconds = headers.retry_after(response)
+        except WireError:
+            seconds = None
+        self._gone(self._candidate, "it answers 503", seconds or DOWN_SECONDS)
+        return True
+
+    def _gone(self, candidate: Candidate, reason: str, seconds: float = DOWN_SECONDS) -> None:
+        self._tried.add(candidate)
+        self.context.health.failed(candidate, reason, seconds)
 
     def failed(self, cause: Cause) -> None:
         """The flow that `reach` gave did not bring an answer."""
         if cause is Cause.TIMEOUT:
             self.status = 408
-            upstream = self.binding.upstream
-            if self.sender is Side.OUTSIDE and upstream and upstream.candidate:
-                self._tried.add(upstream.candidate)
+            if self.sender is Side.OUTSIDE and self._candidate is not None:
+                self._gone(self._candidate, f"{self.binding.aor}: no answer from it")
         elif self.sender is Side.OUTSIDE:
             self.status = 503
 

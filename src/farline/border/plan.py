@@ -5,7 +5,7 @@ A `Plan` is made once from a `Border` and never changes; it decides nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from farline.border.call_ids import CallIds
@@ -35,8 +35,11 @@ class Candidate:
     server: str
     transport: Transport
     remote: Address
-    failover: bool = False
+    failover: bool = field(default=False, compare=False)
     """The server profile's failover port: tried only after a connection to its neighbour failed."""
+
+    name: str = field(default="", compare=False)
+    """The host name that led here; "" where an address is configured."""
 
     def __str__(self) -> str:
         return f"{self.server} {self.remote} ({self.transport})"

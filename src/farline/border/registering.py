@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farline.border import failover
 from farline.border import flow as flows
 from farline.border.exchange import Exchange, Refusal, Side, Verdict
 from farline.border.passage import Passage
 from farline.border.registration import Binding, contact_key
-from farline.border.steps import NEXT
 from farline.border.teardown import drop_binding
 from farline.border.topology import contact_inside, make_line
 from farline.sip import NameAddr, WireError, headers
-from farline.sip.transaction import RequestFailed, ResponseArrived
 
 if TYPE_CHECKING:
     from farline.border.context import Context
@@ -74,15 +73,10 @@ def register(context: Context, operation: Operation, tx: ServerTransaction) -> S
             context.answer(tx, error.status or 400)
             return
         client = context.request(operation, out, upstream, Side.INSIDE)
-        while True:
-            event = yield NEXT
-            if isinstance(event, ResponseArrived) and event.tx is client:
-                if event.message.status >= 200:
-                    _finish(context, plan, tx, passage, event.message)
-                    return
-            elif isinstance(event, RequestFailed) and event.tx is client:
-                passage.failed(event.cause)
-                break
+        answer = yield from failover.final_answer(context, operation, passage, client)
+        if answer is not None:
+            _finish(context, plan, tx, passage, answer)
+            return
     context.refused("upstream", f"{plan.way.aor}: no next hop answers", tx.flow)
     context.answer(tx, passage.status)
 

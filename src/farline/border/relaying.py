@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from farline.border import anchor, dialogs
+from farline.border import anchor, dialogs, failover
 from farline.border.passage import Passage
-from farline.border.steps import NEXT
 from farline.border.topology import target_of
 from farline.sip import WireError, headers
-from farline.sip.transaction import RequestFailed, ResponseArrived
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -152,15 +150,11 @@ class Relaying:
         return True
 
     def _follow(self, client: ClientTransaction) -> Steps:
-        while True:
-            event = yield NEXT
-            if isinstance(event, ResponseArrived) and event.tx is client:
-                yield from self._response(event.message)
-                if self.status:
-                    return
-            elif isinstance(event, RequestFailed) and event.tx is client:
-                self.passage.failed(event.cause)
-                return
+        answer = yield from failover.final_answer(
+            self.context, self.operation, self.passage, client, self._response
+        )
+        if answer is not None:
+            yield from self._response(answer)
 
     def _response(self, response: Message) -> Steps:
         if response.status == 100:

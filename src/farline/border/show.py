@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farline.border.plan import Candidate
+from farline.sip import Address
+
 if TYPE_CHECKING:
     from farline.border.context import Context
     from farline.border.registration import Binding
@@ -16,6 +19,7 @@ def show(context: Context) -> dict[str, object]:
     return {
         "bindings": [_binding(binding, context.now) for binding in context.bindings],
         "sessions": [_session(session, context.now) for session in context.sessions],
+        "next hops": next_hops(context),
         "pending": context.bindings.pending,
         "transactions": len(context.layer),
         "upstream_connections": len(context.upstreams),
@@ -26,6 +30,27 @@ def show(context: Context) -> dict[str, object]:
             "transactions.stray": layer.stray,
         },
     }
+
+
+def next_hops(context: Context) -> list[dict[str, object]]:
+    """Each address of a server, and each that a name led to: its health and who uses it."""
+    plan, health, used = context.plan, context.health, context.upstreams.used
+    known = [
+        Candidate(server.name, entry.transport, Address(entry.address, entry.port))
+        for server in plan.servers.values()
+        for entry in server.addresses
+    ]
+    rows = dict.fromkeys([*known, *health.known(), *used])
+    return [
+        {
+            "server": one.server,
+            "address": str(one.remote),
+            "transport": one.transport.value,
+            **health.show(one),
+            "bindings": used.get(one, 0),
+        }
+        for one in rows
+    ]
 
 
 def _binding(binding: Binding, now: float) -> dict[str, object]:

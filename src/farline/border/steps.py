@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from farline.border.plan import Candidate
     from farline.border.registration import Binding
     from farline.media.engine import MediaRequest
+    from farline.sip.transaction import ClientTransaction
 
 MAX_INBOX = 64
 """Events kept for an operation that waits for something else; more are dropped."""
@@ -50,6 +51,36 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
+class Dial:
+    """Wait for a new connection to a next hop: a `Flow`, or `Unreachable`."""
+
+    interface: str
+    candidate: Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Wait for the connection to a next hop that is shared: a `Flow`, or `Unreachable`."""
+
+    interface: str
+    candidate: Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """No connection could be made; `reason` is for people."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """Event: a next hop has said nothing for so long that another one is tried."""
+
+    tx: ClientTransaction
+
+
+@dataclass(frozen=True, slots=True)
 class Cancelled:
     """Event: the caller sent CANCEL. `reasons` are its Reason headers."""
 
@@ -69,7 +100,7 @@ class TimerC:
     """Event: an INVITE rang for too long (RFC 3261 section 16.8)."""
 
 
-Step: TypeAlias = Next | Ask | Reach
+Step: TypeAlias = Next | Ask | Reach | Dial | Connect
 Steps: TypeAlias = Generator[Step, Any, None]
 
 

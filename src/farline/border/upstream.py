@@ -1,32 +1,35 @@
-"""Upstream connections: each binding has one of its own to a next hop (grooming is off).
+"""Upstream ways: how each binding reaches its server.
 
-They are opened when a request needs them and again after they were lost. When a next hop cannot be
-reached the next one of the routing profile is tried, and the bad one goes last for a while.
+With grooming off a binding has a connection of its own; with grooming on, all share one a next hop
+(`links`). A way is opened when a request needs it and again after it was lost. When a next hop
+cannot be reached the next one of the routing profile is tried, and the bad one goes last.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from farline.border import flow as flows
 from farline.border import routing
+from farline.border.links import udp_flow
+from farline.border.steps import Connect, Dial, Operation, Unreachable
 from farline.border.topology import make_line
 from farline.sip import Address, Flow, Transport
-from farline.sip.effects import Close, Open
+from farline.sip.effects import Close
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from farline.border.context import Context
     from farline.border.plan import Candidate
     from farline.border.registration import Binding
-    from farline.border.steps import Operation
+    from farline.border.steps import Step, Steps
     from farline.config import ServerFlow
 
-DOWN_SECONDS = 30.0
-"""How long a next hop that failed is tried last."""
-
 MAX_WAITING = 100
-"""Operations that may wait for one connection."""
+"""Operations that may wait for one way."""
 
 
 @dataclass(slots=True, eq=False)
@@ -35,31 +38,33 @@ class Upstream:
 
     flow: Flow | None = None
     candidate: Candidate | None = None
-    """Where `flow` leads, or where the connection under way goes."""
+    """Where `flow` leads, or led before it was lost."""
 
-    ticket: int = 0
-    """Of the `Open` under way; 0: none."""
+    spare: tuple[Candidate, ...] = ()
+    """The other next hops that there were when this one was taken."""
 
-    left: list[Candidate] = field(default_factory=list)
+    search: Operation | None = None
+    """Looks for the way just now."""
+
     waiting: list[Operation] = field(default_factory=list)
 
 
 class Upstreams:
-    """Opens, shares out and closes upstream connections."""
+    """Opens, shares out and closes ways."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._opening: dict[int, Binding] = {}
         self._by_flow: dict[Flow, Binding] = {}
-        self.down: dict[Candidate, float] = {}
-        """Next hops that failed, and until when they are tried last (monotonic seconds)."""
+        self._turns: Counter[str] = Counter()
+        self.used: Counter[Candidate] = Counter()
+        """Bindings whose way leads to a next hop."""
 
     def __len__(self) -> int:
-        return len(self._by_flow)
+        return len(self._by_flow) + len(self._context.links)
 
     def owns(self, flow: Flow) -> bool:
         """Whether a connection is one of ours to a server."""
-        return flow in self._by_flow
+        return flow in self._by_flow or self._context.links.owns(flow)
 
     def reach(
         self, binding: Binding, operation: Operation, avoid: frozenset[Candidate]
@@ -73,49 +78,22 @@ class Upstreams:
                 text = f"{binding.aor} has its way there: {upstream.flow.local}"
                 self._context.decided("routing", str(upstream.candidate), text)
                 return True, upstream.flow
-            self._give_up(binding, upstream)
-        if not upstream.ticket:
-            upstream.left = self._candidates(binding, avoid)
-            if not self._next(binding, upstream, after_refusal=False):
+            self._leave(upstream)
+        if upstream.search is None:
+            search = upstream.search = Operation(operation.call)
+            self._context.start(search, self._search(binding, upstream, avoid))
+            if upstream.search is None:
                 return True, upstream.flow
         if len(upstream.waiting) >= MAX_WAITING:
             return True, None
         upstream.waiting.append(operation)
         return False, None
 
-    def opened(self, ticket: int, flow: Flow) -> None:
-        """The connection asked for is there."""
-        binding = self._opening.pop(ticket, None)
-        if binding is None or binding.upstream is None or binding.upstream.ticket != ticket:
-            self._context.put(Close(flow))
-            return
-        upstream = binding.upstream
-        upstream.ticket, upstream.flow = 0, flow
-        self._by_flow[flow] = binding
-        self._release(upstream, flow)
-
-    def failed(self, ticket: int, reason: str) -> None:
-        """The connection asked for could not be made: try the next one."""
-        binding = self._opening.pop(ticket, None)
-        if binding is None or binding.upstream is None or binding.upstream.ticket != ticket:
-            return
-        upstream = binding.upstream
-        upstream.ticket = 0
-        if upstream.candidate is not None:
-            self.mark_down(upstream.candidate, reason)
-        if not self._next(binding, upstream, after_refusal=True):
-            self._release(upstream, upstream.flow)
-
-    def mark_down(self, candidate: Candidate, reason: str) -> None:
-        """Try this next hop last for a while."""
-        self.down[candidate] = self._context.now + DOWN_SECONDS
-        self._context.decided("routing", f"{candidate} goes last", reason)
-
     def lost(self, flow: Flow) -> bool:
         """A connection is gone; the next request opens another. False: it was none of ours."""
         binding = self._by_flow.pop(flow, None)
         if binding is None:
-            return False
+            return self._context.links.lost(flow)
         if binding.upstream is not None and binding.upstream.flow == flow:
             binding.upstream.flow = None
         return True
@@ -125,46 +103,50 @@ class Upstreams:
         upstream, binding.upstream = binding.upstream, None
         if upstream is None:
             return
-        self._opening.pop(upstream.ticket, None)
-        if upstream.flow is not None and self._by_flow.pop(upstream.flow, None) is not None:
-            self._context.put(Close(upstream.flow))
+        self._leave(upstream)
+        self._assign(upstream, None)
         self._release(upstream, None)
 
-    def _candidates(self, binding: Binding, avoid: frozenset[Candidate]) -> list[Candidate]:
-        context = self._context
-        profile = context.plan.routing[binding.subscriber.routing_profile]
-        verdict = routing.decide(context.plan, profile, down=self.down, now=context.now)
-        value = ", ".join(map(str, verdict.value)) or "nowhere"
-        context.decided("routing", value, verdict.because, verdict.form)
-        return [candidate for candidate in verdict.value if candidate not in avoid]
+    # ---- the search for a way ----
 
-    def _next(self, binding: Binding, upstream: Upstream, *, after_refusal: bool) -> bool:
-        """Begin with the next candidate; False when nothing has to be waited for.
-
-        Then `upstream.flow` is the flow (UDP), or None when no candidate is left.
-        """
-        while upstream.left:
-            candidate = upstream.left.pop(0)
-            if candidate.failover and not after_refusal:
+    def _search(self, binding: Binding, upstream: Upstream, avoid: frozenset[Candidate]) -> Steps:
+        """Next hop by next hop until one can be reached."""
+        candidates = self._candidates(binding)
+        refused = False
+        for candidate in candidates:
+            refused = refused and candidate.failover
+            if candidate in avoid or (candidate.failover and not refused):
                 continue
             server = self._server(binding, candidate)
             if server is None:
                 continue
-            upstream.candidate = candidate
-            self._draw_line(binding, server, candidate)
-            interface = server.signaling_interface
-            if candidate.transport is Transport.UDP:
-                local = self._context.plan.address(interface, Transport.UDP)
-                upstream.flow = Flow(0, interface, Transport.UDP, local, candidate.remote)
-                return False
-            upstream.ticket = self._context.ticket()
-            self._opening[upstream.ticket] = binding
-            name = candidate.remote.host if candidate.transport is Transport.TLS else None
-            self._context.put(
-                Open(upstream.ticket, interface, candidate.transport, candidate.remote, name)
-            )
-            return True
-        return False
+            flow = yield from self._connect(server.signaling_interface, candidate)
+            if binding.upstream is not upstream:
+                self._discard(flow)
+                return
+            if flow is not None:
+                self._take(binding, upstream, server, candidate, flow)
+                upstream.spare = tuple(
+                    other for other in candidates if other != candidate and not other.failover
+                )
+                break
+            refused = True
+        if upstream.flow is None:
+            self._assign(upstream, None)
+        upstream.search = None
+        self._release(upstream, upstream.flow)
+
+    def _candidates(self, binding: Binding) -> tuple[Candidate, ...]:
+        context = self._context
+        profile = context.plan.routing[binding.subscriber.routing_profile]
+        standing = routing.Standing(
+            context.health.why_down, self.used, self._turns[profile.name], context.chance
+        )
+        self._turns[profile.name] += 1
+        verdict = routing.decide(context.plan, profile, standing)
+        value = ", ".join(map(str, verdict.value)) or "nowhere"
+        context.decided("routing", value, verdict.because, verdict.form)
+        return verdict.value
 
     def _server(self, binding: Binding, candidate: Candidate) -> ServerFlow | None:
         context = self._context
@@ -174,7 +156,35 @@ class Upstreams:
         context.decided("server-flow", value, verdict.because, verdict.form)
         return verdict.value
 
-    def _draw_line(self, binding: Binding, server: ServerFlow, candidate: Candidate) -> None:
+    def _connect(
+        self, interface: str, candidate: Candidate
+    ) -> Generator[Step, Flow | Unreachable, Flow | None]:
+        """The flow to a next hop; None when it cannot be reached."""
+        context = self._context
+        if candidate.transport is Transport.UDP:
+            return udp_flow(context, interface, candidate)
+        shared = context.plan.servers[candidate.server].advanced.grooming
+        reply = yield (Connect if shared else Dial)(interface, candidate)
+        if isinstance(reply, Flow):
+            return reply
+        context.health.failed(candidate, reply.reason)
+        return None
+
+    def _take(
+        self,
+        binding: Binding,
+        upstream: Upstream,
+        server: ServerFlow,
+        candidate: Candidate,
+        flow: Flow,
+    ) -> None:
+        """The way of a binding leads over `flow` from here on."""
+        self._assign(upstream, candidate)
+        upstream.flow = flow
+        if self._context.links.owns(flow):
+            self._context.links.join(flow, upstream)
+        elif flow.token:
+            self._by_flow[flow] = binding
         phone = binding.phone
         if phone is None:
             interface = binding.subscriber.signaling_interface
@@ -189,13 +199,30 @@ class Upstreams:
             candidate=candidate,
         )
 
-    def _give_up(self, binding: Binding, upstream: Upstream) -> None:
-        """Leave a next hop that does not answer."""
-        if upstream.flow is not None and self._by_flow.pop(upstream.flow, None) is not None:
-            self._context.put(Close(upstream.flow))
+    def _discard(self, flow: Flow | None) -> None:
+        """The binding went while its connection was being made."""
+        if flow is not None and flow.token and not self._context.links.owns(flow):
+            self._context.put(Close(flow))
+
+    def _leave(self, upstream: Upstream) -> None:
+        """Use this way no longer: a connection of one's own is closed."""
+        flow, upstream.flow = upstream.flow, None
+        if flow is None:
+            return
+        if self._by_flow.pop(flow, None) is not None:
+            self._context.put(Close(flow))
+        else:
+            self._context.links.leave(flow, upstream)
+
+    def _assign(self, upstream: Upstream, candidate: Candidate | None) -> None:
+        """Count who uses which next hop."""
         if upstream.candidate is not None:
-            self.mark_down(upstream.candidate, f"{binding.aor}: no answer from it")
-        upstream.flow = upstream.candidate = None
+            self.used[upstream.candidate] -= 1
+            if not self.used[upstream.candidate]:
+                del self.used[upstream.candidate]
+        upstream.candidate = candidate
+        if candidate is not None:
+            self.used[candidate] += 1
 
     def _release(self, upstream: Upstream, flow: Flow | None) -> None:
         waiting, upstream.waiting = upstream.waiting, []

@@ -15,10 +15,9 @@ from farline.config.media_engine import MediaEngine, MediaNode
 from farline.config.network import Interface, Network, TlsClientProfile, TlsServerProfile
 from farline.config.office import Office, User
 from farline.config.portal import Portal
+from farline.config.routing import NextHop, RoutingProfile
 from farline.config.server import (
     EndPointPolicyGroup,
-    NextHop,
-    RoutingProfile,
     ServerProfile,
 )
 from farline.config.topology_hiding import HidingRule, TopologyAudit, TopologyHidingProfile

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from farline.config.deployment import Border
     from farline.config.flows import ServerFlow, SubscriberFlow
-    from farline.config.server import NextHop
+    from farline.config.routing import NextHop
 
 
 def check_shadows(border: Border) -> Iterator[Problem]:

@@ -15,10 +15,10 @@ from farline.config.media_engine import MediaEngine
 from farline.config.network import Interface, Network, TlsClientProfile, TlsServerProfile
 from farline.config.office import Office
 from farline.config.portal import Portal
+from farline.config.routing import RoutingProfile
 from farline.config.server import (
     DEFAULT_POLICY_GROUPS,
     EndPointPolicyGroup,
-    RoutingProfile,
     ServerProfile,
 )
 from farline.config.topology_hiding import TopologyAudit, TopologyHidingProfile

@@ -1,15 +1,30 @@
-"""Global Policies: server profiles, routing profiles, policy groups."""
+"""Global Policies: server profiles and policy groups."""
 
 from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from farline.config.base import Form, Name, Port, only
-from farline.sip import Transport
+from farline.sip import Transport, Uri, WireError
 
 TransportName = Annotated[Transport, Field(title="Transport")]
+
+
+def _sip_uri(text: str) -> str:
+    if text:
+        try:
+            uri = Uri.parse(text)
+        except WireError as error:
+            raise ValueError(f"{text!r} is no SIP URI: {error.reason}") from None
+        if uri.scheme not in ("sip", "sips"):
+            raise ValueError(f"{text!r} is no SIP URI; write sip:user@example.com")
+    return text
+
+
+SipUriText = Annotated[str, AfterValidator(_sip_uri)]
+"""A SIP URI as text, or nothing."""
 
 
 class ServerAddress(Form):
@@ -21,6 +36,23 @@ class ServerAddress(Form):
     transport: TransportName
 
 
+class Heartbeat(Form):
+    """The Heartbeat page: OPTIONS to every address of the server, so that a dead one is known."""
+
+    form: ClassVar[str] = "Global Policies > Server Configuration > Heartbeat"
+    enabled: bool = Field(False, title="Enable Heartbeat")
+    frequency: int = Field(30, ge=2, le=3600, title="Frequency")
+    """Seconds from one OPTIONS to the next."""
+    from_uri: SipUriText = Field("", title="From URI")
+    """Empty: our own address."""
+    to_uri: SipUriText = Field("", title="To URI")
+    """Empty: the server's address."""
+    failures_before_down: int = Field(3, ge=1, le=20, title="Failures Before Down")
+    """Beats in a row without an answer (or with 503) until the address is down."""
+    successes_before_up: int = Field(2, ge=1, le=20, title="Successes Before Up")
+    """Answers in a row until an address that was down is up again."""
+
+
 class ServerAdvanced(Form):
     """The Advanced page."""
 
@@ -28,10 +60,9 @@ class ServerAdvanced(Form):
     dos_protection: Annotated[bool, only(False, "DoS protection is not built yet")] = Field(
         False, title="Enable DoS Protection"
     )
-    grooming: Annotated[
-        bool,
-        only(False, "remote workers need a TCP connection each, so grooming stays off"),
-    ] = Field(False, title="Enable Grooming")
+    grooming: bool = Field(False, title="Enable Grooming")
+    """Off: every endpoint has a TCP or TLS connection of its own to the server, as the guide asks
+    for remote workers. On: all share one."""
     interworking_profile: Annotated[
         Literal["avaya-ru"], only("avaya-ru", "only this profile is built")
     ] = Field("avaya-ru", title="Interworking Profile")
@@ -60,55 +91,8 @@ class ServerProfile(Form):
     )
     tls_client_profile: Name | None = Field(None, title="TLS Client Profile")
     addresses: tuple[ServerAddress, ...] = Field(min_length=1, title="IP Address / FQDN")
+    heartbeat: Heartbeat = Heartbeat()
     advanced: ServerAdvanced = ServerAdvanced()
-
-
-class NextHop(Form):
-    """One line of a routing profile: a server and which of its addresses."""
-
-    form: ClassVar[str] = "Global Policies > Routing Profile"
-    priority: int = Field(1, ge=1, le=100, title="Priority / Weight")
-    server: Name = Field(title="Server Configuration")
-    address: str = Field(title="Next Hop Address")
-    port: Port = Field(title="Next Hop Address (port)")
-    transport: TransportName
-
-
-class RoutingProfile(Form):
-    """Where requests go next."""
-
-    form: ClassVar[str] = "Global Policies > Routing Profile"
-    name: Name = Field(title="Profile Name")
-    uri_group: Annotated[str, only("*", "URI groups are not built yet")] = Field(
-        "*", title="URI Group"
-    )
-    time_of_day: Annotated[str, only("default", "times of day are not built yet")] = Field(
-        "default", title="Time of Day"
-    )
-    load_balancing: Annotated[
-        Literal["priority"], only("priority", "other load balancing is not built yet")
-    ] = Field("priority", title="Load Balancing")
-    naptr: Annotated[bool, only(False, "NAPTR is not built yet")] = Field(False, title="NAPTR")
-    transport: Annotated[str | None, only(None, "it follows the next hop")] = Field(
-        None, title="Transport"
-    )
-    next_hop_priority: Annotated[bool, only(False, "not built yet")] = Field(
-        False, title="Next Hop Priority"
-    )
-    next_hop_in_dialog: Annotated[bool, only(False, "not built yet")] = Field(
-        False, title="Next Hop In-Dialog"
-    )
-    ignore_route_header: Annotated[bool, only(False, "not built yet")] = Field(
-        False, title="Ignore Route Header"
-    )
-    enum: Annotated[bool, only(False, "ENUM is not built yet")] = Field(False, title="ENUM")
-    enum_suffix: Annotated[str, only("", "ENUM is not built yet")] = Field("", title="ENUM Suffix")
-    next_hops: tuple[NextHop, ...] = Field(min_length=1, title="Next Hop")
-
-    @property
-    def by_priority(self) -> tuple[NextHop, ...]:
-        """The next hops in the order in which they are tried."""
-        return tuple(sorted(self.next_hops, key=lambda hop: hop.priority))
 
 
 class EndPointPolicyGroup(Form):

@@ -13,6 +13,7 @@ from farline.runtime.ng_client import NgClient, ng_settings
 from farline.runtime.relay import run_relays, stop_relays
 from farline.runtime.sip import Listener, SipDriver
 from farline.runtime.tls import client_context, server_context
+from farline.sip.effects import Started
 
 if TYPE_CHECKING:
     import ssl
@@ -42,6 +43,7 @@ async def run_border(context: RoleContext) -> None:
         stack.push_async_callback(media.stop)
         stack.push_async_callback(driver.stop)
         await driver.start()
+        driver.handle(Started())
         relays = await run_relays(context.deployment, context.base, trace)
         stack.push_async_callback(stop_relays, relays)
 

@@ -29,6 +29,11 @@ class Deadline(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Started:
+    """The ports are open: what the core does of its own accord may begin."""
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
     """One whole SIP message arrived (the driver did the framing)."""
 

@@ -179,7 +179,7 @@ class BorderWorld:
         if message.is_request:
             message.uri = "sip:phone@example.com"  # the phone's own Contact
         else:
-            for name in ("Via", "From", "To", "Call-ID", "Record-Route"):
+            for name in ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route"):
                 message.remove(name)
         if message.method == "REGISTER":
             message.remove("Contact")

@@ -132,7 +132,7 @@ def test_routing_by_priority_and_health():
             NextHop(priority=3, server="IPO", address="office.lan", port=5060, transport="UDP"),
         ),
     )
-    verdict = routing.decide(plan(), profile, down={}, now=0.0)
+    verdict = routing.decide(plan(), profile, routing.Standing())
     assert [str(one) for one in verdict.value] == [
         "IPO 10.0.0.1:5070 (TCP)",
         "IPO 10.0.0.1:5060 (TCP)",
@@ -140,10 +140,48 @@ def test_routing_by_priority_and_health():
     ]
     assert [one.failover for one in verdict.value] == [False, True, False]
     assert "office.lan left out" in verdict.because
-    down = {verdict.value[0]: 30.0}
-    later = routing.decide(plan(), profile, down=down, now=29.0)
+    down = {verdict.value[0]: "no answer"}
+    standing = routing.Standing(why_down=lambda one: down.get(one, ""))
+    later = routing.decide(plan(), profile, standing)
     assert str(later.value[-1]) == "IPO 10.0.0.1:5070 (TCP)"
-    assert routing.decide(plan(), profile, down=down, now=30.0).value == verdict.value
+    assert "10.0.0.1:5070 (TCP) goes last: no answer" in later.because
+
+
+def three_hops(load_balancing):
+    hops = tuple(
+        NextHop(priority=weight, server="IPO", address=f"10.0.0.{n}", port=5060, transport="UDP")
+        for n, weight in enumerate((1, 2, 5), 1)
+    )
+    return RoutingProfile(name="r", load_balancing=load_balancing, next_hops=hops)
+
+
+def first(profile, **standing):
+    verdict = routing.decide(plan(), profile, routing.Standing(**standing))
+    assert len(verdict.value) == 3
+    return verdict.value[0].remote.host[-1], verdict.because
+
+
+def test_round_robin():
+    profile = three_hops("round_robin")
+    assert [first(profile, turn=turn)[0] for turn in range(4)] == ["1", "2", "3", "1"]
+    assert "round robin, turn 4" in first(profile, turn=3)[1]
+
+
+def test_weighted_goes_by_the_weights():
+    profile = three_hops("weighted")
+    assert [
+        first(profile, chance=lambda below, ball=ball: ball % below)[0] for ball in range(8)
+    ] == list("12233333")
+    assert "weight 5 of 8" in first(profile, chance=lambda _: 7 % _)[1]
+
+
+def test_least_used():
+    profile = three_hops("least_used")
+    ways = routing.decide(plan(), profile, routing.Standing()).value
+    used = {ways[0]: 3, ways[1]: 1, ways[2]: 2}
+    found, because = first(profile, used=used)
+    assert found == "2"
+    assert "used by 1 bindings" in because
 
 
 def test_shield():
