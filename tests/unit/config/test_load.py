@@ -100,9 +100,9 @@ def test_flows_of_one_border_must_agree_in_their_media_rules():
 
 
 def test_the_line_is_that_of_the_field():
-    text = GUIDE.replace("grooming: false", "grooming: true")
+    text = GUIDE.replace("load_balancing: priority", "load_balancing: luck")
     (problem,) = problems(text)
-    assert "grooming: true" in text.splitlines()[problem.line - 1]
+    assert "load_balancing: luck" in text.splitlines()[problem.line - 1]
 
 
 def test_every_problem_is_told_at_once():
