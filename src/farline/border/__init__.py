@@ -1,6 +1,6 @@
 """The border: a session border controller as a core without I/O (the guide's SBCE)."""
 
-from farline.border.core import BorderCore
+from farline.border.core import BorderCore, Reconfigured
 from farline.border.exchange import Exchange, Refusal, Side, Verdict
 from farline.border.limits import Limits
 from farline.border.plan import Candidate, Plan
@@ -14,6 +14,7 @@ __all__ = [
     "Exchange",
     "Limits",
     "Plan",
+    "Reconfigured",
     "Refusal",
     "ShieldLimits",
     "Side",

@@ -52,8 +52,7 @@ class Context:
         self.ids = ids
         self.limits = limits
         self.plan = Plan(config)
-        audit = config.topology_audit
-        self.hider = Hider(self.plan.inside, report_only=audit.action == "report")
+        self.hider = _hider(config, self.plan)
         self.layer = TransactionLayer(timers=timers, ids=ids, limit=limits.transactions)
         self.bindings = BindingTable(ids, limits.bindings)
         self.sessions = SessionTable(limits.sessions, self.plan.call_ids.canonical)
@@ -72,6 +71,23 @@ class Context:
 
         self._ticket = 0
         self._asking: dict[int, Operation] = {}
+
+    def reconfigure(self, config: Border) -> None:
+        """Go by another configuration; calls and bindings that there are stay as they began.
+
+        A binding comes under the flow that now bears its flow's name, and chooses its next hop
+        again with the first request after its last call.
+        """
+        held = len(self.bindings) or len(self.sessions)
+        self.plan = plan = Plan(config, self.plan if held else None)
+        self.hider = _hider(config, plan)
+        renewed = {flow.name: flow for flow in config.subscriber_flows}
+        for binding in self.bindings:
+            binding.subscriber = renewed.get(binding.subscriber.name, binding.subscriber)
+            if binding.upstream is not None:
+                binding.upstream.stale = True
+        text = f"{len(self.bindings)} bindings and {len(self.sessions)} calls go on"
+        self.note("configuration changed", text)
 
     # ---- out ----
 
@@ -94,13 +110,12 @@ class Context:
 
     def is_outside(self, flow: Flow) -> bool:
         """Whether a flow's peers are strangers until they register."""
-        plan = self.plan
+        plan, host = self.plan, flow.remote.host
         if flow.interface not in plan.subscriber_flows or self.upstreams.owns(flow):
             return False
-        servers = plan.server_flows.get(flow.interface, ())
-        return not any(
-            flow.remote.host in plan.server_addresses[one.server_profile] for one in servers
-        )
+        flows = plan.server_flows.get(flow.interface, ())
+        is_server = any(host in plan.server_addresses[one.server_profile] for one in flows)
+        return not is_server and not plan.was_server(flow.interface, host)
 
     def ticket(self) -> int:
         """A fresh ticket number."""
@@ -279,3 +294,7 @@ class Context:
     def drain(self) -> object | None:
         """The next output of the border itself."""
         return self.out.popleft() if self.out else None
+
+
+def _hider(config: Border, plan: Plan) -> Hider:
+    return Hider(plan.inside, report_only=config.topology_audit.action == "report")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -55,11 +56,18 @@ if TYPE_CHECKING:
     from farline.sip.transaction import ServerTransaction
 
 
+@dataclass(frozen=True, slots=True)
+class Reconfigured:
+    """Input: the border goes by another configuration from now on; running calls stay."""
+
+    border: Border
+
+
 class BorderCore:
     """A session border controller without I/O (`farline.sip.effects.Core`).
 
-    Inputs: `Started`, `Received`, `Opened`, `OpenFailed`, `Closed`, `Expired`, `MediaDone`,
-    `MediaReport`.
+    Inputs: `Started`, `Received`, `Opened`, `OpenFailed`, `Closed`, `Expired`, `Reconfigured`,
+    `MediaDone`, `MediaReport`.
     Outputs: `Send`, `Open`, `Close`, `Media`, `Trace`.
     """
 
@@ -103,6 +111,8 @@ class BorderCore:
             heartbeat.start(context)
         elif isinstance(event, Closed):
             self._closed(event)
+        elif isinstance(event, Reconfigured):
+            context.reconfigure(event.border)
         self._pump()
 
     def poll(self) -> object | None:

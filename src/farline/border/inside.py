@@ -22,7 +22,8 @@ class InsideAddresses:
     laboratory may use one network for both).
     """
 
-    def __init__(self, border: Border) -> None:
+    def __init__(self, border: Border, past: InsideAddresses | None = None) -> None:
+        """`past`: what was inside before a change, and stays hidden while calls go on."""
         interfaces = {item.name: item for item in border.signaling_interfaces}
         networks = {item.name: item.subnet for item in border.networks}
         media = {item.name: item for item in border.media_interfaces}
@@ -46,6 +47,11 @@ class InsideAddresses:
         names = {address.lower() for address in servers if not literal(address)}
         names |= {name.lower() for name in audit.inside_names}
         self.names = frozenset(names - public)
+        if past is not None:
+            kept = (net for net in past.networks if not any(_overlap(net, o) for o in outside_nets))
+            self.networks = tuple(dict.fromkeys((*self.networks, *kept)))
+            self.exact |= past.exact - self._outside_ips
+            self.names |= past.names - public
         self._known: dict[str, bool] = {}
 
     def __contains__(self, host: str) -> bool:

@@ -1,6 +1,8 @@
 """The border's configuration with its names resolved, as the stages look things up.
 
-A `Plan` is made once from a `Border` and never changes; it decides nothing.
+A `Plan` is made once from a `Border` and never changes; it decides nothing. The plan of a changed
+configuration knows by name what its past still holds together: bindings and calls that began
+before go on by it, and nothing that begins now finds it.
 """
 
 from __future__ import annotations
@@ -48,7 +50,7 @@ class Candidate:
 class Plan:
     """Lookups over one `Border`."""
 
-    def __init__(self, border: Border) -> None:
+    def __init__(self, border: Border, past: Plan | None = None) -> None:
         self.border = border
         self.interfaces: dict[str, SignalingInterface] = {
             item.name: item for item in border.signaling_interfaces
@@ -81,7 +83,12 @@ class Plan:
             for item in border.signaling_interfaces
             for one in Transport
         }
-        self.inside = InsideAddresses(border)
+        self.inside = InsideAddresses(border, past.inside if past is not None else None)
+        self.former_servers: dict[str, frozenset[str]] = {}
+        """Hosts by interface whose server flow is gone: only their running calls are heard."""
+
+        if past is not None:
+            self._inherit(past)
 
     def address(self, interface: str, transport: Transport) -> Address:
         """Our address on a signaling interface.
@@ -100,6 +107,31 @@ class Plan:
         """Whether host and port of a URI or Via are one of our signaling interfaces."""
         ports = self.own.get(host)
         return ports is not None and (port is None or port in ports)
+
+    def _inherit(self, past: Plan) -> None:
+        self.interfaces = past.interfaces | self.interfaces
+        self.servers = past.servers | self.servers
+        self.routing = past.routing | self.routing
+        self.groups = past.groups | self.groups
+        self.hiding = past.hiding | self.hiding
+        self.lines = past.lines | self.lines
+        self.server_addresses = past.server_addresses | self.server_addresses
+        self._addresses = past._addresses | self._addresses
+        for host, ports in past.own.items():
+            self.own[host] = self.own.get(host, set()) | ports
+        self.former_servers = dict(past.former_servers)
+        for interface in past.server_flows:
+            known = self.former_servers.get(interface, frozenset())
+            self.former_servers[interface] = known | past.servers_on(interface)
+
+    def servers_on(self, interface: str) -> frozenset[str]:
+        """The hosts of all servers whose flows use a signaling interface."""
+        flows = self.server_flows.get(interface, ())
+        return frozenset().union(*(self.server_addresses[one.server_profile] for one in flows))
+
+    def was_server(self, interface: str, host: str) -> bool:
+        """Whether a server that the configuration no longer has was heard here."""
+        return host in self.former_servers.get(interface, ())
 
     def _names_in_via(self) -> dict[str, str]:
         """Overwritten Via hosts by signaling interface; flows of one interface agree (checked)."""

@@ -126,6 +126,7 @@ def _binding(
     key = contact_key(user, domain, contact)
     known = context.bindings.by_key(key)
     if known is not None:
+        known.subscriber = subscriber  # which a changed configuration may decide anew
         return known
     full = context.bindings.full(user, domain)
     if full is not None:

@@ -46,6 +46,9 @@ class Upstream:
     search: Operation | None = None
     """Looks for the way just now."""
 
+    stale: bool = False
+    """The configuration changed since it was chosen: choose again once no call needs it."""
+
     waiting: list[Operation] = field(default_factory=list)
 
 
@@ -73,6 +76,8 @@ class Upstreams:
         upstream = binding.upstream
         if upstream is None:
             upstream = binding.upstream = Upstream()
+        if upstream.stale and not binding.sessions:
+            self._choose_again(upstream)
         if upstream.flow is not None:
             if upstream.candidate not in avoid:
                 text = f"{binding.aor} has its way there: {upstream.flow.local}"
@@ -198,6 +203,12 @@ class Upstreams:
             server=server,
             candidate=candidate,
         )
+
+    def _choose_again(self, upstream: Upstream) -> None:
+        """Leave a next hop because the configuration may now say another."""
+        upstream.stale = False
+        self._leave(upstream)
+        self._assign(upstream, None)
 
     def _discard(self, flow: Flow | None) -> None:
         """The binding went while its connection was being made."""

@@ -1,0 +1,153 @@
+"""What is different between two deployments, field by field, and what has to happen for it.
+
+Forms that have a name are the same form wherever they stand; their order counts too (first match
+wins). Secrets are compared and never shown.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from farline.config.base import Form, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from farline.config.deployment import Deployment
+
+Kind = Literal["added", "removed", "changed", "moved"]
+
+LIVE = "live"
+"""Taken over by the running border: new calls and registrations go by it, running ones stay."""
+
+NOTHING = "nothing"
+"""No running role looks at it."""
+
+_MAX_SHOWN = 300
+"""Characters of a value in a change's text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference. `before` and `after` are values as text, "" where there is none."""
+
+    place: str
+    """Path with names: `border.server_flows[RW-to-office].transport`."""
+
+    kind: Kind
+    before: str
+    after: str
+    form: str
+    """The guide's path to the form."""
+
+    def __str__(self) -> str:
+        if self.kind == "added":
+            return f"+ {self.place}: {self.after}"
+        if self.kind == "removed":
+            return f"- {self.place}: {self.before}"
+        return f"~ {self.place}: {self.before} -> {self.after}"
+
+
+def diff(old: Deployment, new: Deployment) -> list[Change]:
+    """Every difference, in the order of the forms."""
+    return list(_values("", old, new, ""))
+
+
+def effects(change: Change) -> frozenset[str]:
+    """What makes a change true: LIVE, NOTHING, or the roles that have to start again."""
+    words = change.place.replace("[", ".").split(".")
+    top, field = words[0], words[1] if len(words) > 1 else ""
+    if top == "border":
+        return _BORDER.get(field, frozenset({"border"}))
+    if top == "office" and field.startswith("media"):
+        return frozenset({"office", "office-media"})
+    if top.startswith("tls_"):
+        return frozenset({"border", "portal", "office"})
+    return frozenset({NOTHING}) if top in ("lab", "version") else frozenset({top})
+
+
+_LIVE = frozenset({LIVE})
+_BORDER: dict[str, frozenset[str]] = {
+    **dict.fromkeys(
+        (
+            "server_profiles",
+            "routing_profiles",
+            "topology_hiding_profiles",
+            "topology_audit",
+            "end_point_policy_groups",
+            "subscriber_flows",
+            "server_flows",
+        ),
+        _LIVE,
+    ),
+    "media_interfaces": frozenset({"media", "border"}),
+    "media_engine": frozenset({"media", "border"}),
+}
+"""Fields of the border by what they need; all others need the border to start again."""
+
+
+def _values(place: str, old: object, new: object, form: str) -> Iterator[Change]:
+    if isinstance(old, Form) and isinstance(new, Form) and type(old) is type(new):
+        for name in type(old).model_fields:
+            path = f"{place}.{name}" if place else name
+            yield from _values(path, getattr(old, name), getattr(new, name), old.form or form)
+    elif isinstance(old, tuple) and isinstance(new, tuple) and _named(old) and _named(new):
+        yield from _lists(place, old, new, form)
+    elif old != new:
+        yield _change(place, old, new, form)
+
+
+def _lists(place: str, old: Sequence[Any], new: Sequence[Any], form: str) -> Iterator[Change]:
+    before = {item.name: item for item in old}
+    after = {item.name: item for item in new}
+    for name, item in before.items():
+        path = f"{place}[{name}]"
+        if name in after:
+            yield from _values(path, item, after[name], item.form or form)
+        else:
+            yield _change(path, item, None, item.form or form)
+    for name, item in after.items():
+        if name not in before:
+            yield _change(f"{place}[{name}]", None, item, item.form or form)
+    was = [name for name in before if name in after]
+    now = [name for name in after if name in before]
+    if was != now:
+        yield Change(place, "moved", ", ".join(was), ", ".join(now), form)
+
+
+def _named(items: Sequence[object]) -> bool:
+    """Whether all are forms with names of their own."""
+    names = [item.name for item in items if isinstance(item, Form) and hasattr(item, "name")]
+    return len(names) == len(items) == len(set(names))
+
+
+def _change(place: str, old: object, new: object, form: str) -> Change:
+    kind: Kind = "added" if _absent(old) else "removed" if _absent(new) else "changed"
+    before, after = _shown(old), _shown(new)
+    if before == after:  # secrets, or what differs beyond the part that is shown
+        after += " (another)"
+    return Change(place, kind, before, after, form)
+
+
+def _absent(value: object) -> bool:
+    return value is None or value == ()
+
+
+def _shown(value: object) -> str:
+    if _absent(value):
+        return ""
+    text = json.dumps(_plain(value), ensure_ascii=True, default=str)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
+
+
+def _plain(value: object) -> object:
+    """As JSON has it, defaults left out; what a secret is stays unsaid."""
+    if isinstance(value, Form):
+        return value.model_dump(mode="json", exclude_defaults=True)
+    if isinstance(value, Secret):
+        return "***"
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
