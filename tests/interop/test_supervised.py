@@ -1,7 +1,9 @@
 """`farline run` on loopback with TLS towards the office: calls, and a border that is killed."""
 
 import asyncio
+import json
 import os
+import re
 import signal
 import subprocess
 from contextlib import closing
@@ -24,7 +26,7 @@ TLS = "server: IPO, address: 10.10.10.13, port: 5061, transport: TLS"
 ANSWERED = event("call", state="answered")
 
 
-def told(*some):
+def told_of(*some):
     return "\n".join(f"{one.child.name}: {one.events[-4:]}\n{one.child.tail()}" for one in some)
 
 
@@ -66,13 +68,13 @@ async def speak(site, phones):
     """A call from outside over TLS to a desk; both hear the other whole."""
     ruel, dora = site.user(), site.user()
     desk = await phones.farline(dora, "--answer-after-ms", "100")
-    assert await desk.until(REGISTERED, 30), told(desk)
+    assert await desk.until(REGISTERED, 30), told_of(desk)
     options = ("--call", dora.extension, "--play", str(phones.short_speech("ruel")))
     out = await phones.farline(
         ruel, *options, "--hangup-after", "3.5", outside=True, transport="tls"
     )
-    assert await out.until(event("audio"), 30), told(out, desk)
-    assert await desk.until(event("audio"), 30), told(out, desk)
+    assert await out.until(event("audio"), 30), told_of(out, desk)
+    assert await desk.until(event("audio"), 30), told_of(out, desk)
     for who, phone in (("ruel", desk), ("dora", out)):
         found = heard(who, phone.recording)
         assert found.ok, found.reason
@@ -99,16 +101,62 @@ async def test_a_killed_border_comes_back_and_nobody_else_notices(site, phones):
     assert set(ROLES) <= set(before)
     ruel = site.user()
     out = await phones.farline(ruel, outside=True, transport="tcp")
-    assert await out.until(REGISTERED, 30), told(out)
+    assert await out.until(REGISTERED, 30), told_of(out)
     os.kill(before["border"], signal.SIGKILL)
-    assert await out.until(event("registration", state="lost"), 30), told(out)
+    assert await out.until(event("registration", state="lost"), 30), told_of(out)
 
     def again(_event):
         return len(list(filter(REGISTERED, out.events))) == 2
 
-    assert await out.until(again, 45), told(out)
+    assert await out.until(again, 45), told_of(out)
     after = roles_of(site.supervisor.pid)
     assert after["border"] != before["border"]
     assert {**after, "border": 0} == {**before, "border": 0}
     assert "border ended with status -9" in (site.run_dir / "log" / "run.log").read_text()
     await speak(site, phones)
+
+
+async def command(site, *words):
+    """A farline command on the running deployment: its exit status and what it said."""
+    process = await asyncio.create_subprocess_exec(
+        *CLI, *words, "--run-dir", str(site.run_dir), "--json",
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    said, _ = await asyncio.wait_for(process.communicate(), 30)
+    return process.returncode, json.loads(said)
+
+
+async def test_a_change_under_a_call_touches_only_what_begins_after_it(site, phones, tmp_path):
+    text = site.prepared.config.read_text()
+    closed = tmp_path / "closed.yaml"
+    closed.write_text(re.sub(r'user_agent: .*', 'user_agent: nobody*', text))
+    secrets = ("--secrets", str(site.prepared.config.with_name("secrets.yaml")))
+    call = asyncio.create_task(speak(site, phones))
+    status, told = await command(site, "apply", str(closed), *secrets, "--reason", "test")
+    assert status == 0, told
+    assert [one["place"] for one in told["changes"]] == [
+        "border.subscriber_flows[SubsflowRW].user_agent"
+    ]
+    await call
+    assert site.prepared.config.read_text() == closed.read_text()
+    late = await phones.farline(site.user(), outside=True, transport="tcp")
+    refused = event("login", ok=False)
+    assert await late.until(lambda one: refused(one) or REGISTERED(one), 30), told_of(late)
+    assert not list(filter(REGISTERED, late.events))
+    status, told = await command(site, "rollback")
+    assert (status, told["version"]) == (0, 3)
+    assert site.prepared.config.read_text() == text
+    await speak(site, phones)
+
+
+async def test_a_change_that_nobody_confirms_goes_back(site, tmp_path):
+    text = site.prepared.config.read_text()
+    other = tmp_path / "other.yaml"
+    other.write_text(re.sub(r'via_host: .*', 'via_host: nobody*', text))
+    secrets = ("--secrets", str(site.prepared.config.with_name("secrets.yaml")))
+    status, _ = await command(site, "apply", str(other), *secrets, "--confirm-within", "1s")
+    assert status == 0
+    async with asyncio.timeout(20):
+        while (await command(site, "versions"))[1]["versions"][0]["author"] != "farline":
+            pass  # each look is a command of its own
+    assert site.prepared.config.read_text() == text

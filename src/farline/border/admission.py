@@ -76,9 +76,9 @@ def _source(context: Context, request: Message, flow: Flow) -> Verdict[str | Non
     if context.upstreams.owns(flow):
         return Verdict("upstream", "on a connection of ours to the server")
     verdict = flows.decide_source(context.plan, Exchange(request, flow))
-    if verdict.value is None and request.to_tag:
-        if context.plan.was_server(flow.interface, flow.remote.host):
-            return Verdict("former server", "a call that began before the configuration changed")
+    was_server = context.plan.was_server(flow.interface, flow.remote.host)
+    if verdict.value is None and request.to_tag and was_server:
+        return Verdict("former server", "a call that began before the configuration changed")
     return Verdict(verdict.value.name if verdict.value else None, verdict.because, verdict.form)
 
 

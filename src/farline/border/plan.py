@@ -83,7 +83,9 @@ class Plan:
             for item in border.signaling_interfaces
             for one in Transport
         }
-        self.inside = InsideAddresses(border, past.inside if past is not None else None)
+        self.inside: InsideAddresses = InsideAddresses(
+            border, None if past is None else past.inside
+        )
         self.former_servers: dict[str, frozenset[str]] = {}
         """Hosts by interface whose server flow is gone: only their running calls are heard."""
 

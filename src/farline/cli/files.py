@@ -29,10 +29,17 @@ def read_checked(config: Path, secrets: Path | None) -> tuple[Deployment, tuple[
 
     Raises ConfigError, also for files that cannot be read.
     """
+    return check_text(_text(config), config, secrets)
+
+
+def check_text(
+    text: str, config: Path, secrets: Path | None
+) -> tuple[Deployment, tuple[Problem, ...]]:
+    """`read_checked` for the text of what will stand in `config`."""
     # Here, because a role's process starts by `read_deployment` and needs no certificate parser.
     from farline.runtime.preflight import preflight
 
-    deployment, warnings = _read(config, secrets)
+    deployment, warnings = load_with_warnings(text, _secrets(config, secrets))
     found = (*warnings, *preflight(deployment, config.resolve().parent, datetime.now(UTC)))
     if any(problem.severity == "error" for problem in found):
         raise ConfigError(found)
@@ -41,22 +48,24 @@ def read_checked(config: Path, secrets: Path | None) -> tuple[Deployment, tuple[
 
 def read_deployment(config: Path, secrets: Path | None) -> Deployment:
     """Load and check a deployment. Raises ConfigError, also for files that cannot be read."""
-    return _read(config, secrets)[0]
+    return load_with_warnings(_text(config), _secrets(config, secrets))[0]
 
 
-def _read(config: Path, secrets: Path | None) -> tuple[Deployment, tuple[Problem, ...]]:
+def _text(config: Path) -> str:
     try:
-        text = config.read_text(encoding="utf-8")
+        return config.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([Problem(str(config), f"cannot be read: {error}")]) from error
+
+
+def _secrets(config: Path, secrets: Path | None) -> dict[str, str]:
     path = secrets_path(config, secrets)
-    values: dict[str, str] = {}
-    if path.exists():
-        if path.stat().st_mode & 0o077:
-            remedy = f"chmod 600 {path}"
-            raise ConfigError([Problem(str(path), "others may read the secrets", remedy)])
-        values = load_secrets(path.read_text(encoding="utf-8"))
-    return load_with_warnings(text, values)
+    if not path.exists():
+        return {}
+    if path.stat().st_mode & 0o077:
+        remedy = f"chmod 600 {path}"
+        raise ConfigError([Problem(str(path), "others may read the secrets", remedy)])
+    return load_secrets(path.read_text(encoding="utf-8"))
 
 
 def fail_config(error: ConfigError, config: Path, as_json: bool) -> NoReturn:

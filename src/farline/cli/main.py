@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from farline.cli import check, explain, lab, media, mobile, phone, replay, run, secret, show, trace
+from farline.cli import (
+    apply,
+    check,
+    explain,
+    lab,
+    media,
+    mobile,
+    phone,
+    replay,
+    run,
+    secret,
+    show,
+    trace,
+)
 
 app = typer.Typer(
     name="farline",
@@ -15,6 +28,10 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("check")(check.check)
+app.command("apply")(apply.apply)
+app.command("rollback")(apply.rollback)
+app.command("confirm")(apply.confirm)
+app.command("versions")(apply.versions)
 app.command("explain")(explain.explain)
 app.command("replay")(replay.replay)
 app.command("show")(show.show)

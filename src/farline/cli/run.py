@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from farline.cli.files import SECRETS_ENV, fail_config, read_checked, read_deployment, say_warnings
+from farline.cli.files import (
+    SECRETS_ENV,
+    check_text,
+    fail_config,
+    read_checked,
+    read_deployment,
+    say_warnings,
+)
 from farline.cli.roles import serve
-from farline.config import ConfigError
+from farline.config import ConfigError, Deployment
 from farline.runtime.process import die_with_parent, run_until_signal
 from farline.runtime.role import ROLES, RoleContext, roles_of
-from farline.runtime.supervisor import Supervisor
 from farline.runtime.tls import TlsError
 
 
@@ -35,37 +42,66 @@ def run(
 
     Example: farline run --config examples/guide.yaml
     """
+    run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         if role is None:
-            deployment, warnings = read_checked(config, secrets)
-            say_warnings(warnings, config)
-        else:
-            deployment = read_deployment(config, secrets)
+            status = _run_all(config, secrets, run_dir, traced=trace)
+            raise typer.Exit(status)
+        deployment = read_deployment(config, secrets)
     except ConfigError as error:
         fail_config(error, config, as_json)
-    run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if role is None:
-        die_with_parent()
-        roles = roles_of(deployment)
-        if secrets is not None:
-            os.environ[SECRETS_ENV] = str(secrets.resolve())
-        supervisor = Supervisor(
-            roles, config, run_dir, lambda text: typer.echo(text, err=True), traced=trace
-        )
-        raise typer.Exit(run_until_signal(supervisor.run()))
     if role not in ROLES:
         raise typer.BadParameter(f"{role!r} is none of {', '.join(ROLES)}")
     if role not in roles_of(deployment):
         typer.echo(f"{config} has no section {role!r}", err=True)
         raise typer.Exit(2)
     die_with_parent()
-    context = RoleContext(role, deployment, config.resolve().parent, run_dir, traced=trace)
+    context = RoleContext(
+        role,
+        deployment,
+        config.resolve().parent,
+        run_dir,
+        traced=trace,
+        reload=lambda: read_deployment(config, secrets),
+    )
     try:
         status = run_until_signal(serve(context))
     except (OSError, TlsError) as error:  # a port that is taken, a certificate that is not there
         typer.echo(f"{role}: {error}", err=True)
         raise typer.Exit(1) from None
     raise typer.Exit(status)
+
+
+def _run_all(config: Path, secrets: Path | None, run_dir: Path, *, traced: bool) -> int:
+    """Supervise every role, and take changes. Raises ConfigError."""
+    # Here, because the roles' own processes start by this module too and need none of it.
+    from farline.runtime.changes import Changes
+    from farline.runtime.supervisor import Supervisor
+    from farline.store.versions import Versions
+
+    def notice(text: str) -> None:
+        typer.echo(text, err=True)
+
+    def load(text: str) -> Deployment:
+        return check_text(text, config, secrets)[0]
+
+    die_with_parent()
+    versions = Versions(run_dir / "state" / "versions.sqlite")
+    fleet = Supervisor(config, run_dir, notice, traced=traced)
+    changes = Changes(versions, config, load, fleet, notice)
+    changes.before_start()
+    deployment, warnings = read_checked(config, secrets)
+    say_warnings(warnings, config)
+    if secrets is not None:
+        os.environ[SECRETS_ENV] = str(secrets.resolve())
+    changes.begin()
+
+    async def serve_all() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fleet.run(roles_of(deployment)))
+            group.create_task(changes.serve(run_dir / "control" / "farline.sock"))
+
+    return run_until_signal(serve_all())
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from farline.border import BorderCore
+from farline.border import BorderCore, Reconfigured
 from farline.runtime.ids import RealIds
 from farline.runtime.media_client import MediaClient
 from farline.runtime.ng_client import NgClient, ng_settings
@@ -17,7 +17,7 @@ from farline.sip.effects import Started
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from farline.config import Border
     from farline.media.reports import MediaReport
@@ -36,7 +36,8 @@ async def run_border(context: RoleContext) -> None:
     async with AsyncExitStack() as stack:
         trace = await stack.enter_async_context(context.trace())
         core = BorderCore(border, RealIds())
-        driver = make_driver(context, border, core, trace)
+        servers = _client_contexts(context, border)
+        driver = make_driver(context, border, core, servers, trace)
         media = make_media(context, border, driver.handle)
         driver.media = media.perform
         media.start()
@@ -55,7 +56,20 @@ async def run_border(context: RoleContext) -> None:
                 "relays": [relay.show() for relay in relays],
             }
 
-        await stack.enter_async_context(context.control({"show": show}))
+        def apply() -> str:
+            """Go by the deployment file as it is now, without touching calls."""
+            if context.reload is None:
+                raise RuntimeError("this border was not started from a file")
+            changed = context.reload().border
+            if changed is None:
+                raise RuntimeError("the file has no border any more")
+            verified = _client_contexts(context, changed)
+            servers.clear()
+            servers.update(verified)
+            driver.handle(Reconfigured(changed))
+            return "applied"
+
+        await stack.enter_async_context(context.control({"show": show, "apply": apply}))
         await asyncio.get_running_loop().create_future()
 
 
@@ -72,9 +86,10 @@ def make_driver(
     context: RoleContext,
     border: Border,
     core: BorderCore,
+    servers: Mapping[str, ssl.SSLContext],
     trace: Callable[[Event], None] | None,
 ) -> SipDriver:
-    """The driver with every signaling interface of the border."""
+    """The driver with every signaling interface; `servers`: how each, by address, is verified."""
     deployment, base = context.deployment, context.base
     listeners = [
         Listener(
@@ -89,11 +104,10 @@ def make_driver(
         )
         for interface in border.signaling_interfaces
     ]
-    contexts = _client_contexts(context, border)
     return SipDriver(
         core,
         listeners,
-        tls_for=lambda remote: contexts.get(remote.host),
+        tls_for=lambda remote: servers.get(remote.host),
         trace=trace if context.traced else None,
     )
 

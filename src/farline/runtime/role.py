@@ -30,6 +30,8 @@ class RoleContext:
     """Directory of the deployment file: relative paths in it start here."""
     run_dir: Path
     traced: bool = True
+    reload: Callable[[], Deployment] | None = None
+    """Reads the deployment file again, and raises ConfigError; None: there is no file."""
 
     @property
     def control_path(self) -> Path:

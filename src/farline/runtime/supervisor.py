@@ -23,6 +23,8 @@ LONGEST_PAUSE = 10.0
 STEADY_SECONDS = 30.0
 """A role that ran this long starts again with the shortest pause."""
 STOP_SECONDS = 5.0
+RESTART_SECONDS = 20.0
+"""A role that does not answer so long after a change is taken to have refused it."""
 
 
 class Child:
@@ -34,6 +36,17 @@ class Child:
         self.run_dir = run_dir
         self.starts = 0
         self.process: asyncio.subprocess.Process | None = None
+        self._asked = False
+        """It was ended to start again: no crash."""
+
+        self._began = asyncio.Event()
+
+    async def restart(self) -> None:
+        """End the process; `run` starts the next one at once."""
+        self._asked = self.process is not None and self.process.returncode is None
+        self._began.clear()
+        await self._end()
+        await self._began.wait()
 
     async def run(self, notice: Callable[[str], None]) -> None:
         """Keep the role running until cancelled; then end it."""
@@ -42,6 +55,10 @@ class Child:
             while True:
                 began = clock.monotonic()
                 status = await self._once()
+                if self._asked:
+                    self._asked = False
+                    notice(f"{self.role} starts again")
+                    continue
                 if clock.monotonic() - began > STEADY_SECONDS:
                     pause = FIRST_PAUSE
                 notice(
@@ -76,6 +93,7 @@ class Child:
                 env={**os.environ, "FARLINE_PARENT": str(os.getpid())},
                 start_new_session=True,
             )
+            self._began.set()
             return await self.process.wait()
 
     async def _end(self) -> None:
@@ -95,7 +113,6 @@ class Supervisor:
 
     def __init__(
         self,
-        roles: Sequence[str],
         config: Path,
         run_dir: Path,
         notice: Callable[[str], None],
@@ -103,20 +120,37 @@ class Supervisor:
         traced: bool = True,
     ) -> None:
         self.notice = notice
+        self.config = config
         self.run_dir = run_dir
-        more = () if traced else ("--no-trace",)
-        self.children = [
-            Child(role, [*role_command(role, config, run_dir), *more], run_dir) for role in roles
-        ]
+        self.children: list[Child] = []
+        self._more = () if traced else ("--no-trace",)
 
-    async def run(self) -> None:
-        """Serve until cancelled."""
+    async def run(self, roles: Sequence[str]) -> None:
+        """Start the roles and serve until cancelled."""
+        self.children = [
+            Child(role, [*role_command(role, self.config, self.run_dir), *self._more], self.run_dir)
+            for role in roles
+        ]
         async with asyncio.TaskGroup() as group:
             for child in self.children:
                 group.create_task(child.run(self.notice))
             for child in self.children:
                 await wait_ready(child.role, self.run_dir)
                 self.notice(f"{child.role} is ready")
+
+    def roles(self) -> Sequence[str]:
+        """Names of the roles, in the order of starting."""
+        return [child.role for child in self.children]
+
+    async def take_over(self, role: str) -> None:
+        """Let a role read the deployment file and go by it. Raises ControlError."""
+        await call(self.run_dir / "control" / f"{role}.sock", "apply")
+
+    async def restart(self, role: str) -> None:
+        """End a role's process and wait until the next one answers. Raises ControlError."""
+        (child,) = (child for child in self.children if child.role == role)
+        await child.restart()
+        await wait_ready(role, self.run_dir, RESTART_SECONDS)
 
 
 def role_command(role: str, config: Path, run_dir: Path) -> list[str]:

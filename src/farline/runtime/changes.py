@@ -1,0 +1,306 @@
+"""Safe change of a running deployment: checked whole, taken over live, kept, and undone.
+
+The supervisor owns this. A text becomes a version before it is tried; the deployment file is
+written when it runs, so that the next start goes by it. What the border can take over under way it
+does, without touching calls; what needs a role to start again is done only when that was asked
+for. A version that has to be confirmed goes back by itself, also when `farline run` was started
+again meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Protocol
+
+from farline.config import ConfigError
+from farline.config.diff import LIVE, NOTHING, diff, effects
+from farline.runtime import clock
+from farline.runtime.control import ControlError, ControlServer
+from farline.runtime.role import roles_of
+from farline.store.versions import Pending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from farline.config import Deployment
+    from farline.config.diff import Change
+    from farline.store.versions import Version, Versions
+
+log = logging.getLogger(__name__)
+
+SYSTEM = "farline"
+"""Author of what happens by itself."""
+
+LONGEST_CONFIRM = 24 * 3600.0
+"""Seconds that a version may wait to be confirmed."""
+
+
+class ChangeError(RuntimeError):
+    """A change that is not made; the text says why and what to do."""
+
+
+class Fleet(Protocol):
+    """The running roles, as a change needs them."""
+
+    def roles(self) -> Sequence[str]:
+        """Names of the running roles, in the order of starting."""
+
+    async def take_over(self, role: str) -> None:
+        """Let a role read the deployment file and go by it. Raises ControlError."""
+
+    async def restart(self, role: str) -> None:
+        """End a role's process and wait until the next one answers. Raises ControlError."""
+
+
+class Changes:
+    """Versions of one deployment file, and the way from one to another."""
+
+    def __init__(
+        self,
+        versions: Versions,
+        file: Path,
+        load: Callable[[str], Deployment],
+        fleet: Fleet,
+        notice: Callable[[str], None] = log.info,
+    ) -> None:
+        """`load` checks a text as the start does and raises ConfigError."""
+        self.versions = versions
+        self.file = file
+        self.fleet = fleet
+        self._load = load
+        self._notice = notice
+        self._busy = asyncio.Lock()
+        self._changed = asyncio.Event()
+
+    # ---- at the start ----
+
+    def before_start(self) -> None:
+        """Put back a version whose time to be confirmed ran out while nothing ran."""
+        pending = self.versions.pending()
+        if pending is not None and clock.wall() >= pending.until:
+            self._write(self.versions.text(pending.back_to))
+            self.versions.run(pending.back_to)
+            self._notice(f"version {pending.number} was not confirmed: back to {pending.back_to}")
+
+    def begin(self) -> None:
+        """Note the file's text, which was checked, as what runs from now on."""
+        text = self.file.read_text(encoding="utf-8")
+        running = self.versions.running()
+        if running is not None and self.versions.text(running.number) == text:
+            return
+        version = self.versions.add(text, SYSTEM, f"read at the start: {self.file}", clock.wall())
+        self.versions.run(version.number)
+
+    async def serve(self, socket: Path) -> None:
+        """Take commands on a control socket, and look after what waits; until cancelled."""
+        server = ControlServer(
+            socket,
+            {
+                "status": lambda: {"role": socket.stem, "ready": True},
+                "apply": self.apply,
+                "rollback": self.rollback,
+                "confirm": self.confirm,
+                "versions": self.history,
+                "text": self.text,
+            },
+        )
+        await server.start()
+        try:
+            await self.watch()
+        finally:
+            await server.stop()
+
+    async def watch(self) -> None:
+        """Take back what is not confirmed in time; until cancelled."""
+        while True:
+            self._changed.clear()
+            pending = self.versions.pending()
+            if pending is None:
+                await self._changed.wait()
+                continue
+            try:
+                left = max(0.0, pending.until - clock.wall())
+                await asyncio.wait_for(self._changed.wait(), left)
+            except TimeoutError:
+                await self._expire(pending)
+
+    async def _expire(self, pending: Pending) -> None:
+        self._notice(f"version {pending.number} was not confirmed in time: going back")
+        try:
+            reason = f"version {pending.number} was not confirmed"
+            await self.rollback(pending.back_to, SYSTEM, reason, restart=True)
+        except (ChangeError, ConfigError) as error:
+            # It cannot go back: saying so once and staying is better than trying for ever.
+            log.error("version %d stays: %s", pending.number, error)
+            self.versions.confirm()
+
+    # ---- commands ----
+
+    async def apply(
+        self,
+        text: str,
+        *,
+        author: str,
+        reason: str,
+        confirm_within: float | None = None,
+        restart: bool = False,
+        dry_run: bool = False,
+    ) -> dict[str, Any]:
+        """Bring a text to run. Raises ConfigError for a bad one, ChangeError for what cannot be."""
+        if confirm_within is not None and not 1 <= confirm_within <= LONGEST_CONFIRM:
+            raise ChangeError(f"confirm within 1 s to {LONGEST_CONFIRM:.0f} s")
+        async with self._busy:
+            waiting = self.versions.pending()
+            if waiting is not None and not dry_run:
+                raise ChangeError(
+                    f"version {waiting.number} waits to be confirmed: farline confirm, or "
+                    f"farline rollback {waiting.back_to}"
+                )
+            return await self._bring(text, author, reason, confirm_within, restart, dry_run)
+
+    async def rollback(
+        self, number: int | None, author: str, reason: str = "", *, restart: bool = False
+    ) -> dict[str, Any]:
+        """Bring an old version's text to run again, as a new version. None: the one before."""
+        async with self._busy:
+            pending = self.versions.pending()
+            if number is None:
+                number = pending.back_to if pending is not None else self._one_before()
+            text = self.versions.text(number)
+            why = reason or "rolled back"
+            return await self._bring(text, author, f"as version {number}: {why}", None, restart)
+
+    def confirm(self) -> dict[str, Any]:
+        """Let the running version stay."""
+        pending = self.versions.confirm()
+        if pending is None:
+            raise ChangeError("no version waits to be confirmed")
+        self._changed.set()
+        return {"version": pending.number}
+
+    def history(self, limit: int = 20) -> dict[str, Any]:
+        """The latest versions, newest first, and what waits to be confirmed."""
+        pending = self.versions.pending()
+        return {
+            "versions": [asdict(version) for version in self.versions.latest(min(limit, 1000))],
+            "pending": None if pending is None else asdict(pending),
+        }
+
+    def text(self, number: int) -> str:
+        """A version's text."""
+        return self.versions.text(number)
+
+    # ---- how ----
+
+    async def _bring(
+        self,
+        text: str,
+        author: str,
+        reason: str,
+        confirm_within: float | None,
+        restart: bool,
+        dry_run: bool = False,
+    ) -> dict[str, Any]:
+        running = self._running()
+        old = self._load(self.versions.text(running.number))
+        new = self._load(text)
+        changes = diff(old, new)
+        roles = self._roles_to_restart(old, new, changes)
+        told = {
+            "was": running.number,
+            "changes": [
+                {**asdict(one), "text": str(one), "by": sorted(effects(one))} for one in changes
+            ],
+            "restart": roles,
+        }
+        if dry_run:
+            return {"version": None, **told}
+        if roles and not restart:
+            raise ChangeError(
+                f"these changes need {', '.join(roles)} to start again; with --restart they do: "
+                + "; ".join(_places(changes, roles))
+            )
+        version = self.versions.add(text, author, reason, clock.wall())
+        await self._take(version, text, running, changes, roles)
+        until = None if confirm_within is None else clock.wall() + confirm_within
+        pending = None if until is None else Pending(version.number, running.number, until)
+        self.versions.run(version.number, pending)
+        self._changed.set()
+        self._notice(f"version {version.number} runs ({author}: {reason})")
+        return {"version": version.number, "confirm_until": until, **told}
+
+    async def _take(
+        self,
+        version: Version,
+        text: str,
+        running: Version,
+        changes: Sequence[Change],
+        roles: Sequence[str],
+    ) -> None:
+        """Write the file and let the roles go by it; all goes back when one of them does not."""
+        self._write(text)
+        live = any(LIVE in effects(one) for one in changes) and "border" not in roles
+        done: list[str] = []
+        try:
+            if live:
+                await self.fleet.take_over("border")
+            for role in roles:
+                done.append(role)
+                await self.fleet.restart(role)
+        except ControlError as error:
+            self._write(self.versions.text(running.number))
+            self.versions.refuse(version.number)
+            if live:
+                await self.fleet.take_over("border")
+            for role in done:
+                await self.fleet.restart(role)
+            raise ChangeError(f"version {running.number} runs on: {error}") from error
+
+    def _roles_to_restart(
+        self, old: Deployment, new: Deployment, changes: Sequence[Change]
+    ) -> list[str]:
+        """In the order of starting. Raises ChangeError where roles come or go."""
+        if roles_of(old) != roles_of(new):
+            raise ChangeError(
+                f"roles come or go ({', '.join(sorted(set(roles_of(old)) ^ set(roles_of(new))))}): "
+                "stop farline run and start it with the new file"
+            )
+        needed = frozenset().union(*(effects(one) for one in changes)) - {LIVE, NOTHING}
+        return [role for role in self.fleet.roles() if role in needed]
+
+    def _running(self) -> Version:
+        running = self.versions.running()
+        if running is None:
+            raise ChangeError("no version runs yet")
+        return running
+
+    def _one_before(self) -> int:
+        """The newest version that ran before the running one and has another text."""
+        running = self._running()
+        for version in self.versions.latest(1000):
+            older = version.number < running.number and version.state != "refused"
+            if older and version.sha256 != running.sha256:
+                return version.number
+        raise ChangeError("there is no version to go back to")
+
+    def _write(self, text: str) -> None:
+        """The deployment file, whole or not at all, with the mode that it had."""
+        mode = self.file.stat().st_mode & 0o777 if self.file.exists() else 0o600
+        fresh = self.file.with_name(f".{self.file.name}.new")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        fresh.chmod(mode)
+        fresh.replace(self.file)
+
+
+def _places(changes: Sequence[Change], roles: Sequence[str]) -> list[str]:
+    """Where the changes stand that need these roles to start again."""
+    return [f"{one.place} ({', '.join(sorted(effects(one)))})" for one in changes
+            if effects(one) & set(roles)]  # fmt: skip
