@@ -113,6 +113,7 @@ class BorderCore:
             self._closed(event)
         elif isinstance(event, Reconfigured):
             context.reconfigure(event.border)
+            heartbeat.start(context)
         self._pump()
 
     def poll(self) -> object | None:

@@ -54,6 +54,12 @@ class Health:
         self.troubled = 0
         """Hops that are down or were: 0 spares the look-up of each answer."""
 
+    def unwatch(self) -> None:
+        """No heartbeat runs any more: what is down is believed again after a while."""
+        for hop in self._hops.values():
+            hop.watched = False
+            hop.down_until = min(hop.down_until, self._context.now + DOWN_SECONDS)
+
     def why_down(self, candidate: Candidate) -> str:
         """Why a hop is tried last; "" when it is not."""
         hop = self._hops.get(candidate)
@@ -63,7 +69,10 @@ class Health:
 
     def watch(self, candidate: Candidate) -> None:
         """A heartbeat runs for this hop from now on."""
-        self._hop(candidate).watched = True
+        hop = self._hop(candidate)
+        hop.watched = True
+        if hop.down_until > self._context.now:
+            hop.down_until = inf
 
     def failed(self, candidate: Candidate, reason: str, seconds: float = DOWN_SECONDS) -> None:
         """A request did not get through: the hop is tried last, for `seconds` if nobody watches."""

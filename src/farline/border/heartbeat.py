@@ -27,9 +27,10 @@ SPREAD_SECONDS = 0.1
 
 
 def start(context: Context) -> None:
-    """Begin the heartbeats of every server profile that has them."""
+    """Begin the heartbeats of every server profile that has them; those of a plan before end."""
     at = context.now
-    for server in context.plan.servers.values():
+    context.health.unwatch()
+    for server in context.plan.border.server_profiles:
         if not server.heartbeat.enabled:
             continue
         for candidate, flow in _addresses(context, server):
@@ -61,12 +62,15 @@ class Heart:
         self._server = server
         self._interface = flow.signaling_interface
         self._candidate = candidate
+        self._plan = context.plan
         self._call = f"heartbeat-{context.ids.token()}"
         self._cseq = 0
 
     def fire(self, now: float) -> None:
-        """Send one OPTIONS, and set the clock for the next."""
+        """Send one OPTIONS, and set the clock for the next; none once the configuration changed."""
         context = self._context
+        if context.plan is not self._plan:
+            return
         context.schedule.start(now + self._server.heartbeat.frequency, "heartbeat", self.fire)
         operation = Operation(self._call)
         context.start(operation, self._beat(operation))

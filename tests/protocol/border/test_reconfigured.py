@@ -92,3 +92,15 @@ def test_another_border_and_back_leaves_nothing_behind(world, load_border, moved
     other.register()
     world.receive(late, other.office_request("INVITE", call="late", body=offer(NEW_OFFICE, 40800)))
     assert world.take(late).status == 403
+
+
+def test_heartbeats_go_to_the_new_address_only(world, load_border):
+    off = 'heartbeat: {enabled: false, frequency: 30, from_uri: "", to_uri: ""}'
+    beating = (off, "heartbeat: {enabled: true, frequency: 10}")
+    world.give(Reconfigured(load_border(beating)))
+    world.wait(1)
+    world.give(Reconfigured(load_border(beating, *MOVED)))
+    before = len(world.all_sent)
+    world.wait(25)
+    beats = {flow.remote.host for flow, data in world.all_sent[before:] if data[:7] == b"OPTIONS"}
+    assert beats == {NEW_OFFICE}
