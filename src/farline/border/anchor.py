@@ -12,10 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from farline.border.exchange import Side
+from farline.border.media_policy import MediaPolicy, narrow
 from farline.border.steps import Ask
 from farline.media.engine import Answer, MediaReply, Offer
 from farline.media.engine import Side as MediaSide
+from farline.sdp import SdpError, parse
 from farline.sdp.fields import address_type
+from farline.sdp.narrow import without_ice
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -40,6 +43,9 @@ class Anchored:
     origins: dict[Side, str] = field(default_factory=dict)
     """Sides to which o= is not shown (topology hiding profile, SDP): the address that stands there
     instead, "" for ours. Its user part becomes "-"."""
+
+    policies: dict[Side, MediaPolicy] = field(default_factory=dict)
+    """By sender: what may pass of its descriptions."""
 
     open: bool = False
     """The engine has been given an offer."""
@@ -87,15 +93,35 @@ def carry(
     one, other = anchored.outside, anchored.inside
     if sender is Side.INSIDE:
         one, other = other, one
+    passed = _passed(anchored, sender, sdp)
+    if isinstance(passed, MediaReply):
+        return passed
     kind = Answer if answer else Offer
-    reply: MediaReply = yield Ask(kind(anchored.media, sdp, one, other))
+    reply: MediaReply = yield Ask(kind(anchored.media, passed, one, other))
     if reply.error is not None or reply.sdp is None:
         return reply
     shown = reply.sdp
+    if sender in anchored.policies and not anchored.policies[sender].ice_to_receiver:
+        shown = without_ice(parse(shown))
     if sender.other in anchored.origins:
         shown = _hide_origin(shown, anchored.origins[sender.other])
     _note(anchored, sender, (tag, sdp, shown), answer=answer, late=not message.is_request)
     return replace(reply, sdp=shown)
+
+
+def _passed(anchored: Anchored, sender: Side, sdp: bytes) -> bytes | MediaReply:
+    """What the rules of both legs let pass of a description, or why nothing does."""
+    policy = anchored.policies.get(sender)
+    if policy is None:
+        return sdp
+    try:
+        narrowed = narrow(policy, sdp)
+    except SdpError as error:
+        return MediaReply(error=str(error), status=488)
+    if narrowed.refused:
+        said = "; ".join(narrowed.said)
+        return MediaReply(error=f"nothing is left: {said} ({policy.place})", status=488)
+    return narrowed.sdp
 
 
 def _hide_origin(sdp: bytes, address: str) -> bytes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from farline.border import anchor, dialogs, failover, policy
-from farline.border.exchange import Refusal, Side, Verdict
+from farline.border import anchor, dialogs, failover
+from farline.border.admitting import admit_call
+from farline.border.exchange import Side
 from farline.border.passage import Passage
 from farline.border.steps import NEXT, Aborted, Cancelled, NoAnswer, TimerC
 from farline.border.teardown import hang_up, refuse_answer
@@ -40,7 +41,7 @@ def invite(
     if anchor.has_hidden_description(tx.request):
         context.answer(tx, 415, (("Accept", "application/sdp"),))
         return
-    if found is None and (refused := _admit(context, binding)) is not None:
+    if found is None and (refused := admit_call(context, tx.request, binding, sender)) is not None:
         context.reject(tx, "policy", refused)
         return
     context.answer(tx, 100)
@@ -49,21 +50,6 @@ def invite(
         yield from call.run()
     finally:
         call.over()
-
-
-def _admit(context: Context, binding: Binding) -> Verdict[Refusal] | None:
-    group = context.plan.groups[binding.subscriber.end_point_policy_group]
-    verdict = policy.decide(
-        group,
-        sessions=context.sessions.calls_in(group.name),
-        of_endpoint=binding.calls,
-    )
-    if verdict.value is not None:
-        return Verdict(verdict.value, verdict.because, verdict.form)
-    context.decided("policy", group.name, verdict.because, verdict.form)
-    if context.sessions.full:
-        return Verdict(Refusal(503, "full"), "no further session fits")
-    return None
 
 
 class Calling:
@@ -138,7 +124,7 @@ class Calling:
                 return False
             self.session = dialogs.open_session(self.context, self.passage, out, is_call=True)
             self.session.pending = self.operation
-        dialogs.open_anchor(self.context, self.session, flow, self.passage.sender)
+        dialogs.open_anchor(self.context, self.session, flow, self.passage)
         sdp = anchor.description(self.tx.request)
         if sdp is None:
             return True
@@ -155,6 +141,8 @@ class Calling:
         if anchored is None:
             return MediaReply(error="the phone is not reachable", status=480)
         reply = yield from anchor.carry(anchored, sender, message, sdp, offered=self.offered)
+        if reply.sdp is not None and b"m=video " in reply.sdp and self.session is not None:
+            self.context.sessions.note_video(self.session)
         self.context.decided(
             "anchor",
             "anchored" if reply.error is None else f"refused {reply.status}",
@@ -220,7 +208,7 @@ class Calling:
 
     def _response(self, client: ClientTransaction, response: Message) -> Steps:
         status = response.status
-        if status == 100:
+        if status == 100 or self.passage.drops(response):
             return
         if status < 200:
             self.rang = True

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
+from farline.border import policy
 from farline.border.health import Health
 from farline.border.hiding import Hider
 from farline.border.links import Links
 from farline.border.plan import Plan
 from farline.border.registration import BindingTable
+from farline.border.screening import Rates
 from farline.border.session import SessionTable
 from farline.border.shield import Sources
 from farline.border.steps import NEXT, Ask, Connect, Dial, Next, Operation, Reach
@@ -23,12 +25,14 @@ from farline.sip.transaction import TransactionLayer
 from farline.trace.events import CallChanged, Decision, MediaSeen, Note, Refused, Trace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from farline.border.exchange import Refusal, Side, Verdict
     from farline.border.limits import Limits
     from farline.border.registration import Binding
     from farline.border.session import Session
     from farline.border.steps import Steps
-    from farline.config import Border
+    from farline.config import Border, Rules, ServerFlow, SubscriberFlow
     from farline.sip import Address, Flow, Message
     from farline.sip.effects import Send
     from farline.sip.ids import Ids
@@ -47,8 +51,18 @@ ENGINE_SECONDS = 5.0
 class Context:
     """The state of one border, without decisions."""
 
-    def __init__(self, config: Border, ids: Ids, timers: Timers | None, limits: Limits) -> None:
+    def __init__(
+        self,
+        config: Border,
+        ids: Ids,
+        timers: Timers | None,
+        limits: Limits,
+        wall: Callable[[float], float],
+    ) -> None:
         self.now = 0.0
+        self.wall = wall
+        """The wall-clock time of a monotonic one, for what outlives the process."""
+
         self.ids = ids
         self.limits = limits
         self.plan = Plan(config)
@@ -60,6 +74,7 @@ class Context:
         self.health = Health(self)
         self.links = Links(self)
         self.upstreams = Upstreams(self)
+        self.rates = Rates()
         self.schedule = Schedule()
         self.counters: Counter[str] = Counter()
         self.out: deque[object] = deque()
@@ -70,6 +85,7 @@ class Context:
         """Signaling interface that it came in by."""
 
         self._ticket = 0
+        self._ucids = 0
         self._asking: dict[int, Operation] = {}
 
     def reconfigure(self, config: Border) -> None:
@@ -145,6 +161,20 @@ class Context:
     def chance(self, below: int) -> int:
         """A random number from 0 to below `below`."""
         return self.ids.number(31) % below
+
+    # ---- policies ----
+
+    def rules_of(
+        self, flow: SubscriberFlow | ServerFlow, *, in_dialog: bool
+    ) -> Verdict[Rules | Refusal]:
+        """The set of a flow's policy group that holds now."""
+        sets = self.plan.groups[flow.end_point_policy_group]
+        return policy.select(sets, self.wall(self.now), in_dialog=in_dialog)
+
+    def next_ucid(self) -> int:
+        """The sequence number of the next Universal Call ID."""
+        self._ucids += 1
+        return self._ucids
 
     # ---- transactions ----
 
@@ -287,6 +317,7 @@ class Context:
     def forget_binding(self, binding: Binding, why: str) -> None:
         """Remove a binding and close its connection."""
         self.bindings.remove(binding)
+        self.rates.forget(binding.subid)
         self.upstreams.close(binding)
         if binding.registered:
             self.note("binding removed", f"{binding.aor}: {why}")

@@ -14,6 +14,7 @@ from farline.border import (
     media_news,
     registering,
     relaying,
+    screening,
     shield,
 )
 from farline.border.context import Context
@@ -50,6 +51,8 @@ from farline.sip.transaction import (
 from farline.sip.transport import Transport
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from farline.config import Border
     from farline.sip import Flow
     from farline.sip.ids import Ids
@@ -78,8 +81,10 @@ class BorderCore:
         *,
         timers: Timers | None = None,
         limits: Limits | None = None,
+        wall: Callable[[float], float] = lambda then: then,
     ) -> None:
-        self._context = Context(config, ids, timers, limits or Limits())
+        """`wall` gives the wall-clock time of a monotonic one."""
+        self._context = Context(config, ids, timers, limits or Limits(), wall)
         self._flow: Flow | None = None
         """Where the message now being handled came from."""
 
@@ -234,6 +239,10 @@ class BorderCore:
             context.start(operation, registering.register(context, operation, tx))
             return
         context.decided("flow", admitted.flow_name, verdict.because, verdict.form)
+        refused = screening.screen(context, binding, sender, tx.request)
+        if refused is not None:
+            context.reject(tx, "policy", refused)
+            return
         steps = calling.invite if tx.method == "INVITE" else relaying.relay
         context.start(operation, steps(context, operation, tx, binding, sender, found))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farline.border import admitting
 from farline.border.anchor import Anchored
 from farline.border.exchange import Side
 from farline.border.session import End, Names, Session
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from farline.border.context import Context
     from farline.border.passage import Passage
     from farline.border.topology import Line
+    from farline.config import Rules
     from farline.sip import Flow, Message
 
 SUBSCRIPTION_SECONDS = 3600.0
@@ -41,6 +43,7 @@ def open_session(context: Context, passage: Passage, out: Message, *, is_call: b
         initiator=sender,
         is_call=is_call,
         group=binding.subscriber.end_point_policy_group,
+        server_group=passage.line.server.end_point_policy_group,
         caller=End(target_of(request), routes_behind(request, _ours(passage)), request.cseq),
         names={sender: seen, sender.other: shown},
         started_at=context.now,
@@ -53,25 +56,37 @@ def open_session(context: Context, passage: Passage, out: Message, *, is_call: b
     return session
 
 
-def open_anchor(context: Context, session: Session, upstream: Flow, sender: Side) -> None:
+def open_anchor(context: Context, session: Session, upstream: Flow, passage: Passage) -> None:
     """The media session of a call, with the addresses that its signaling comes from now."""
-    binding = session.binding
+    binding, sender = session.binding, passage.sender
     line, phone = binding.line, binding.phone
     if line is None or phone is None:
         return
     office = upstream.remote.host if sender is Side.OUTSIDE else line.hop.host
-    groups, subscriber, server = context.plan.groups, binding.subscriber, line.server
-    outer, inner = (groups[one.end_point_policy_group] for one in (subscriber, server))
-    source, rule = phone.remote.host, outer.media_encryption
-    outside = MediaSide("outside", subscriber.media_interface, source, rule)
-    inside = MediaSide("inside", server.media_interface, office, inner.media_encryption)
+    outer, inner = passage.rules(Side.OUTSIDE), passage.rules(Side.INSIDE)
+    outside = _media_side("outside", binding.subscriber.media_interface, phone.remote.host, outer)
+    inside = _media_side("inside", line.server.media_interface, office, inner)
     known = session.anchored
     if known is not None:
         known.outside, known.inside = outside, inside
-        return
-    session.anchored = Anchored(context.ids.token(), outside, inside, _origins(line))
-    context.sessions.note_media(session.anchored.media, session)
-    where = f"{outside.interface} and {inside.interface}, media session {session.anchored.media}"
+    else:
+        known = session.anchored = Anchored(context.ids.token(), outside, inside, _origins(line))
+        _say_anchored(context, session, known, line)
+    known.policies = admitting.media_policies(context, session, passage)
+
+
+def _media_side(name: str, interface: str, source: str, rules: Rules) -> MediaSide:
+    """One leg as the media engine is told of it."""
+    rule = rules.media
+    classes = (("audio", rule.voice_qos), ("video", rule.video_qos))
+    latches = source if rules.border.nat else ""
+    return MediaSide(name, interface, latches, rule.encryption, classes)
+
+
+def _say_anchored(context: Context, session: Session, anchored: Anchored, line: Line) -> None:
+    context.sessions.note_media(anchored.media, session)
+    interfaces = f"{anchored.outside.interface} and {anchored.inside.interface}"
+    where = f"{interfaces}, media session {anchored.media}"
     context.put(Trace(MediaSeen(session.call_id, "anchored", where)))
     profile = line.server.topology_hiding_profile or "the guide's defaults"
     context.decided("topology", profile, f"the office reads {line.inside_route}", line.server.form)

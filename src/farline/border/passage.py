@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from farline.border.exchange import Side
+from farline.border import signaling_policy
+from farline.border.exchange import Refusal, Side
 from farline.border.health import DOWN_SECONDS
 from farline.border.steps import Reach
 from farline.border.topology import (
@@ -20,10 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from farline.border.context import Context
+    from farline.border.exchange import Verdict
     from farline.border.plan import Candidate
     from farline.border.registration import Binding
     from farline.border.session import End, Found, Session
     from farline.border.topology import Line
+    from farline.config import Rules
+    from farline.config.policy_rules import ResponseControl
     from farline.sip import Flow, Message
 
 FAILOVER_SECONDS = 4.0
@@ -57,6 +61,7 @@ class Passage:
         self.masked = False
         """From or To name an inside address, and the phone reads something else."""
 
+        self._rules: dict[Side, Rules] = {}
         self._tried: set[Candidate] = set()
         self._candidate: Candidate | None = None
         """The next hop that `reach` led to."""
@@ -69,6 +74,44 @@ class Passage:
         if self.binding.line is None:
             raise WireError(503, "no upstream", "Route")
         return self.binding.line
+
+    def rules(self, side: Side) -> Rules:
+        """The policy set that holds for the leg of a side.
+
+        Raises WireError(403) when no set holds now, WireError(503) without an upstream.
+        """
+        known = self._rules.get(side)
+        if known is not None:
+            return known
+        flow = self.binding.subscriber if side is Side.OUTSIDE else self.line.server
+        verdict = self.context.rules_of(flow, in_dialog=bool(self.request.to_tag))
+        if isinstance(verdict.value, Refusal):
+            raise WireError(verdict.value.status, verdict.because, verdict.form)
+        self._rules[side] = verdict.value
+        return verdict.value
+
+    def drops(self, response: Message) -> bool:
+        """Whether a signaling rule holds a provisional answer back."""
+        if response.status >= 200 or response.get("RSeq") is not None or self.binding.line is None:
+            return False
+        return any(
+            control is not None and control.action == "block"
+            for control in self._response_controls(response)
+        )
+
+    def disbelieved(self, response: Message) -> Verdict[Refusal] | None:
+        """Why a success of the server is not passed on: the security rule wants a challenge."""
+        if self.sender is Side.INSIDE:
+            return None
+        if self.request.method != "REGISTER" and self.binding.registered:
+            return None
+        return signaling_policy.unchallenged(self.rules(Side.OUTSIDE), self.request, response)
+
+    def _response_controls(self, response: Message) -> list[ResponseControl | None]:
+        ways = ((self.sender.other, "inbound"), (self.sender, "outbound"))
+        return [
+            signaling_policy.response_control(self.rules(side), response, way) for side, way in ways
+        ]
 
     def reach(self) -> Generator[Reach, Any, Flow | None]:
         """The flow to the far side; None when there is none (then `status` says what to answer)."""
@@ -138,6 +181,7 @@ class Passage:
             out = outward_request(self.line, context.hider, request, self.far, contact)
         if self.session is not None and self.session.names[Side.OUTSIDE].masked:
             self._unmask(out, self.session)
+        self._police(out)
         self.masked = out.get("From") != request.get("From") or out.get("To") != request.get("To")
         return out
 
@@ -150,6 +194,41 @@ class Passage:
         if self.masked:
             out.set("From", self.request.get("From") or "")
             out.set("To", with_tag(self.request.get("To") or "", response.to_tag))
+        return self._policed_response(response, out)
+
+    def _police(self, out: Message) -> None:
+        """Hold a request to the rules of both legs. Raises WireError with the form that refuses."""
+        near, far = self.rules(self.sender), self.rules(self.sender.other)
+        refused = signaling_policy.screen(far, self.request, "outbound")
+        if refused is not None:
+            raise WireError(refused.value.status, refused.because, refused.form)
+        method = out.method
+        signaling_policy.change_headers(near, out, "inbound", method)
+        signaling_policy.change_headers(far, out, "outbound", method)
+        if far.signaling.ucid and method == "INVITE" and not self.request.to_tag:
+            self._add_ucid(far, out)
+
+    def _add_ucid(self, rules: Rules, out: Message) -> None:
+        if out.get("User-to-User") is None:
+            context = self.context
+            seconds = int(context.wall(context.now))
+            value = signaling_policy.user_to_user(
+                rules.signaling.ucid_node, context.next_ucid(), seconds
+            )
+            out.add("User-to-User", value)
+
+    def _policed_response(self, response: Message, out: Message) -> Message:
+        """An answer with what signaling rules make of its status and headers."""
+        if self.binding.line is None:
+            return out
+        for control in self._response_controls(response):
+            if control is not None:
+                blocked = control.action == "block"
+                if not blocked or response.status >= 200:
+                    out = signaling_policy.with_status(out, 500 if blocked else control.new_code)
+        method = self.request.method
+        signaling_policy.change_headers(self.rules(self.sender.other), out, "inbound", method)
+        signaling_policy.change_headers(self.rules(self.sender), out, "outbound", method)
         return out
 
     def _unmask(self, out: Message, session: Session) -> None:

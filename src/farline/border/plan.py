@@ -18,7 +18,6 @@ from farline.sip import Address, Transport
 if TYPE_CHECKING:
     from farline.config import (
         Border,
-        EndPointPolicyGroup,
         RoutingProfile,
         ServerFlow,
         ServerProfile,
@@ -61,9 +60,7 @@ class Plan:
         self.routing: dict[str, RoutingProfile] = {
             item.name: item for item in border.routing_profiles
         }
-        self.groups: dict[str, EndPointPolicyGroup] = {
-            item.name: item for item in border.policy_groups
-        }
+        self.groups = border.resolved_groups()
         self.hiding = {item.name: HeaderHiding(item) for item in border.topology_hiding_profiles}
         key = border.topology_hiding_key
         self.call_ids = CallIds(None if key is None else key.reveal())

@@ -10,6 +10,7 @@ from farline.border import flow as flows
 from farline.border.exchange import Exchange, Refusal, Side, Verdict
 from farline.border.passage import Passage
 from farline.border.registration import Binding, contact_key
+from farline.border.screening import screen_flow
 from farline.border.teardown import drop_binding
 from farline.border.topology import contact_inside, make_line
 from farline.sip import NameAddr, WireError, headers
@@ -61,6 +62,11 @@ def register(context: Context, operation: Operation, tx: ServerTransaction) -> S
         return
     plan = verdict.value
     context.decided("flow", plan.way.subscriber.name, verdict.because, verdict.form)
+    way = plan.way
+    refused = screen_flow(context, way.subscriber, tx.request, way.subid)
+    if refused is not None:
+        context.reject(tx, "policy", refused)
+        return
     if tx.reliable:
         context.answer(tx, 100)  # as the guide's traces; over UDP RFC 4320 section 4.1 forbids it
     passage = Passage(context, plan.way, Side.OUTSIDE, tx.request, None)
@@ -75,10 +81,22 @@ def register(context: Context, operation: Operation, tx: ServerTransaction) -> S
         client = context.request(operation, out, upstream, Side.INSIDE)
         answer = yield from failover.final_answer(context, operation, passage, client)
         if answer is not None:
-            _finish(context, plan, tx, passage, answer)
+            if not _is_unchallenged(context, tx, passage, answer):
+                _finish(context, plan, tx, passage, answer)
             return
     context.refused("upstream", f"{plan.way.aor}: no next hop answers", tx.flow)
     context.answer(tx, passage.status)
+
+
+def _is_unchallenged(
+    context: Context, tx: ServerTransaction, passage: Passage, response: Message
+) -> bool:
+    """Whether the security rule does not believe a 200; the phone then has its answer."""
+    disbelieved = passage.disbelieved(response)
+    if disbelieved is None:
+        return False
+    context.reject(tx, "policy", disbelieved)
+    return True
 
 
 def _understand(context: Context, tx: ServerTransaction) -> Verdict[Registration | Refusal]:

@@ -157,9 +157,14 @@ class Relaying:
             yield from self._response(answer)
 
     def _response(self, response: Message) -> Steps:
-        if response.status == 100:
+        if response.status == 100 or self.passage.drops(response):
             return
         session, passage = self.session, self.passage
+        disbelieved = passage.disbelieved(response)
+        if disbelieved is not None:
+            self.status = disbelieved.value.status
+            self.context.reject(self.tx, "policy", disbelieved)
+            return
         try:
             out = passage.to_near(response)
         except WireError:

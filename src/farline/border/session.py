@@ -6,6 +6,7 @@ for each end its Contact and the route set behind it, which the other side never
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -77,6 +78,16 @@ class Session:
     """The operation of the first INVITE while it has no final answer."""
 
     expiry: Alarm | None = None
+    server_group: str = ""
+    """The policy group of the server flow; `group` is that of the subscriber flow."""
+
+    has_video: bool = False
+    """Video has been offered and let pass."""
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """The policy groups that count it."""
+        return frozenset((self.group, self.server_group)) - {""}
 
     @property
     def ended(self) -> bool:
@@ -123,7 +134,8 @@ class SessionTable:
         self._of_media: dict[str, Session] = {}
         self._of_call: dict[str, list[Session]] = {}
         self._of_binding: dict[str, dict[SessionKey, Session]] = {}
-        self._in_group: dict[str, int] = {}
+        self._in_group: Counter[str] = Counter()
+        self._videos: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -143,7 +155,17 @@ class SessionTable:
 
     def calls_in(self, group: str) -> int:
         """Calls now held to a policy group."""
-        return self._in_group.get(group, 0)
+        return self._in_group[group]
+
+    def videos_in(self, group: str) -> int:
+        """Those of them that have video."""
+        return self._videos[group]
+
+    def note_video(self, session: Session) -> None:
+        """A call has video from now on."""
+        if not session.has_video:
+            session.has_video = True
+            self._videos.update(session.groups)
 
     def of_binding(self, binding: Binding) -> list[Session]:
         """Every session of a binding."""
@@ -177,7 +199,7 @@ class SessionTable:
         session.binding.sessions += 1
         if session.is_call:
             session.binding.calls += 1
-            self._in_group[session.group] = self.calls_in(session.group) + 1
+            self._in_group.update(session.groups)
 
     def note_media(self, media: str, session: Session) -> None:
         """Let `by_media` find a session."""
@@ -199,7 +221,9 @@ class SessionTable:
         session.binding.sessions -= 1
         if session.is_call:
             session.binding.calls -= 1
-            self._in_group[session.group] -= 1
+            self._in_group.subtract(session.groups)
+            if session.has_video:
+                self._videos.subtract(session.groups)
         if session.anchored is not None:
             self._of_media.pop(session.anchored.media, None)
         return True

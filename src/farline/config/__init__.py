@@ -14,10 +14,10 @@ from farline.config.load import ConfigError, load_deployment, load_secrets, load
 from farline.config.media_engine import MediaEngine, MediaNode
 from farline.config.network import Interface, Network, TlsClientProfile, TlsServerProfile
 from farline.config.office import Office, User
+from farline.config.policy_groups import EndPointPolicyGroup, Rules
 from farline.config.portal import Portal
 from farline.config.routing import NextHop, RoutingProfile
 from farline.config.server import (
-    EndPointPolicyGroup,
     ServerProfile,
 )
 from farline.config.topology_hiding import HidingRule, TopologyAudit, TopologyHidingProfile
@@ -42,6 +42,7 @@ __all__ = [
     "Portal",
     "Problem",
     "RoutingProfile",
+    "Rules",
     "Secret",
     "ServerFlow",
     "ServerProfile",

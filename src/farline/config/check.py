@@ -14,6 +14,7 @@ from farline.config.check_media import check_media_engine
 from farline.config.check_ports import check_ports
 from farline.config.check_services import check_office, check_portal, check_provider
 from farline.config.check_shadows import check_shadows
+from farline.config.policies import check_policies
 
 if TYPE_CHECKING:
     from farline.config.base import Problem
@@ -30,7 +31,8 @@ def check(deployment: Deployment) -> list[Problem]:
         problems += check_border(border, server_tls, client_tls)
         problems += check_flows(border)
         problems += check_shadows(border)
-        problems += check_media_engine(border)
+        if not any(check_policies(border)):
+            problems += check_media_engine(border)
     if deployment.office is not None:
         problems += check_office(deployment.office, server_tls)
     if deployment.portal is not None:

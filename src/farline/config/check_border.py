@@ -19,7 +19,9 @@ def check_border(border: Border, server_tls: set[str], client_tls: set[str]) -> 
     problems: list[Problem] = []
     for field in (
         "interfaces", "networks", "media_interfaces", "signaling_interfaces", "server_profiles",
-        "routing_profiles", "topology_hiding_profiles", "end_point_policy_groups",
+        "routing_profiles", "topology_hiding_profiles", "end_point_policy_groups", "uri_groups",
+        "application_rules", "border_rules", "media_rules", "security_rules", "signaling_rules",
+        "charging_rules", "time_of_day_rules",
         "subscriber_flows", "server_flows", "application_relays",
     ):  # fmt: skip
         problems += duplicates(f"border.{field}", getattr(border, field))

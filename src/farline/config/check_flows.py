@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from farline.config.base import Form, Problem
 from farline.config.check_common import missing
+from farline.config.policies import check_policies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 def check_flows(border: Border) -> Iterator[Problem]:
     """Every problem of single flows; `check_shadows` has those of their order."""
     yield from _flows(border)
-    yield from _media_rules(border)
+    if not (bad := list(check_policies(border))):
+        yield from _agreeing(border)
+    yield from bad
     yield from _hidden_call_ids(border)
     yield from _names_in_via(border)
 
@@ -83,31 +86,31 @@ def _flows(border: Border) -> Iterator[Problem]:
             yield from _subnets(f"border.{kind}[{index}]", flow)
 
 
-def _media_rules(border: Border) -> Iterator[Problem]:
-    """Voice QoS acts per media interface and the media timeout per border: flows must agree."""
-    groups = {group.name: group for group in border.policy_groups}
-    first: dict[tuple[str, str], int] = {}
+def _agreeing(border: Border) -> Iterator[Problem]:
+    """Signaling QoS acts per signaling interface, the media timeout per border: flows agree."""
+    groups = border.resolved_groups()
+    first: dict[tuple[str, str], object] = {}
     kinds: tuple[tuple[str, tuple[SubscriberFlow | ServerFlow, ...]], ...] = (
         ("subscriber_flows", border.subscriber_flows),
         ("server_flows", border.server_flows),
     )
     for kind, flows in kinds:
         for index, flow in enumerate(flows):
-            group = groups.get(flow.end_point_policy_group)
-            if group is None:
-                continue
-            for field, shared in (
-                ("voice_qos", f"media interface {flow.media_interface!r}"),
-                ("media_timeout_seconds", "the border"),
-            ):
-                value = getattr(group, field)
-                other = first.setdefault((field, shared), value)
-                if value != other:
+            for rules in groups.get(flow.end_point_policy_group, ()):
+                interface = f"signaling interface {flow.signaling_interface!r}"
+                for field, value, shared in (
+                    ("signaling_qos", rules.signaling.signaling_qos, interface),
+                    ("media_timeout_seconds", rules.media.media_timeout_seconds, "the border"),
+                ):
+                    other = first.setdefault((field, shared), value)
+                    if value == other:
+                        continue
+                    name = flow.end_point_policy_group
                     yield Problem(
                         f"border.{kind}[{index}].end_point_policy_group",
-                        f"{field} {value} of {group.name!r}: other flows of {shared} have {other}",
+                        f"{field} {value} of {name!r}: other flows of {shared} have {other}",
                         "give them the same value",
-                        group.form,
+                        rules.media.form,
                     )
 
 

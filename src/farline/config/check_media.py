@@ -33,8 +33,13 @@ def check_media_engine(border: Border) -> Iterator[Problem]:
             text = f"{place[0]}:{place[1]} is there twice"
             yield Problem(f"{PLACE}.nodes[{index}]", text, "remove one", node.form)
     yield from _interfaces(border)
+    resolved = border.resolved_groups()
+    used = {flow.end_point_policy_group for flow in border.subscriber_flows}
+    used |= {flow.end_point_policy_group for flow in border.server_flows}
     for group in border.policy_groups:
-        if group.media_encryption != "off":
+        if group.name not in used:
+            continue
+        if any(rules.media.encryption != "off" for rules in resolved[group.name]):
             text = f"policy group {group.name!r} encrypts media, which is not built with rtpengine"
             yield Problem(f"{PLACE}.engine", text, "set engine: relay", engine.form)
 

@@ -14,17 +14,16 @@ from farline.config.lab import Lab
 from farline.config.media_engine import MediaEngine
 from farline.config.network import Interface, Network, TlsClientProfile, TlsServerProfile
 from farline.config.office import Office
+from farline.config.policies import Policies
 from farline.config.portal import Portal
 from farline.config.routing import RoutingProfile
 from farline.config.server import (
-    DEFAULT_POLICY_GROUPS,
-    EndPointPolicyGroup,
     ServerProfile,
 )
 from farline.config.topology_hiding import TopologyAudit, TopologyHidingProfile
 
 
-class Border(Form):
+class Border(Policies):
     """The session border controller: every form of the guide's chapter."""
 
     form: ClassVar[str] = "Session Border Controller"
@@ -38,18 +37,10 @@ class Border(Form):
     topology_hiding_key: Secret | None = None
     """Hidden Call-IDs are made with it: the same after a restart, and on every node."""
     topology_audit: TopologyAudit = TopologyAudit()
-    end_point_policy_groups: tuple[EndPointPolicyGroup, ...] = ()
     subscriber_flows: tuple[SubscriberFlow, ...] = ()
     server_flows: tuple[ServerFlow, ...] = ()
     application_relays: tuple[ApplicationRelay, ...] = ()
     media_engine: MediaEngine = MediaEngine()
-
-    @property
-    def policy_groups(self) -> tuple[EndPointPolicyGroup, ...]:
-        """The configured groups and the shipped ones that no configured one replaces."""
-        names = {group.name for group in self.end_point_policy_groups}
-        shipped = tuple(group for group in DEFAULT_POLICY_GROUPS if group.name not in names)
-        return self.end_point_policy_groups + shipped
 
 
 class Ems(Form):

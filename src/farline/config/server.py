@@ -1,4 +1,4 @@
-"""Global Policies: server profiles and policy groups."""
+"""Global Policies: server profiles."""
 
 from __future__ import annotations
 
@@ -93,27 +93,3 @@ class ServerProfile(Form):
     addresses: tuple[ServerAddress, ...] = Field(min_length=1, title="IP Address / FQDN")
     heartbeat: Heartbeat = Heartbeat()
     advanced: ServerAdvanced = ServerAdvanced()
-
-
-class EndPointPolicyGroup(Form):
-    """The rules that a flow's calls are held to."""
-
-    form: ClassVar[str] = "Domain Policies > End Point Policy Groups"
-    name: Name = Field(title="Group Name")
-    max_concurrent_sessions: int = Field(10_000, ge=0, title="Application Rule: Maximum Sessions")
-    max_sessions_per_endpoint: int = Field(
-        10, ge=0, title="Application Rule: Sessions Per Endpoint"
-    )
-    voice_qos: int = Field(
-        184, ge=0, le=255, multiple_of=4, title="Media Rule: Voice QoS (DS byte)"
-    )
-    media_timeout_seconds: int = Field(60, ge=5, le=3600, title="Media Rule: Media Timeout")
-    media_encryption: Literal["required", "preferred", "off"] = Field(
-        "off", title="Media Rule: Encryption"
-    )
-    """SRTP on the flow's leg, with keys in SDP: "preferred" takes it where the peer can, "required"
-    refuses RTP in the clear (488). Off on both legs of a call: what the peers agree on passes."""
-
-
-DEFAULT_POLICY_GROUPS = (EndPointPolicyGroup(name="avaya-def-low-enc"),)
-"""Shipped groups, present in every deployment unless one of that name is configured."""

@@ -31,6 +31,8 @@ class Side:
     """The media rule of this leg: "off", "preferred" (SRTP where the peer can, else RTP) or
     "required". With both sides off, descriptions pass as far as encryption is concerned: two peers
     may then agree on keys of their own through us."""
+    classes: tuple[tuple[str, int], ...] = ()
+    """DS byte of what leaves here, by kind of media; what is not named has the interface's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,9 +190,15 @@ class MediaSession:
         if not wanted or (live is not None and live.rtp == media.is_rtp):
             return
         number, self.opened = self.opened, self.opened + 1
-        interfaces = (self.sides[0].interface, self.sides[1].interface)
+        interfaces = (self._place(0, media.kind), self._place(1, media.kind))
         ports = self.relay.open(self.name, number, interfaces, media.is_rtp)
         self.fresh[media.index] = Stream(number=number, ports=ports, rtp=media.is_rtp)
+
+    def _place(self, side: int, kind: str) -> str:
+        """The relay's name for the interface of a side: its pool of ports with that DS byte."""
+        interface, classes = self.sides[side].interface, dict(self.sides[side].classes)
+        name = place_name(interface, classes[kind]) if kind in classes else interface
+        return name if name in self.addresses else interface
 
     def _negotiate(
         self, description: Description, offerer: int, sender: Side, receiver: Side
@@ -287,6 +293,11 @@ class MediaSession:
             ports.append(MediaPorts(rtp, rtp + 1) if rtp is not None else None)
         address = self.addresses[self.sides[side].interface]
         return rewrite(description, address, ports, security)
+
+
+def place_name(interface: str, traffic_class: int) -> str:
+    """How the relay knows a media interface with another DS byte than its own."""
+    return f"{interface}#{traffic_class}"
 
 
 def _check_source(side: Side) -> None:

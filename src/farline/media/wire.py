@@ -3,7 +3,7 @@
 SDP travels as text with one character a byte (ISO 8859-1), so any bytes survive.
 
     {"op": "offer", "session": ..., "sdp": ..., "sender": {"name", "interface",
-     "signaling_source", "encryption"}, "receiver": {...}}
+     "signaling_source", "encryption", "classes"}, "receiver": {...}}
     {"op": "answer", ...the same}  {"op": "delete", "session", "reason"}  {"op": "query", "session"}
 """
 
@@ -25,6 +25,7 @@ from farline.media.engine import (
 )
 from farline.media.security import RULES
 
+MAX_CLASSES = 16
 MAX_NAME = 512
 """Longest name of a session, side or interface, in characters."""
 
@@ -120,4 +121,14 @@ def _side(value: dict[str, Any], name: str) -> Side:
     if encryption not in RULES:
         raise MediaWireError(f"encryption is none of {', '.join(RULES)}")
     source = _text(side, "signaling_source")
-    return Side(_text(side, "name"), _text(side, "interface"), source, encryption)
+    classes = _classes(side.get("classes", ()))
+    return Side(_text(side, "name"), _text(side, "interface"), source, encryption, classes)
+
+
+def _classes(value: object) -> tuple[tuple[str, int], ...]:
+    if not isinstance(value, list | tuple) or len(value) > MAX_CLASSES:
+        raise MediaWireError("classes is no short list")
+    for entry in value:
+        if not isinstance(entry, list | tuple) or list(map(type, entry)) != [str, int]:
+            raise MediaWireError("classes has other than [kind, DS byte]")
+    return tuple((kind, number) for kind, number in value)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Mapping
 
-    from farline.config import Border
+    from farline.config import Border, ServerFlow, SubscriberFlow
     from farline.media.reports import MediaReport
     from farline.runtime.role import RoleContext
     from farline.trace.events import Event
@@ -101,6 +101,7 @@ def make_driver(
             tls=server_context(deployment, interface.tls_profile, base)
             if interface.tls_profile is not None and interface.tls_port is not None
             else None,
+            qos=signaling_class(border, interface.name),
         )
         for interface in border.signaling_interfaces
     ]
@@ -110,6 +111,16 @@ def make_driver(
         tls_for=lambda remote: servers.get(remote.host),
         trace=trace if context.traced else None,
     )
+
+
+def signaling_class(border: Border, interface: str) -> int:
+    """The DS byte that the flows of a signaling interface ask for (they agree); 0: none."""
+    groups = border.resolved_groups()
+    flows: tuple[SubscriberFlow | ServerFlow, ...] = border.subscriber_flows + border.server_flows
+    for flow in flows:
+        if flow.signaling_interface == interface:
+            return groups[flow.end_point_policy_group][0].signaling.signaling_qos
+    return 0
 
 
 def _client_contexts(context: RoleContext, border: Border) -> dict[str, ssl.SSLContext]:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from farline.config.office import MEDIA_INTERFACE
 from farline.media.engine import Query
+from farline.media.session import place_name
 from farline.runtime.media_client import MediaClient
 from farline.runtime.media_process import MediaPlace, MediaSettings, serve
 
 if TYPE_CHECKING:
-    from farline.config import Border, Deployment, EndPointPolicyGroup, ServerFlow, SubscriberFlow
+    from farline.config import Border, Deployment, ServerFlow, SubscriberFlow
+    from farline.config.policy_rules import MediaRule
     from farline.runtime.role import RoleContext
 
 SHOWN = 500
@@ -26,19 +28,45 @@ async def run_border_media(context: RoleContext) -> None:
     border = context.deployment.border
     if border is None:
         raise ValueError("this deployment has no border")
-    groups = media_groups(border)
-    places = [
-        MediaPlace(
-            interface.name,
-            interface.ip,
-            *interface.port_range,
-            traffic_class=groups[interface.name].voice_qos,
-        )
-        for interface in border.media_interfaces
-        if interface.name in groups
+    timeout = min((rule.media_timeout_seconds for rule in media_rules(border)), default=60)
+    await _run(context, border_places(border), float(timeout))
+
+
+def border_places(border: Border) -> list[MediaPlace]:
+    """The media interfaces in use: each once a DS byte, over the same ports.
+
+    The first has the interface's name and the byte of its first flow; a port that one has bound is
+    passed over by the others.
+    """
+    places: list[MediaPlace] = []
+    for interface in border.media_interfaces:
+        classes = interface_classes(border, interface.name)
+        for number, traffic_class in enumerate(classes):
+            name = interface.name if not number else place_name(interface.name, traffic_class)
+            places.append(
+                MediaPlace(name, interface.ip, *interface.port_range, traffic_class=traffic_class)
+            )
+    return places
+
+
+def interface_classes(border: Border, interface: str) -> list[int]:
+    """The DS bytes that the flows of a media interface ask for, the first flow's voice first."""
+    groups = border.resolved_groups()
+    flows: tuple[SubscriberFlow | ServerFlow, ...] = border.subscriber_flows + border.server_flows
+    rules = [
+        one.media
+        for flow in flows
+        if flow.media_interface == interface
+        for one in groups[flow.end_point_policy_group]
     ]
-    timeout = min((group.media_timeout_seconds for group in groups.values()), default=60)
-    await _run(context, places, float(timeout))
+    return list(dict.fromkeys(byte for rule in rules for byte in (rule.voice_qos, rule.video_qos)))
+
+
+def media_rules(border: Border) -> list[MediaRule]:
+    """The media rules of every flow."""
+    groups = border.resolved_groups()
+    flows: tuple[SubscriberFlow | ServerFlow, ...] = border.subscriber_flows + border.server_flows
+    return [one.media for flow in flows for one in groups[flow.end_point_policy_group]]
 
 
 async def run_office_media(context: RoleContext) -> None:
@@ -52,16 +80,6 @@ def office_places(deployment: Deployment) -> list[MediaPlace]:
     if office is None:
         raise ValueError("this deployment has no office")
     return [MediaPlace(MEDIA_INTERFACE, office.ip, *office.registrar.rtp_port_range)]
-
-
-def media_groups(border: Border) -> dict[str, EndPointPolicyGroup]:
-    """For each media interface in use, the policy group that decides over it.
-
-    `farline.config.check` has made sure that all flows of an interface agree in what is used here.
-    """
-    groups = {group.name: group for group in border.policy_groups}
-    flows: tuple[SubscriberFlow | ServerFlow, ...] = border.subscriber_flows + border.server_flows
-    return {flow.media_interface: groups[flow.end_point_policy_group] for flow in flows}
 
 
 async def _run(context: RoleContext, places: list[MediaPlace], timeout: float) -> None:

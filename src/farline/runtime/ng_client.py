@@ -19,7 +19,7 @@ from farline.media.ng.message import text
 from farline.media.reports import MediaTimeout
 from farline.runtime import clock
 from farline.runtime.ids import RealIds
-from farline.runtime.media import media_groups
+from farline.runtime.media import interface_classes, media_rules
 from farline.runtime.ng_node import NgNode, NodeError
 from farline.sdp import SdpError, parse
 
@@ -48,13 +48,14 @@ class NgSettings:
 
 def ng_settings(border: Border) -> NgSettings:
     """What a border's configuration says."""
-    engine, groups = border.media_engine, media_groups(border)
+    engine = border.media_engine
     named = {entry.media_interface: entry.name for entry in engine.interfaces}
-    timeouts = [group.media_timeout_seconds for group in groups.values()]
+    timeouts = [rule.media_timeout_seconds for rule in media_rules(border)]
+    classes = {one.name: interface_classes(border, one.name) for one in border.media_interfaces}
     places = NgPlaces(
         {one.name: named.get(one.name, one.name) for one in border.media_interfaces},
         {one.name: one.ip for one in border.media_interfaces},
-        {name: group.voice_qos for name, group in groups.items()},
+        {name: asked[0] for name, asked in classes.items() if asked},
     )
     return NgSettings(engine.nodes, places, float(min(timeouts, default=60)), engine.ping_seconds)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from farline.border import BorderCore, Limits
 from farline.border.explain_scratch import StandInEngine
@@ -17,7 +17,7 @@ from farline.testing.clock import ManualClock
 from farline.trace.events import Decision, Refused, Trace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from farline.config import Border
     from farline.media.engine import MediaRequest
@@ -27,6 +27,20 @@ _IP = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4})
 
 FIRST_LOCAL_PORT = 43873
 """Local port of the first upstream connection, as in the guide's traces."""
+
+
+def changed(border: Border, **fields: Any) -> Border:  # noqa: ANN401 - values of any field
+    """A border with other fields; for a list of forms a dict changes these fields of each.
+
+    Nothing is read again, so this is quick; names are not checked either.
+    """
+    values = {
+        name: tuple(form.model_copy(update=value) for form in getattr(border, name))
+        if isinstance(value, dict)
+        else value
+        for name, value in fields.items()
+    }
+    return border.model_copy(update=values)
 
 
 class FakeEngine(StandInEngine):
@@ -54,10 +68,15 @@ class BorderWorld:
     """Drives a `BorderCore`: performs Open and Media at once, keeps what it sent by flow."""
 
     def __init__(
-        self, config: Border, ids: SeededIds | None = None, limits: Limits | None = None
+        self,
+        config: Border,
+        ids: SeededIds | None = None,
+        limits: Limits | None = None,
+        wall: Callable[[float], float] | None = None,
     ) -> None:
         self.clock = ManualClock()
-        self.core = BorderCore(config, ids or SeededIds(), limits=limits)
+        real = wall or (lambda then: then)
+        self.core = BorderCore(config, ids or SeededIds(), limits=limits, wall=real)
         self.engine = FakeEngine({item.name: item.ip for item in config.media_interfaces})
         self.refusing: set[Address] = set()
         """Addresses to which no connection can be made."""

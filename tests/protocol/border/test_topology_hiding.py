@@ -2,9 +2,9 @@
 
 import pytest
 
-from farline.config import ConfigError
+from farline.config import ConfigError, Secret, TopologyAudit, TopologyHidingProfile
 from farline.sip import responses
-from farline.testing.border import BorderWorld
+from farline.testing.border import BorderWorld, changed
 from farline.testing.border_phone import DOMAIN, OFFICE, Phone, offer
 
 OURS_IN, OURS_OUT = "10.10.10.7", "192.168.64.96"
@@ -13,15 +13,16 @@ SERVER = {"towards": "server"}
 
 
 @pytest.fixture
-def hidden(load_border):
+def hidden(guide_border):
     """A border whose topology hiding profile has these rules, and a phone registered through it."""
 
-    def make(*rules, more="", register=True, leaks=False):
-        lines = "".join(f"        - {dict(rule)}\n" for rule in rules).replace("'", '"')
-        profile = f"  topology_hiding_profiles:\n    - name: strict\n      rules:\n{lines}"
-        border = load_border(
-            ("topology_hiding_profile: null", "topology_hiding_profile: strict"),
-            (FLOWS, f"{profile}  topology_hiding_key: {{secret: ruel}}\n{more}{FLOWS}"),
+    def make(*rules, audit=None, register=True, leaks=False):
+        border = changed(
+            guide_border,
+            server_flows={"topology_hiding_profile": "strict"},
+            topology_hiding_profiles=(TopologyHidingProfile(name="strict", rules=rules),),
+            topology_hiding_key=Secret("key"),
+            topology_audit=TopologyAudit(**(audit or {})),
         )
         world = BorderWorld(border)
         world.leaks_allowed = leaks
@@ -328,8 +329,8 @@ def test_presence_of_the_phone(hidden, method):
 
 
 def test_audit_cleans_names_and_addresses(hidden):
-    audit = "  topology_audit: {inside_names: [inside.lan], outside_names: [www.inside.lan]}\n"
-    world, phone = hidden(rule("Server"), more=audit)
+    audit = {"inside_names": ["inside.lan"], "outside_names": ["www.inside.lan"]}
+    world, phone = hidden(rule("Server"), audit=audit)
     out = from_office(
         world, phone, X_From="host pbx7.INSIDE.lan:5060", X_Web="www.inside.lan.example",
         Call_Info="<http://10.10.10.30/x>", body=b"<a>pbx.inside.lan</a>",
@@ -359,8 +360,7 @@ def test_audit_counts_what_cannot_be_replaced(hidden):
 
 
 def test_audit_only_reports_if_told_so(hidden):
-    audit = "  topology_audit: {action: report}\n"
-    world, phone = hidden(rule("Server"), more=audit, leaks=True)
+    world, phone = hidden(rule("Server"), audit={"action": "report"}, leaks=True)
     out = from_office(world, phone, X_From="10.10.10.30", Warning='399 10.10.10.13 "x"')
     assert out.get("X-From") == "10.10.10.30"
     assert world.core.show()["counters"]["audit.leaks"] == 2

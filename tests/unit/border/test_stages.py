@@ -10,6 +10,7 @@ from farline.border.exchange import Exchange
 from farline.border.plan import Candidate, Plan
 from farline.border.shield import ShieldLimits, Sources
 from farline.config import (
+    Border,
     EndPointPolicyGroup,
     NextHop,
     RoutingProfile,
@@ -116,10 +117,15 @@ def test_source_of_a_request_from_inside():
 
 def test_policy_limits():
     group = EndPointPolicyGroup(name="g", max_concurrent_sessions=5, max_sessions_per_endpoint=2)
-    assert policy.decide(group, sessions=4, of_endpoint=1).value is None
-    full = policy.decide(group, sessions=5, of_endpoint=0)
+    (rules,) = Border(end_point_policy_groups=(group,)).resolved_groups()["g"]
+
+    def admit(in_group, of_endpoint):
+        return policy.admit(rules, "inbound", frozenset(), policy.Held(in_group, of_endpoint))
+
+    assert admit(4, 1).value is None
+    full = admit(5, 0)
     assert (full.value.status, full.form.rpartition(": ")[2]) == (503, "Maximum Sessions")
-    busy = policy.decide(group, sessions=2, of_endpoint=2)
+    busy = admit(2, 2)
     assert (busy.value.status, busy.form.rpartition(": ")[2]) == (486, "Sessions Per Endpoint")
 
 

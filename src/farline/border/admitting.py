@@ -1,0 +1,79 @@
+"""Whether a call may begin, and what its descriptions may hold, by the rules of both its flows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farline.border import anchor, media_policy, policy
+from farline.border.exchange import Refusal, Side, Verdict
+from farline.border.policy import Held
+
+if TYPE_CHECKING:
+    from farline.border.context import Context
+    from farline.border.media_policy import MediaPolicy
+    from farline.border.passage import Passage
+    from farline.border.registration import Binding
+    from farline.border.session import Session
+    from farline.config import Rules, ServerFlow, SubscriberFlow
+    from farline.sip import Message
+
+WAYS = ("inbound", "outbound")
+
+
+def admit_call(
+    context: Context, request: Message, binding: Binding, sender: Side
+) -> Verdict[Refusal] | None:
+    """Why a call is refused; None when it may begin."""
+    kinds = media_policy.media_kinds(anchor.description(request))
+    for side, way in zip((sender, sender.other), WAYS, strict=True):
+        flow = _flow(binding, side)
+        if flow is None:
+            continue
+        selected = context.rules_of(flow, in_dialog=False)
+        if isinstance(selected.value, Refusal):
+            return Verdict(selected.value, selected.because, selected.form)
+        rules = selected.value
+        verdict = policy.admit(rules, way, kinds, _held(context, binding, side, rules))
+        if verdict.value is not None:
+            return Verdict(verdict.value, verdict.because, verdict.form)
+        because = f"{way}, {verdict.because}; {selected.because}"
+        context.decided("policy", rules.group, because, verdict.form)
+    if context.sessions.full:
+        return Verdict(Refusal(503, "full"), "no further session fits")
+    return None
+
+
+def media_policies(context: Context, session: Session, passage: Passage) -> dict[Side, MediaPolicy]:
+    """What may pass of the descriptions of each side of a call."""
+    binding, initiator = session.binding, session.initiator
+    refused: frozenset[str] = frozenset()
+    for side, way in zip((initiator, initiator.other), WAYS, strict=True):
+        rules = passage.rules(side)
+        held = _held(context, binding, side, rules, without=session)
+        refused |= policy.refused_kinds(rules, way, held)
+    outer, inner = passage.rules(Side.OUTSIDE), passage.rules(Side.INSIDE)
+    return {
+        Side.OUTSIDE: media_policy.between(outer, inner, refused),
+        Side.INSIDE: media_policy.between(inner, outer, refused),
+    }
+
+
+def _flow(binding: Binding, side: Side) -> SubscriberFlow | ServerFlow | None:
+    if side is Side.OUTSIDE:
+        return binding.subscriber
+    return binding.line.server if binding.line is not None else None
+
+
+def _held(
+    context: Context, binding: Binding, side: Side, rules: Rules, without: Session | None = None
+) -> Held:
+    """The sessions that count. A server is no end point: there only the group's number counts."""
+    table = context.sessions
+    calls, videos = table.calls_in(rules.group), table.videos_in(rules.group)
+    mine = [one for one in table.of_binding(binding) if one.is_call] if binding.calls else []
+    seen = sum(one.has_video for one in mine if one is not without)
+    if without is not None and without.has_video:
+        videos -= 1
+    if side is Side.INSIDE:
+        return Held(calls, 0, videos, 0)
+    return Held(calls, binding.calls, videos, seen)

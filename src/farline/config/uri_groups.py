@@ -1,0 +1,89 @@
+"""Global Profiles > URI Groups: named sets of URIs, for flows and routing profiles."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from farline.config.base import Form, Name
+from farline.config.patterns import MAX_PATTERN, compile_pattern
+
+URI_GROUP_ANY = "*"
+_DIAL_PLAN = re.compile(r"[0-9XxNnZz*#+.!\[\]-]{1,64}")
+_CLASSES = {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]"}
+
+
+class UriGroupEntry(Form):
+    """One line of a group."""
+
+    form: ClassVar[str] = "Global Profiles > URI Groups"
+    kind: Literal["plain", "dial_plan", "regex"] = Field("plain", title="URI Type")
+    uri: str = Field(title="URI", min_length=1, max_length=MAX_PATTERN)
+    """plain: user@domain, *@domain or user@*. dial_plan: 30XX@domain, where X is a digit, Z 1-9,
+    N 2-9, [4-6] one of these, and ! at the end anything more. regex: RE2's syntax, for the whole
+    of user@domain."""
+
+    @model_validator(mode="after")
+    def _readable(self) -> UriGroupEntry:
+        if self.kind == "regex":
+            compile_pattern(self.uri)
+        elif self.kind == "dial_plan":
+            user = self.uri.partition("@")[0]
+            if not _DIAL_PLAN.fullmatch(user) or "!" in user[:-1]:
+                raise ValueError(
+                    f"{self.uri!r}: a dial plan is digits, X, Z, N, [4-6], + and a last !"
+                )
+            compile_pattern(self.pattern)
+        elif "@" not in self.uri or self.uri.count("*") != len(
+            [part for part in self.uri.split("@") if part == "*"]
+        ):
+            raise ValueError(f"{self.uri!r}: write user@domain; * stands for a whole part only")
+        return self
+
+    @property
+    def pattern(self) -> str:
+        """The pattern for the whole of user@domain; hosts are compared without case."""
+        if self.kind == "regex":
+            return self.uri
+        user, at, domain = self.uri.partition("@")
+        host = r"[^@]*" if domain == "*" or not at else f"(?i:{re.escape(domain)})"
+        if self.kind == "plain":
+            return f"{'[^@]*' if user == '*' else re.escape(user)}@{host}"
+        return f"{_dial_pattern(user)}@{host}"
+
+
+class UriGroup(Form):
+    """A named set of URIs."""
+
+    form: ClassVar[str] = "Global Profiles > URI Groups"
+    name: Name = Field(title="Group Name")
+    uris: tuple[UriGroupEntry, ...] = Field(title="URI", min_length=1, max_length=1000)
+
+    @model_validator(mode="after")
+    def _not_everything(self) -> UriGroup:
+        if self.name == URI_GROUP_ANY:
+            raise ValueError("* is every URI and cannot be redefined")
+        return self
+
+    @property
+    def pattern(self) -> str:
+        """One pattern for all of its lines."""
+        return "|".join(f"(?:{entry.pattern})" for entry in self.uris)
+
+
+def _dial_pattern(plan: str) -> str:
+    out, at = "", 0
+    while at < len(plan):
+        char = plan[at].upper()
+        if char == "[":
+            end = plan.index("]", at) if "]" in plan[at:] else len(plan) - 1
+            out += plan[at : end + 1]
+            at = end
+        elif char == "!":
+            out += "[^@]*"
+        else:
+            out += _CLASSES.get(char) or re.escape(plan[at])
+        at += 1
+    return out
