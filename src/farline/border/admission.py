@@ -20,8 +20,15 @@ if TYPE_CHECKING:
     from farline.border.context import Context
     from farline.border.registration import Binding
     from farline.border.session import Found
+    from farline.config import SubscriberFlow
     from farline.sip import Flow, Message
     from farline.sip.transaction import ServerTransaction
+
+
+CLICK_SECONDS = 14_400.0
+"""How long somebody who calls by click to call is known: no call lasts longer."""
+
+CALL_METHODS = frozenset({"INVITE", "BYE", "PRACK", "UPDATE", "INFO", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,7 @@ def decide(context: Context, tx: ServerTransaction, flow: Flow) -> Verdict[Admis
         return Verdict(refusal, f"Proxy-Require: {needed}")
     source = _source(context, request, flow)
     if source.value is not None:
-        return _from_inside(context, request, source.value, source.because)
+        return _from_inside(context, request, source.value, source.because, flow.interface)
     if flow.interface not in context.plan.subscriber_flows:
         return Verdict(Refusal(403, "no-flow"), source.because)
     return _from_outside(context, tx, request, flow)
@@ -82,7 +89,9 @@ def _source(context: Context, request: Message, flow: Flow) -> Verdict[str | Non
     return Verdict(verdict.value.name if verdict.value else None, verdict.because, verdict.form)
 
 
-def _from_inside(context: Context, request: Message, name: str, because: str) -> Verdict[Admission]:
+def _from_inside(
+    context: Context, request: Message, name: str, because: str, interface: str
+) -> Verdict[Admission]:
     token = token_of(request)
     binding = context.bindings.by_subid(token) if token else None
     if binding is None or not binding.registered:
@@ -90,6 +99,11 @@ def _from_inside(context: Context, request: Message, name: str, because: str) ->
             return Verdict(None, "a server asks whether we are there")
         status = 481 if request.to_tag else 404
         return Verdict(Refusal(status, "no-binding"), "the request names no binding of ours")
+    subscriber = binding.subscriber
+    if subscriber.received_interface not in (None, interface):
+        text = f"it came by {interface}"
+        field = f"{subscriber.form}: {subscriber.name}: Received Interface"
+        return Verdict(Refusal(403, "interface"), text, field)
     found = context.sessions.find(binding, request, Side.INSIDE) if request.to_tag else None
     if request.to_tag and found is None and request.method == "INVITE":
         return Verdict(Refusal(481, "no-dialog"), "no such dialog of this binding")
@@ -112,6 +126,11 @@ def _from_outside(
     if request.method == "OPTIONS" and _is_for_us(context, request):
         return Verdict(None, "the keep-alive of a registered phone")
     binding = _phone(context, request, flow)
+    clicks = binding is not None and binding.subscriber.source == "click_to_call"
+    if binding is not None and clicks and request.method not in CALL_METHODS:
+        text = f"{request.method} is no part of a call"
+        field = f"{binding.subscriber.form}: {binding.subscriber.name}: Source"
+        return Verdict(Refusal(403, "unknown-phone"), text, field)
     if binding is None:
         named = ", ".join(sorted(phones)[:4])
         return Verdict(
@@ -136,6 +155,8 @@ def _stranger(
     if verdict.value is None:
         return Verdict(Refusal(403, "no-flow"), verdict.because)
     field = f"{verdict.form}: Methods Allowed Before REGISTER"
+    if verdict.value.source == "click_to_call" and request.method == "INVITE":
+        return _click(context, tx, verdict.value, verdict.because)
     if request.method not in verdict.value.methods_before_register or request.to_tag:
         allowed = ", ".join(verdict.value.methods_before_register) or "none"
         text = f"{request.method} from an unknown source; allowed: {allowed}"
@@ -152,6 +173,27 @@ def _stranger(
         return Verdict(Refusal(503, "full"), binding)
     admitted = Admitted(binding, Side.OUTSIDE, None, verdict.value.name)
     return Verdict(admitted, f"{request.method} is allowed before REGISTER", field)
+
+
+def _click(
+    context: Context, tx: ServerTransaction, flow: SubscriberFlow, because: str
+) -> Verdict[Admission]:
+    """A call of somebody who never registers: a binding for as long as there are calls."""
+    field = f"{flow.form}: {flow.name}: Source"
+    request = tx.request
+    try:
+        who = NameAddr.parse(request.get("From") or "").uri
+        contact = NameAddr.parse(request.get("Contact") or "").uri
+    except WireError as error:
+        return Verdict(Refusal(400, "malformed"), f"{error.where}: {error.reason}")
+    if request.to_tag:
+        return Verdict(Refusal(481, "no-dialog"), "no such dialog", field)
+    binding = guest(context, tx, flow, who.user or "", who.host)
+    if isinstance(binding, str):
+        return Verdict(Refusal(503, "full"), binding)
+    context.bindings.register(binding, tx.flow, str(contact), context.now + CLICK_SECONDS)
+    admitted = Admitted(binding, Side.OUTSIDE, None, flow.name)
+    return Verdict(admitted, f"click to call; {because}", field)
 
 
 def _phone(context: Context, request: Message, flow: Flow) -> Binding | None:

@@ -56,6 +56,15 @@ class Anchored:
     last: dict[Side, tuple[str, bytes, bytes]] = field(default_factory=dict)
     """By sender: its tag, the description that came last and what it became."""
 
+    spare: MediaSide | None = None
+    """The inside on the server flow's other media interface, until a call has begun."""
+
+    def sides_from(self, sender: Side) -> tuple[MediaSide, MediaSide]:
+        """The sender's side of the media session and the receiver's."""
+        if sender is Side.INSIDE:
+            return self.inside, self.outside
+        return self.outside, self.inside
+
 
 def description(message: Message) -> bytes | None:
     """The SDP of a message; None when it has none. Other bodies are not looked into."""
@@ -90,14 +99,17 @@ def carry(
     known = anchored.last.get(sender)
     if repeats and known is not None and known[:2] == (tag, sdp):
         return MediaReply(sdp=known[2])
-    one, other = anchored.outside, anchored.inside
-    if sender is Side.INSIDE:
-        one, other = other, one
+    one, other = anchored.sides_from(sender)
     passed = _passed(anchored, sender, sdp)
     if isinstance(passed, MediaReply):
         return passed
     kind = Answer if answer else Offer
     reply: MediaReply = yield Ask(kind(anchored.media, passed, one, other))
+    if reply.status == 503 and not anchored.open and anchored.spare is not None:
+        # The server flow's Secondary Media Interface, for the whole of this call.
+        anchored.inside, anchored.spare = anchored.spare, None
+        one, other = anchored.sides_from(sender)
+        reply = yield Ask(kind(anchored.media, passed, one, other))
     if reply.error is not None or reply.sdp is None:
         return reply
     shown = reply.sdp

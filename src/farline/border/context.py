@@ -44,6 +44,9 @@ AUDITED = frozenset(
 )  # fmt: skip
 """Places that are counted by name; what a peer calls its headers is no counter of ours."""
 
+CLICK_LINGER = 32.0
+"""Seconds that a click-to-call binding outlives its calls: the last transactions end in them."""
+
 ENGINE_SECONDS = 5.0
 """How long the media engine may take for one request."""
 
@@ -313,6 +316,15 @@ class Context:
         if session.anchored is not None and session.anchored.open:
             self.out.append(Media(0, Delete(session.anchored.media, why)))
             self.out.append(Trace(MediaSeen(session.call_id, "released", why)))
+
+        binding = session.binding
+        if binding.subscriber.source == "click_to_call" and not binding.sessions:
+            self.schedule.start(self.now + CLICK_LINGER, "click", lambda _: self._leave(binding))
+
+    def _leave(self, binding: Binding) -> None:
+        """Somebody who called by click to call, and has no call any more."""
+        if not binding.sessions and self.bindings.by_subid(binding.subid) is binding:
+            self.forget_binding(binding, "the call is over")
 
     def forget_binding(self, binding: Binding, why: str) -> None:
         """Remove a binding and close its connection."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farline.border import admitting
@@ -9,6 +10,7 @@ from farline.border.anchor import Anchored
 from farline.border.exchange import Side
 from farline.border.session import End, Names, Session
 from farline.border.topology import is_line_of, routes_behind, target_of
+from farline.config.subnets import literal
 from farline.media.engine import Side as MediaSide
 from farline.trace.events import CallChanged, MediaSeen, Trace
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from farline.border.context import Context
     from farline.border.passage import Passage
     from farline.border.topology import Line
-    from farline.config import Rules
+    from farline.config import Rules, ServerFlow
     from farline.sip import Flow, Message
 
 SUBSCRIPTION_SECONDS = 3600.0
@@ -65,14 +67,41 @@ def open_anchor(context: Context, session: Session, upstream: Flow, passage: Pas
     office = upstream.remote.host if sender is Side.OUTSIDE else line.hop.host
     outer, inner = passage.rules(Side.OUTSIDE), passage.rules(Side.INSIDE)
     outside = _media_side("outside", binding.subscriber.media_interface, phone.remote.host, outer)
-    inside = _media_side("inside", line.server.media_interface, office, inner)
+    first, second = _inner_interfaces(context, line.server, office)
+    inside = _media_side("inside", first, office, inner)
     known = session.anchored
     if known is not None:
+        if known.open:  # a call stays where its ports are
+            inside = replace(inside, interface=known.inside.interface)
         known.outside, known.inside = outside, inside
     else:
         known = session.anchored = Anchored(context.ids.token(), outside, inside, _origins(line))
         _say_anchored(context, session, known, line)
+    known.spare = _media_side("inside", second, office, inner) if second else None
     known.policies = admitting.media_policies(context, session, passage)
+
+
+def _inner_interfaces(context: Context, flow: ServerFlow, office: str) -> tuple[str, str]:
+    """The media interface of a server flow and the other one; "" when it has one only.
+
+    The first of the two is that of the office's IP family, where only one is.
+    """
+    other = flow.secondary_media_interface
+    if other is None:
+        return flow.media_interface, ""
+    version = _version(office)
+    first, second = (
+        _version(context.plan.media[name].ip) for name in (flow.media_interface, other)
+    )
+    if version and first != version and second == version:
+        return other, flow.media_interface
+    return flow.media_interface, other
+
+
+def _version(host: str) -> int:
+    """4 or 6, 0 for a name."""
+    address = literal(host)
+    return address.version if address is not None else 0
 
 
 def _media_side(name: str, interface: str, source: str, rules: Rules) -> MediaSide:

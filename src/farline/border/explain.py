@@ -163,20 +163,32 @@ class Explainer:
                 if event.form == f"{profile.form}: {profile.name}":
                     return candidates.next_hops(plan, profile)
         elif event.stage == "server-flow":
-            received = exchange.flow.interface
-            hop = self._hop(received, event)
-            if hop is not None:
-                return candidates.server_flows(plan, received, hop)
+            aor = _aor(exchange)
+            found_hop = self._hop(exchange.flow.interface, aor, event)
+            if found_hop is not None:
+                return candidates.server_flows(plan, *found_hop, aor)
         return ()
 
-    def _hop(self, received: str, event: Decision) -> Candidate | None:
-        """The next hop that a server flow was decided for: the first that gives the same words."""
+    def _hop(
+        self, received: str, aor: str, event: Decision
+    ) -> tuple[SubscriberFlow, Candidate] | None:
+        """What a server flow was decided for: the first next hop that gives the same words."""
         plan = self.scratch.plan
-        for profile in plan.routing.values():
+        for subscriber in plan.subscriber_flows.get(received, ()):
+            profile = plan.routing[subscriber.routing_profile]
             for hop in routing.decide(plan, profile, routing.Standing()).value:
-                if flows.decide_server(plan, received, hop).because == event.because:
-                    return hop
+                if flows.decide_server(plan, subscriber, hop, aor).because == event.because:
+                    return subscriber, hop
         return None
+
+
+def _aor(exchange: Exchange) -> str:
+    """user@domain of From, "" for what cannot be read."""
+    try:
+        uri = NameAddr.parse(exchange.message.get("From") or "").uri
+    except WireError:
+        return ""
+    return f"{uri.user}@{uri.host}"
 
 
 def _listener(flow: Flow) -> Step:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from farline.border.exchange import Exchange
     from farline.border.plan import Candidate, Plan
-    from farline.config import RoutingProfile
+    from farline.config import RoutingProfile, SubscriberFlow
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +36,17 @@ def subscriber_flows(plan: Plan, exchange: Exchange) -> tuple[Considered, ...]:
             if flow.signaling_interface != exchange.flow.interface:
                 yield flow.name, f"Signaling Interface is {flow.signaling_interface}"
             else:
-                yield flow.name, flows.subscriber_mismatch(flow, exchange)
+                yield flow.name, flows.subscriber_mismatch(plan, flow, exchange)
 
     return _first_wins(judged())
 
 
-def server_flows(plan: Plan, received: str, candidate: Candidate) -> tuple[Considered, ...]:
-    """Every server flow, for a request received on an interface that goes to a next hop."""
+def server_flows(
+    plan: Plan, subscriber: SubscriberFlow, candidate: Candidate, aor: str
+) -> tuple[Considered, ...]:
+    """Every server flow, for a request of a phone of a subscriber flow that goes to a next hop."""
     return _first_wins(
-        (flow.name, flows.server_mismatch(flow, received, candidate))
+        (flow.name, flows.server_mismatch(plan, flow, subscriber, candidate, aor))
         for flow in plan.border.server_flows
     )
 

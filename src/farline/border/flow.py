@@ -10,6 +10,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from farline.border.exchange import Verdict
+from farline.config.matching import agent_fits
 from farline.config.subnets import in_subnet
 from farline.sip import NameAddr, WireError
 
@@ -25,7 +26,7 @@ def decide(plan: Plan, exchange: Exchange) -> Verdict[SubscriberFlow | None]:
     failed: list[str] = []
     flows = plan.subscriber_flows.get(exchange.flow.interface, ())
     for flow in flows:
-        field = subscriber_mismatch(flow, exchange)
+        field = subscriber_mismatch(plan, flow, exchange)
         if field is None:
             return Verdict(flow, _because(flow.name, failed), f"{flow.form}: {flow.name}")
         failed.append(f"{flow.name}: {field}")
@@ -33,12 +34,16 @@ def decide(plan: Plan, exchange: Exchange) -> Verdict[SubscriberFlow | None]:
 
 
 def decide_server(
-    plan: Plan, received_interface: str, candidate: Candidate
+    plan: Plan, subscriber: SubscriberFlow, candidate: Candidate, aor: str = ""
 ) -> Verdict[ServerFlow | None]:
-    """The server flow over which a request received on an interface goes to a next hop."""
+    """The server flow over which the requests of a phone go to a next hop.
+
+    `aor`: the phone's user@domain.
+    """
+    received_interface = subscriber.signaling_interface
     failed: list[str] = []
     for flow in plan.border.server_flows:
-        field = server_mismatch(flow, received_interface, candidate)
+        field = server_mismatch(plan, flow, subscriber, candidate, aor)
         if field is None:
             return Verdict(flow, _because(flow.name, failed), f"{flow.form}: {flow.name}")
         failed.append(f"{flow.name}: {field}")
@@ -56,12 +61,21 @@ def decide_source(plan: Plan, exchange: Exchange) -> Verdict[ServerFlow | None]:
     return Verdict(None, _none("server flow", exchange.flow.interface, failed))
 
 
-def server_mismatch(flow: ServerFlow, received_interface: str, candidate: Candidate) -> str | None:
+def server_mismatch(
+    plan: Plan, flow: ServerFlow, subscriber: SubscriberFlow, candidate: Candidate, aor: str
+) -> str | None:
     """The first field of a server flow that a next hop does not fit; None when all do."""
     if flow.server_profile != candidate.server:
         return f"Server Configuration is {flow.server_profile}"
-    if flow.received_interface != received_interface:
+    if flow.received_interface != subscriber.signaling_interface:
         return f"Received Interface is {flow.received_interface}"
+    if subscriber.received_interface not in (None, flow.signaling_interface):
+        wanted = subscriber.received_interface
+        return (
+            f"Signaling Interface is {flow.signaling_interface}; {subscriber.name} wants {wanted}"
+        )
+    if not plan.in_uri_group(flow.uri_group, f"<sip:{aor}>"):
+        return f"URI Group is {flow.uri_group}"
     if flow.transport not in ("*", candidate.transport):
         return f"Transport is {flow.transport}"
     if not in_subnet(flow.remote_subnet, candidate.remote.host):
@@ -78,6 +92,11 @@ def source_mismatch(plan: Plan, flow: ServerFlow, exchange: Exchange) -> str | N
         return f"Remote Subnet is {flow.remote_subnet}"
     if not _is_server(plan, flow, remote):
         return f"{remote} is no address of {flow.server_profile}"
+    if not plan.in_uri_group(flow.uri_group, exchange.message.get("To")):
+        return f"URI Group is {flow.uri_group}"
+    branch = flow.remote_branch_office
+    if branch != "any" and not _host_fits(branch, _contact_host(exchange.message)):
+        return f"Remote Branch Office is {branch}"
     return None
 
 
@@ -90,11 +109,13 @@ def _is_server(plan: Plan, flow: ServerFlow, remote: str) -> bool:
     return named and flow.remote_subnet != "*"
 
 
-def subscriber_mismatch(flow: SubscriberFlow, exchange: Exchange) -> str | None:
+def subscriber_mismatch(plan: Plan, flow: SubscriberFlow, exchange: Exchange) -> str | None:
     """The first field of a subscriber flow that does not fit; None when all do."""
     message = exchange.message
-    if flow.user_agent != "*" and flow.user_agent not in (message.get("User-Agent") or ""):
+    if not agent_fits(flow.user_agent, message.get("User-Agent") or ""):
         return f"User Agent has no {flow.user_agent!r}"
+    if not plan.in_uri_group(flow.uri_group, message.get("From")):
+        return f"URI Group is {flow.uri_group}"
     if not in_subnet(flow.source_subnet, exchange.flow.remote.host):
         return f"Source Subnet is {flow.source_subnet}"
     if flow.via_host != "*":

@@ -37,7 +37,10 @@ class InsideAddresses:
             net for net in inner if not any(_overlap(net, out) for out in outside_nets)
         )
         exact = {interfaces[name].ip for name in served}
-        exact |= {media[flow.media_interface].ip for flow in border.server_flows}
+        for flow in border.server_flows:
+            exact.add(media[flow.media_interface].ip)
+            if flow.secondary_media_interface is not None:
+                exact.add(media[flow.secondary_media_interface].ip)
         servers = {entry.address for one in border.server_profiles for entry in one.addresses}
         exact |= {address for address in servers if literal(address)}
         self.exact = frozenset(str(ip_address(ip)) for ip in exact - self._outside_ips)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 from farline.border.call_ids import CallIds
 from farline.border.header_hiding import HeaderHiding
 from farline.border.inside import InsideAddresses
-from farline.sip import Address, Transport
+from farline.config.uri_groups import URI_GROUP_ANY, compile_group
+from farline.sip import Address, NameAddr, Transport, WireError
 
 if TYPE_CHECKING:
     from farline.config import (
@@ -54,6 +55,7 @@ class Plan:
         self.interfaces: dict[str, SignalingInterface] = {
             item.name: item for item in border.signaling_interfaces
         }
+        self.media = {item.name: item for item in border.media_interfaces}
         self.servers: dict[str, ServerProfile] = {
             item.name: item for item in border.server_profiles
         }
@@ -63,6 +65,7 @@ class Plan:
         self.groups = border.resolved_groups()
         self.hiding = {item.name: HeaderHiding(item) for item in border.topology_hiding_profiles}
         key = border.topology_hiding_key
+        self._uri_groups = {group.name: compile_group(group) for group in border.uri_groups}
         self.call_ids = CallIds(None if key is None else key.reveal())
         self.subscriber_flows = _by_interface(border.subscriber_flows)
         self.server_flows = _by_interface(border.server_flows)
@@ -88,6 +91,17 @@ class Plan:
 
         if past is not None:
             self._inherit(past)
+
+    def in_uri_group(self, name: str, header: str | None) -> bool:
+        """Whether the address in a header is one of a URI group's (`*` has every address)."""
+        if name == URI_GROUP_ANY:
+            return True
+        try:
+            uri = NameAddr.parse(header or "").uri
+        except WireError:
+            return False
+        aor = f"{uri.user}@{uri.host}" if uri.user else uri.host
+        return self._uri_groups[name].fullmatch(aor) is not None
 
     def address(self, interface: str, transport: Transport) -> Address:
         """Our address on a signaling interface.

@@ -105,6 +105,9 @@ def _understand(context: Context, tx: ServerTransaction) -> Verdict[Registration
     found = flows.decide(context.plan, Exchange(request, tx.flow))
     if found.value is None:
         return Verdict(Refusal(403, "no-flow"), found.because)
+    if found.value.source == "click_to_call":
+        field = f"{found.form}: Source"
+        return Verdict(Refusal(403, "unknown-phone"), "a click-to-call flow has no phones", field)
     try:
         to = NameAddr.parse(request.get("To") or "").uri
         who = NameAddr.parse(request.get("From") or "").uri

@@ -8,9 +8,12 @@ from farline.border.plan import Candidate
 from farline.sip import Address
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from farline.border.context import Context
     from farline.border.registration import Binding
     from farline.border.session import Session
+    from farline.config import ServerFlow, SubscriberFlow
 
 
 def show(context: Context) -> dict[str, object]:
@@ -20,6 +23,8 @@ def show(context: Context) -> dict[str, object]:
         "bindings": [_binding(binding, context.now) for binding in context.bindings],
         "sessions": [_session(session, context.now) for session in context.sessions],
         "next hops": next_hops(context),
+        "subscriber flows": _flows(context.plan.border.subscriber_flows),
+        "server flows": _flows(context.plan.border.server_flows),
         "pending": context.bindings.pending,
         "transactions": len(context.layer),
         "upstream_connections": len(context.upstreams),
@@ -50,6 +55,21 @@ def next_hops(context: Context) -> list[dict[str, object]]:
             "bindings": used.get(one, 0),
         }
         for one in rows
+    ]
+
+
+def _flows(flows: Sequence[SubscriberFlow | ServerFlow]) -> list[dict[str, object]]:
+    """Flows in the order in which they are tried: the first that matches wins."""
+    return [
+        {
+            "order": order,
+            "name": flow.name,
+            "interface": flow.signaling_interface,
+            "uri group": flow.uri_group,
+            "policy group": flow.end_point_policy_group,
+            "routing profile": flow.routing_profile,
+        }
+        for order, flow in enumerate(flows, 1)
     ]
 
 

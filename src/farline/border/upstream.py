@@ -155,8 +155,7 @@ class Upstreams:
 
     def _server(self, binding: Binding, candidate: Candidate) -> ServerFlow | None:
         context = self._context
-        received = binding.subscriber.signaling_interface
-        verdict = flows.decide_server(context.plan, received, candidate)
+        verdict = flows.decide_server(context.plan, binding.subscriber, candidate, binding.aor)
         value = verdict.value.name if verdict.value else "none"
         context.decided("server-flow", value, verdict.because, verdict.form)
         return verdict.value

@@ -21,6 +21,7 @@ from farline.config.server import (
     ServerProfile,
 )
 from farline.config.topology_hiding import HidingRule, TopologyAudit, TopologyHidingProfile
+from farline.config.uri_groups import UriGroup
 
 __all__ = [
     "ApplicationRelay",
@@ -52,6 +53,7 @@ __all__ = [
     "TlsServerProfile",
     "TopologyAudit",
     "TopologyHidingProfile",
+    "UriGroup",
     "User",
     "check",
     "load_deployment",

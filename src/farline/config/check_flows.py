@@ -65,6 +65,8 @@ def _flows(border: Border) -> Iterator[Problem]:
         "signaling_interface": {item.name for item in border.signaling_interfaces},
         "received_interface": {item.name for item in border.signaling_interfaces},
         "media_interface": {item.name for item in border.media_interfaces},
+        "secondary_media_interface": {item.name for item in border.media_interfaces},
+        "uri_group": {"*", *(item.name for item in border.uri_groups)},
         "end_point_policy_group": {item.name for item in border.policy_groups},
         "routing_profile": {item.name for item in border.routing_profiles},
         "server_profile": {item.name for item in border.server_profiles},

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from farline.config.base import Form, IpText, Name, Port, only
+from farline.config.matching import ANY, check_user_agent
 from farline.sip import Transport
 
-ANY = "*"
 Method = Literal["INFO", "MESSAGE", "NOTIFY", "OPTIONS", "SUBSCRIBE", "PUBLISH"]
 
 
@@ -18,24 +18,24 @@ class SubscriberFlow(Form):
 
     form: ClassVar[str] = "Device Specific Settings > End Point Flows > Subscriber Flows"
     name: Name = Field(title="Flow Name")
-    uri_group: Annotated[str, only(ANY, "URI groups are not built yet")] = Field(
-        ANY, title="URI Group"
+    uri_group: Name = Field(ANY, title="URI Group")
+    """The address in From is one of the group's; or *."""
+    user_agent: Annotated[str, AfterValidator(check_user_agent)] = Field(
+        ANY, title="User Agent", min_length=1, max_length=256
     )
-    user_agent: str = Field(ANY, title="User Agent")
-    """A substring of the User-Agent header, or *."""
+    """A part of the User-Agent header, in which * stands for anything; or /a pattern/ (RE2)."""
     source_subnet: str = Field(ANY, title="Source Subnet")
     via_host: str = Field(ANY, title="Via Host")
     """A host name, an address or a subnet: the host of the phone's own Via; or *."""
     contact_host: str = Field(ANY, title="Contact Host")
     signaling_interface: Name = Field(title="Signaling Interface")
-    source: Annotated[
-        Literal["subscriber"], only("subscriber", "click-to-call is not built yet")
-    ] = Field("subscriber", title="Source")
+    source: Literal["subscriber", "click_to_call"] = Field("subscriber", title="Source")
+    """click_to_call: whoever calls, without REGISTER; calls only."""
     methods_before_register: tuple[Method, ...] = Field((), title="Methods Allowed Before REGISTER")
     media_interface: Name = Field(title="Media Interface")
-    received_interface: Annotated[Name | None, only(None, "not built yet")] = Field(
-        None, title="Received Interface"
-    )
+    received_interface: Name | None = Field(None, title="Received Interface")
+    """The signaling interface at which the server's requests for these phones arrive; others' are
+    refused, and only server flows with that Signaling Interface are used."""
     end_point_policy_group: Name = Field(title="End Point Policy Group")
     routing_profile: Name = Field(title="Routing Profile")
     tls_client_profile: Annotated[Name | None, only(None, "not built yet")] = Field(
@@ -55,17 +55,15 @@ class ServerFlow(Form):
     form: ClassVar[str] = "Device Specific Settings > End Point Flows > Server Flows"
     name: Name = Field(title="Flow Name")
     server_profile: Name = Field(title="Server Configuration")
-    uri_group: Annotated[str, only(ANY, "URI groups are not built yet")] = Field(
-        ANY, title="URI Group"
-    )
+    uri_group: Name = Field(ANY, title="URI Group")
+    """The end point's address is one of the group's; or *."""
     transport: Transport | Literal["*"] = Field("*", title="Transport")
     remote_subnet: str = Field(ANY, title="Remote Subnet")
     received_interface: Name = Field(title="Received Interface")
     signaling_interface: Name = Field(title="Signaling Interface")
     media_interface: Name = Field(title="Media Interface")
-    secondary_media_interface: Annotated[Name | None, only(None, "not built yet")] = Field(
-        None, title="Secondary Media Interface"
-    )
+    secondary_media_interface: Name | None = Field(None, title="Secondary Media Interface")
+    """Used when the first has no port left, or is of another IP family than the server."""
     end_point_policy_group: Name = Field(title="End Point Policy Group")
     routing_profile: Annotated[
         str, only("default", "requests from a server go to the phone's binding")
@@ -74,9 +72,9 @@ class ServerFlow(Form):
     signaling_manipulation_script: Annotated[
         str | None, only(None, "scripts are not built yet")
     ] = Field(None, title="Signaling Manipulation Script")
-    remote_branch_office: Annotated[str, only("any", "not built yet")] = Field(
-        "any", title="Remote Branch Office"
-    )
+    remote_branch_office: str = Field("any", title="Remote Branch Office", min_length=1)
+    """A host name, an address or a subnet: requests of the server whose Contact names a host of
+    that branch; or any."""
 
 
 class RelayRemote(Form):

@@ -34,13 +34,13 @@ class BytesPattern(Protocol):
         """The first match anywhere."""
 
 
-def compile_pattern(pattern: str, *, ignore_case: bool = False) -> Pattern:
+def compile_pattern(pattern: str, *, most: int = MAX_PATTERN) -> Pattern:
     """A pattern of a form. Raises ValueError with what RE2 says of it."""
-    if len(pattern) > MAX_PATTERN:
-        raise ValueError(f"a pattern has at most {MAX_PATTERN} characters")
+    if len(pattern) > most:
+        raise ValueError(f"a pattern has at most {most} characters")
     options = re2.Options()
     options.log_errors = False
-    options.case_sensitive = not ignore_case
+    options.max_mem = 64 * 1024 * 1024
     try:
         compiled: Pattern = re2.compile(pattern, options)
     except re2.error as error:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from farline.config.base import Form, Name
 from farline.config.patterns import MAX_PATTERN, compile_pattern
 
+if TYPE_CHECKING:
+    from farline.config.patterns import Pattern
+
 URI_GROUP_ANY = "*"
 _DIAL_PLAN = re.compile(r"[0-9XxNnZz*#+.!\[\]-]{1,64}")
+MAX_GROUP = 1_000_000
+"""Characters of a whole group's pattern."""
+
 _CLASSES = {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]"}
 
 
@@ -71,6 +77,11 @@ class UriGroup(Form):
     def pattern(self) -> str:
         """One pattern for all of its lines."""
         return "|".join(f"(?:{entry.pattern})" for entry in self.uris)
+
+
+def compile_group(group: UriGroup) -> Pattern:
+    """One pattern for the whole of user@domain."""
+    return compile_pattern(group.pattern, most=MAX_GROUP)
 
 
 def _dial_pattern(plan: str) -> str:

@@ -56,7 +56,7 @@ def interface_classes(border: Border, interface: str) -> list[int]:
     rules = [
         one.media
         for flow in flows
-        if flow.media_interface == interface
+        if interface in (flow.media_interface, getattr(flow, "secondary_media_interface", None))
         for one in groups[flow.end_point_policy_group]
     ]
     return list(dict.fromkeys(byte for rule in rules for byte in (rule.voice_qos, rule.video_qos)))

@@ -194,7 +194,7 @@ def test_candidates_agree_with_the_decision(many):
     plan = Plan(many)
     for transport, taken in ((Transport.TCP, "ServflowRW"), (Transport.TLS, "OverTls")):
         hop = Candidate("IPO", transport, Address("10.10.10.13", 5060))
-        found = server_flows(plan, "IPORWB1Sig", hop)
+        found = server_flows(plan, plan.border.subscriber_flows[0], hop, AOR)
         assert [row.name for row in found if row.taken] == [taken]
 
 

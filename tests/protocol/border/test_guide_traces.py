@@ -134,7 +134,7 @@ def test_every_stage_says_what_it_decided(registered, vector):
     assert set(said["flow"]) == {"SubsflowRW", "ServflowRW"}
     assert said["server-flow"] == ["ServflowRW"]
     assert said["routing"][0] == "IPO 10.10.10.13:5060 (TCP)"
-    assert said["policy"] == ["avaya-def-low-enc"]
+    assert said["policy"] == ["avaya-def-low-enc"] * 2  # in by one flow, out by the other
     assert said["topology"] == ["the guide's defaults"]
     assert said["anchor"] == ["anchored", "anchored"]
     assert world.decisions("server-flow")[0].form == (

@@ -101,8 +101,10 @@ def test_fields_of_a_subscriber_flow_that_fit(fields):
 
 
 def test_server_flow_of_a_next_hop():
-    assert flow.decide_server(plan(), "IPORWB1Sig", HOP).value.name == "ServflowRW"
-    verdict = flow.decide_server(plan(), "IPORWA1Sig", HOP)
+    subscriber = plan().border.subscriber_flows[0]
+    assert flow.decide_server(plan(), subscriber, HOP).value.name == "ServflowRW"
+    elsewhere = subscriber.model_copy(update={"signaling_interface": "IPORWA1Sig"})
+    verdict = flow.decide_server(plan(), elsewhere, HOP)
     assert verdict.value is None
     assert "ServflowRW: Received Interface is IPORWB1Sig" in verdict.because
 

@@ -1,0 +1,253 @@
+"""Every field of the flows' forms, by what it changes on the wire."""
+
+import pytest
+
+from farline.border.exchange import Exchange
+from farline.border.flow import decide, decide_source
+from farline.border.plan import Plan
+from farline.config import MediaInterface, UriGroup
+from farline.media.engine import MediaReply, Offer
+from farline.sip import Address, responses
+from farline.testing.border import BorderWorld, FakeEngine, changed
+from farline.testing.border_phone import DOMAIN, OFFICE, Phone, offer
+
+GROUPS = (
+    UriGroup(name="sales", uris=[{"uri": "3001@*"}, {"uri": "boss@ipo1xp.ipolab.com"}]),
+    UriGroup(name="plan", uris=[{"kind": "dial_plan", "uri": "30[0-1]X@ipo1xp.ipolab.com"}]),
+    UriGroup(name="re", uris=[{"kind": "regex", "uri": r"(?i)[a-c]\d+@(a|b)\.example"}]),
+    UriGroup(name="long", uris=[{"kind": "dial_plan", "uri": "+49!"}]),
+)
+
+
+def world_of(border, **fields):
+    return BorderWorld(changed(border, uri_groups=GROUPS, **fields))
+
+
+def answer_to_register(world, phone):
+    request = phone.request("REGISTER", f"sip:{DOMAIN}", to=f"<sip:{phone.user}@{DOMAIN}>")
+    world.receive(phone.flow, request)
+    return world.take(phone.flow).status
+
+
+# ---- criteria ----
+
+
+@pytest.mark.parametrize(
+    ("group", "address", "fits"),
+    [
+        ("sales", "3001@a.example", True),
+        ("sales", "3002@a.example", False),
+        ("sales", "boss@IPO1XP.ipolab.com", True),
+        ("sales", "xboss@ipo1xp.ipolab.com", False),
+        ("plan", "3015@ipo1xp.ipolab.com", True),
+        ("plan", "3025@ipo1xp.ipolab.com", False),
+        ("plan", "30155@ipo1xp.ipolab.com", False),
+        ("re", "B12@A.example", True),
+        ("re", "B12@A.example.org", False),
+        ("long", "+49711@x", True),
+        ("long", "+4871@x", False),
+        ("*", "anybody@x", True),
+    ],
+)
+def test_uri_groups(guide_border, group, address, fits):
+    plan = Plan(changed(guide_border, uri_groups=GROUPS))
+    assert plan.in_uri_group(group, f'"N" <sip:{address};user=phone>;tag=1') == fits
+
+
+def test_uri_group_of_a_subscriber_flow(guide_border):
+    world = world_of(guide_border, subscriber_flows={"uri_group": "sales"})
+    assert answer_to_register(world, Phone(world)) == 100
+    assert answer_to_register(world, Phone(world, user="3002", port=10058)) == 403
+    assert "URI Group is sales" in world.refusals()[-1].detail
+
+
+@pytest.mark.parametrize(
+    ("criterion", "fits"),
+    [
+        ("*", True),
+        ("one-X", True),
+        ("one-Y", False),
+        ("Avaya*iOS", True),
+        ("iOS*Avaya", False),
+        (r"/^Avaya one-X.*\(iOS \d+/", True),
+        (r"/^iOS/", False),
+    ],
+)
+def test_user_agent(guide_border, criterion, fits):
+    world = world_of(guide_border, subscriber_flows={"user_agent": criterion})
+    phone = Phone(world)
+    request = phone.request("REGISTER", f"sip:{DOMAIN}", to=f"<sip:3001@{DOMAIN}>",
+                            User_Agent="Avaya one-X Mobile/9.1 (iOS 10)")  # fmt: skip
+    world.receive(phone.flow, request)
+    assert world.take(phone.flow).status == (100 if fits else 403)
+
+
+def test_server_flow_by_uri_group(guide_border):
+    """Sales has a way of its own to the server: the first flow that fits wins."""
+    (flow,) = guide_border.server_flows
+    first = flow.model_copy(update={"name": "sales", "uri_group": "sales",
+                                    "media_interface": "Sales"})  # fmt: skip
+    media = MediaInterface(name="Sales", network="IPOA1Internal", ip="10.10.10.7",
+                           port_range="41000-42000")  # fmt: skip
+    world = world_of(
+        guide_border,
+        server_flows=(first, flow),
+        media_interfaces=(*guide_border.media_interfaces, media),
+    )
+    for user, port, interface in (("3001", 10057, "Sales"), ("3002", 10058, "IPORWA1Media")):
+        phone = Phone(world, user=user, port=port)
+        phone.register()
+        phone.call_office(call=user)
+        assert world.engine.requests[-1].sender.interface == interface
+    shown = world.core.show()["server flows"]
+    assert [(row["order"], row["name"]) for row in shown] == [(1, "sales"), (2, "ServflowRW")]
+
+
+def test_requests_of_a_server_by_uri_group_and_branch(guide_border, office_flow):
+    world = world_of(guide_border)
+    phone = Phone(world)
+    phone.register()
+    for update, because in (
+        ({"uri_group": "re"}, "URI Group is re"),
+        ({"remote_branch_office": "branch.example"}, "Remote Branch Office is branch.example"),
+        ({"remote_branch_office": "10.20.0.0/16"}, "Remote Branch Office is 10.20.0.0/16"),
+        ({"uri_group": "sales", "remote_branch_office": "10.10.10.0/24"}, None),
+    ):
+        plan = Plan(changed(guide_border, uri_groups=GROUPS, server_flows=update))
+        found = decide_source(plan, Exchange(phone.office_request("INVITE"), office_flow))
+        assert (found.value is None) == (because is not None)
+        assert because is None or because in found.because
+
+
+# ---- profile ----
+
+
+def test_received_interface(guide_border, office_flow):
+    """The server's requests have to come by the interface that the subscriber flow names."""
+    world = world_of(guide_border, subscriber_flows={"received_interface": "IPORWA1Sig"})
+    phone = Phone(world)
+    phone.register()
+    world.receive(phone.upstream, phone.office_request("MESSAGE"))
+    assert world.take(phone.flow).method == "MESSAGE"
+    world = world_of(guide_border, subscriber_flows={"received_interface": "IPORWB1Sig"})
+    phone = Phone(world)
+    request = phone.request("REGISTER", f"sip:{DOMAIN}", to=f"<sip:3001@{DOMAIN}>")
+    world.receive(phone.flow, request)
+    assert world.take(phone.flow).status == 100
+    assert world.take(phone.flow).status == 503
+    because = world.decisions("server-flow")[-1].because
+    assert "Signaling Interface is IPORWA1Sig; SubsflowRW wants IPORWB1Sig" in because
+
+
+def test_request_by_another_interface_than_the_received_one(guide_border):
+    inner = guide_border.signaling_interfaces[0]
+    other = inner.model_copy(update={"name": "A1b", "tcp_port": 5090, "udp_port": None})
+    (flow,) = guide_border.server_flows
+    second = flow.model_copy(update={"name": "second", "signaling_interface": "A1b"})
+    world = world_of(
+        guide_border,
+        signaling_interfaces=(*guide_border.signaling_interfaces, other),
+        server_flows=(flow, second),
+        subscriber_flows={"received_interface": "IPORWA1Sig"},
+    )
+    phone = Phone(world)
+    phone.register()
+    stray = world.accept("A1b", OFFICE, 4104)
+    world.receive(stray, phone.office_request("MESSAGE"))
+    assert world.take(stray).status == 403
+    (refusal,) = world.refusals()
+    assert refusal.reason == "interface" and "A1b" in refusal.detail
+
+
+def test_click_to_call(guide_border):
+    """Somebody who never registers may call, and nothing else."""
+    world = world_of(guide_border, subscriber_flows={"source": "click_to_call"})
+    phone = Phone(world)
+    request = phone.request("MESSAGE", f"sip:3003@{DOMAIN}")
+    world.receive(phone.flow, request)
+    assert world.take(phone.flow).status == 403
+    assert answer_to_register(world, phone) == 403
+    invite = phone.request("INVITE", f"sip:3003@{DOMAIN}", body=offer())
+    world.receive(phone.flow, invite)
+    assert world.take(phone.flow).status == 100
+    phone.upstream = world.opened[-1]
+    inner = world.take(phone.upstream)
+    phone.office_answer(inner, 200, body=offer(OFFICE, 40750))
+    assert world.take(phone.flow).status == 200
+    world.receive(phone.flow, phone.in_dialog("ACK", cseq=phone.cseq))
+    assert world.take(phone.upstream).method == "ACK"
+    world.receive(phone.flow, phone.request("MESSAGE", f"sip:3003@{DOMAIN}", call="m"))
+    assert world.take(phone.flow).status == 403
+    world.receive(phone.flow, phone.in_dialog("BYE"))
+    bye = world.take(phone.upstream)
+    world.receive(phone.upstream, responses.make(bye, 200))
+    assert world.take(phone.flow).status == 200
+    world.wait(33)
+    assert world.core.show()["bindings"] == []
+
+
+def test_secondary_media_interface_when_the_first_is_exhausted(guide_border):
+    world = world_of(
+        guide_border,
+        media_interfaces=(*guide_border.media_interfaces, SECOND),
+        server_flows={"secondary_media_interface": "Second"},
+    )
+    world.engine = Exhausted(
+        {item.name: item.ip for item in world.core._context.plan.media.values()}
+    )
+    phone = Phone(world)
+    phone.register()
+    phone.call_office()
+    offers = [one for one in world.engine.requests if isinstance(one, Offer)]
+    assert [one.receiver.interface for one in offers] == ["IPORWA1Media", "Second"]
+    assert b"c=IN IP4 10.10.10.9" in phone.inner_invite.body
+    # and it stays there
+    again = phone.in_dialog("INVITE", body=offer(port=6000))
+    world.receive(phone.flow, again)
+    assert b"c=IN IP4 10.10.10.9" in world.take(phone.upstream).body
+
+
+def test_secondary_media_interface_of_the_servers_family(guide_border):
+    second = SECOND.model_copy(update={"ip": "fd00:a::9"})
+    world = world_of(
+        guide_border,
+        media_interfaces=(*guide_border.media_interfaces, second),
+        server_flows={"media_interface": "Second", "secondary_media_interface": "IPORWA1Media"},
+    )
+    phone = Phone(world)
+    phone.register()
+    phone.call_office()
+    assert world.engine.requests[0].receiver.interface == "IPORWA1Media"
+
+
+SECOND = MediaInterface(
+    name="Second", network="IPOA1Internal", ip="10.10.10.9", port_range="35000-40000"
+)
+
+
+class Exhausted(FakeEngine):
+    """An engine whose first inner interface has no port left."""
+
+    def perform(self, request):
+        reply = super().perform(request)
+        if isinstance(request, Offer) and "IPORWA1Media" in (
+            request.sender.interface, request.receiver.interface
+        ):  # fmt: skip
+            return MediaReply(error="ports of IPORWA1Media are used up", status=503)
+        return reply
+
+
+def test_flow_criteria_of_hosts(guide_border):
+    world = world_of(guide_border)
+    phone = Phone(world)
+    request = phone.request("REGISTER", f"sip:{DOMAIN}")
+    for fields, fits in (
+        ({"source_subnet": "192.168.67.0/24", "via_host": "172.22.33.0/24"}, True),
+        ({"contact_host": "172.22.33.101"}, True),
+        ({"contact_host": "172.22.34.0/24"}, False),
+        ({"via_host": "phone.example"}, False),
+        ({"source_subnet": "192.168.68.0/24"}, False),
+    ):
+        plan = Plan(changed(guide_border, subscriber_flows=fields))
+        assert (decide(plan, Exchange(request, phone.flow)).value is not None) == fits
+    assert phone.flow.remote == Address("192.168.67.61", 10057)
