@@ -64,18 +64,25 @@ def decide_source(plan: Plan, exchange: Exchange) -> Verdict[ServerFlow | None]:
 def server_mismatch(
     plan: Plan, flow: ServerFlow, subscriber: SubscriberFlow, candidate: Candidate, aor: str
 ) -> str | None:
-    """The first field of a server flow that a next hop does not fit; None when all do."""
+    """The first field of a server flow that a phone's next hop does not fit; None when all do."""
     if flow.server_profile != candidate.server:
         return f"Server Configuration is {flow.server_profile}"
     if flow.received_interface != subscriber.signaling_interface:
         return f"Received Interface is {flow.received_interface}"
-    if subscriber.received_interface not in (None, flow.signaling_interface):
-        wanted = subscriber.received_interface
+    wanted = subscriber.received_interface
+    if wanted not in (None, flow.signaling_interface):
         return (
             f"Signaling Interface is {flow.signaling_interface}; {subscriber.name} wants {wanted}"
         )
     if not plan.in_uri_group(flow.uri_group, f"<sip:{aor}>"):
         return f"URI Group is {flow.uri_group}"
+    return hop_mismatch(flow, candidate)
+
+
+def hop_mismatch(flow: ServerFlow, candidate: Candidate) -> str | None:
+    """The first field of a server flow that an address of a server does not fit."""
+    if flow.server_profile != candidate.server:
+        return f"Server Configuration is {flow.server_profile}"
     if flow.transport not in ("*", candidate.transport):
         return f"Transport is {flow.transport}"
     if not in_subnet(flow.remote_subnet, candidate.remote.host):

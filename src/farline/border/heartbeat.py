@@ -47,7 +47,7 @@ def _addresses(context: Context, server: ServerProfile) -> Iterator[tuple[Candid
             continue
         candidate = Candidate(server.name, entry.transport, Address(entry.address, entry.port))
         for flow in context.plan.border.server_flows:
-            if flows.server_mismatch(flow, flow.received_interface, candidate) is None:
+            if flows.hop_mismatch(flow, candidate) is None:
                 yield candidate, flow
                 break
 
