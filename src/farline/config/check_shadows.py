@@ -1,7 +1,7 @@
 """Flows that can never match, each with a witness: the request that somebody else takes.
 
-The first flow that matches wins, so a flow is dead when an earlier one of its signaling interface
-asks for no more in any field. Next hops that no server flow takes are found as well.
+The first flow that matches wins, so a flow is dead when those before it take everything together
+(`farline.config.coverage`). Next hops that no server flow takes are found as well.
 """
 
 from __future__ import annotations
@@ -9,105 +9,91 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farline.config.base import Problem
-from farline.config.subnets import covers, in_subnet, network
+from farline.config.coverage import Covered, server_cover, subscriber_cover
+from farline.config.subnets import in_subnet, network
+from farline.sip import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from farline.config.deployment import Border
-    from farline.config.flows import ServerFlow, SubscriberFlow
+    from farline.config.flows import SubscriberFlow
     from farline.config.routing import NextHop
 
 
 def check_shadows(border: Border) -> Iterator[Problem]:
     """A warning for each flow that can never match, and each next hop that no flow reaches."""
     for index, flow in enumerate(border.subscriber_flows):
-        for earlier in border.subscriber_flows[:index]:
-            if _takes_all(earlier, flow):
-                yield Problem(
-                    f"border.subscriber_flows[{index}]",
-                    f"{flow.name!r} can never match: {earlier.name!r} stands before it and takes "
-                    f"everything, for example {_witness(flow)}",
-                    f"move {flow.name!r} before {earlier.name!r}, or narrow that one",
-                    flow.form,
-                    severity="warning",
-                )
-                break
+        covered = subscriber_cover(flow, border.subscriber_flows[:index])
+        if covered is not None:
+            yield Problem(
+                f"border.subscriber_flows[{index}]",
+                f"{flow.name!r} can never match: {_takers(covered)}, "
+                f"for example {_witness(flow, covered)}",
+                f"move {flow.name!r} before {covered.takers[0]!r}, or narrow that one",
+                flow.form,
+                severity="warning",
+            )
     yield from _server_flows(border)
     yield from _unreached(border)
 
 
-def _takes_all(earlier: SubscriberFlow, flow: SubscriberFlow) -> bool:
-    """Whether whatever fits `flow` fits `earlier` too."""
-    agent = earlier.user_agent == "*" or (
-        flow.user_agent != "*" and earlier.user_agent in flow.user_agent
-    )
-    return (
-        earlier.signaling_interface == flow.signaling_interface
-        and agent
-        and _subnet_covers(earlier.source_subnet, flow.source_subnet)
-        and _host_covers(earlier.via_host, flow.via_host)
-        and _host_covers(earlier.contact_host, flow.contact_host)
-    )
+def _takers(covered: Covered) -> str:
+    """Who stands before a flow and takes everything."""
+    names = [repr(name) for name in covered.takers]
+    if len(names) == 1:
+        return f"{names[0]} stands before it and takes everything"
+    return f"{', '.join(names[:-1])} and {names[-1]} stand before it and take everything together"
 
 
-def _subnet_covers(wide: str, narrow: str) -> bool:
-    return wide == narrow or covers(wide, narrow)
-
-
-def _host_covers(wide: str, narrow: str) -> bool:
-    """The same for a host name, an address or a subnet."""
-    return wide == "*" or wide.lower() == narrow.lower() or covers(wide, narrow)
-
-
-def _witness(flow: SubscriberFlow) -> str:
+def _witness(flow: SubscriberFlow, covered: Covered) -> str:
     """A request that fits the flow, in words."""
-    source = _example(flow.source_subnet) or "any address"
-    words = [f"a REGISTER from {source} on {flow.signaling_interface}"]
-    if flow.user_agent != "*":
+    shown = {
+        name: _example(getattr(flow, name), value, covered)
+        for name, value in covered.witness.items()
+    }
+    words = [f"a REGISTER from {shown['source_subnet']} on {flow.signaling_interface}"]
+    if flow.uri_group != "*":
+        words.append(f"From in {flow.uri_group}")
+    if "user_agent" in shown:
         words.append(f"User-Agent {flow.user_agent!r}")
     if flow.via_host != "*":
-        words.append(f"Via host {_example(flow.via_host) or flow.via_host}")
+        words.append(f"Via host {shown['via_host']}")
     if flow.contact_host != "*":
-        words.append(f"Contact host {_example(flow.contact_host) or flow.contact_host}")
+        words.append(f"Contact host {shown['contact_host']}")
     return ", ".join(words)
 
 
-def _example(subnet: str) -> str:
-    """An address of a subnet; "" for * and for a name."""
-    net = network(subnet)
+def _example(criterion: str, value: str, covered: Covered) -> str:
+    """A value for people: where one flow takes everything, any that fits will do."""
+    if len(covered.takers) > 1:
+        return value
+    net = network(criterion)
     if net is None:
-        return ""
+        return "any address" if criterion == "*" else criterion
     return str(net[1] if net.num_addresses > 2 else net[0])
 
 
 def _server_flows(border: Border) -> Iterator[Problem]:
-    """Outward a flow is dead behind an equal or wider one; inward if their interface is one."""
+    """Outward a flow is dead behind others; inward too if the signaling interface is theirs."""
     for index, flow in enumerate(border.server_flows):
-        for earlier in border.server_flows[:index]:
-            if not _takes_requests(earlier, flow):
-                continue
-            never = earlier.signaling_interface == flow.signaling_interface
-            what = "can never match" if never else "takes no request to its server"
-            source = _example(flow.remote_subnet) or f"any address of {flow.server_profile}"
-            yield Problem(
-                f"border.server_flows[{index}]",
-                f"{flow.name!r} {what}: {earlier.name!r} stands before it and takes everything, "
-                f"for example a request received on {flow.received_interface} for {source}",
-                f"move {flow.name!r} before {earlier.name!r}, or narrow that one",
-                flow.form,
-                severity="warning",
-            )
-            break
-
-
-def _takes_requests(earlier: ServerFlow, flow: ServerFlow) -> bool:
-    return (
-        earlier.server_profile == flow.server_profile
-        and earlier.received_interface == flow.received_interface
-        and earlier.transport in ("*", flow.transport)
-        and _subnet_covers(earlier.remote_subnet, flow.remote_subnet)
-    )
+        before = border.server_flows[:index]
+        covered = server_cover(flow, before, [str(one) for one in Transport])
+        if covered is None:
+            continue
+        takers = [one for one in before if one.name in covered.takers]
+        never = all(one.signaling_interface == flow.signaling_interface for one in takers)
+        what = "can never match" if never else "takes no request to its server"
+        source = _example(flow.remote_subnet, covered.witness["remote_subnet"], covered)
+        source = source.replace("any address", f"any address of {flow.server_profile}")
+        yield Problem(
+            f"border.server_flows[{index}]",
+            f"{flow.name!r} {what}: {_takers(covered)}, "
+            f"for example a request received on {flow.received_interface} for {source}",
+            f"move {flow.name!r} before {covered.takers[0]!r}, or narrow that one",
+            flow.form,
+            severity="warning",
+        )
 
 
 def _unreached(border: Border) -> Iterator[Problem]:
