@@ -61,6 +61,9 @@ impl Default for Batch {
 impl Batch {
     /// Reads what a socket holds, at most `room` datagrams of a batch; returns how many came.
     pub fn receive(&mut self, socket: &UdpSocket, room: usize) -> io::Result<usize> {
+        if room == 1 {
+            return self.receive_one(socket).map(|()| 1);
+        }
         let room = room.min(BATCH);
         let mut headers = empty_headers();
         let mut vectors = [libc::iovec {
@@ -93,6 +96,28 @@ impl Batch {
         Ok(count)
     }
 
+    /// Reads one datagram: the system call for one is cheaper than the one for many.
+    fn receive_one(&mut self, socket: &UdpSocket) -> io::Result<()> {
+        let (slot, name) = (&mut self.data[0], &mut self.names[0]);
+        let mut size = mem::size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+        // SAFETY: buffer, name and size outlive the call, with their true lengths.
+        let length = unsafe {
+            libc::recvfrom(
+                socket.as_raw_fd(),
+                slot.as_mut_ptr().cast(),
+                SLOT,
+                libc::MSG_DONTWAIT | libc::MSG_TRUNC,
+                (&raw mut *name).cast(),
+                &raw mut size,
+            )
+        };
+        // With MSG_TRUNC the length is that of the datagram, however much of it found room.
+        let length = usize::try_from(length).map_err(|_| io::Error::last_os_error())?;
+        self.lengths[0] = length.min(SLOT);
+        self.truncated[0] = length > SLOT;
+        Ok(())
+    }
+
     /// The datagram in a slot that `receive` filled; None when it was too long for it.
     pub fn datagram(&mut self, slot: usize) -> Option<Datagram<'_>> {
         let length = self.lengths[slot];
@@ -121,6 +146,10 @@ impl Batch {
         outgoing: &[Outgoing],
         mut sent: impl FnMut(usize, bool),
     ) {
+        if let [one] = outgoing {
+            let done = self.send_one(socket, one);
+            return sent(0, done);
+        }
         let mut names = [empty_name(); BATCH];
         let mut headers = empty_headers();
         let mut vectors = [libc::iovec {
@@ -152,6 +181,25 @@ impl Batch {
                 next += 1;
             }
         }
+    }
+
+    /// Sends one datagram; whether it left.
+    fn send_one(&self, socket: &UdpSocket, item: &Outgoing) -> bool {
+        let mut name = empty_name();
+        let size = encode(item.to, &mut name);
+        let length = self.lengths[item.slot].min(SLOT);
+        // SAFETY: buffer and name outlive the call, with their true lengths.
+        let sent = unsafe {
+            libc::sendto(
+                socket.as_raw_fd(),
+                self.data[item.slot].as_ptr().cast(),
+                length,
+                libc::MSG_DONTWAIT,
+                (&raw const name).cast(),
+                size,
+            )
+        };
+        sent >= 0
     }
 }
 
