@@ -19,7 +19,8 @@ from farline.border.upstream import Upstreams
 from farline.config import TopologyAudit
 from farline.media.engine import Delete, Media, MediaReply
 from farline.sip import Transport, responses
-from farline.sip.effects import Open
+from farline.sip.dns import Question
+from farline.sip.effects import Lookup, Open
 from farline.sip.schedule import Schedule
 from farline.sip.transaction import TransactionLayer
 from farline.trace.events import CallChanged, Decision, MediaSeen, Note, Refused, Trace
@@ -269,7 +270,7 @@ class Context:
                     return
                 value = operation.inbox.popleft()
             elif isinstance(step, Reach):
-                known, value = self.upstreams.reach(step.binding, operation, step.avoid)
+                known, value = self.upstreams.reach(step, operation)
                 if not known:
                     return
             elif isinstance(step, Connect):
@@ -278,6 +279,9 @@ class Context:
                     return
             elif isinstance(step, Dial):
                 self._dial(operation, step)
+                return
+            elif isinstance(step, Question):
+                self._look_up(operation, step)
                 return
             else:
                 self._ask(operation, step)
@@ -290,6 +294,11 @@ class Context:
         if candidate.transport is Transport.TLS:
             name = candidate.name or candidate.remote.host
         self.out.append(Open(ticket, step.interface, candidate.transport, candidate.remote, name))
+
+    def _look_up(self, operation: Operation, question: Question) -> None:
+        ticket = self.ticket()
+        self._asking[ticket] = operation
+        self.out.append(Lookup(ticket, question))
 
     def _ask(self, operation: Operation, step: Ask) -> None:
         ticket = self.ticket()

@@ -31,6 +31,7 @@ from farline.sip.effects import (
     Closed,
     Deadline,
     Expired,
+    LookedUp,
     Opened,
     OpenFailed,
     Received,
@@ -69,9 +70,9 @@ class Reconfigured:
 class BorderCore:
     """A session border controller without I/O (`farline.sip.effects.Core`).
 
-    Inputs: `Started`, `Received`, `Opened`, `OpenFailed`, `Closed`, `Expired`, `Reconfigured`,
-    `MediaDone`, `MediaReport`.
-    Outputs: `Send`, `Open`, `Close`, `Media`, `Trace`.
+    Inputs: `Started`, `Received`, `Opened`, `OpenFailed`, `LookedUp`, `Closed`, `Expired`,
+    `Reconfigured`, `MediaDone`, `MediaReport`.
+    Outputs: `Send`, `Open`, `Lookup`, `Close`, `Media`, `Trace`.
     """
 
     def __init__(
@@ -112,6 +113,8 @@ class BorderCore:
                 context.put(Close(event.flow))
         elif isinstance(event, OpenFailed):
             context.hand_over(event.ticket, Unreachable(event.reason))
+        elif isinstance(event, LookedUp):
+            context.hand_over(event.ticket, event.found)
         elif isinstance(event, Started):
             heartbeat.start(context)
         elif isinstance(event, Closed):

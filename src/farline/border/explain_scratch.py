@@ -13,14 +13,24 @@ from typing import TYPE_CHECKING
 from farline import sdp
 from farline.border.core import BorderCore
 from farline.border.registration import SUBID_BITS
-from farline.border.steps import Operation
+from farline.border.steps import Operation, Reach
 from farline.media.engine import Answer, Delete, Media, MediaDone, MediaReply, Offer
 from farline.sip import Address, Flow, Transport
-from farline.sip.effects import Closed, Expired, Open, Opened, Received, Send
+from farline.sip.dns import Found, Question
+from farline.sip.effects import (
+    Closed,
+    Expired,
+    LookedUp,
+    Lookup,
+    Open,
+    Opened,
+    Received,
+    Send,
+)
 from farline.trace.events import Trace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from farline.border.plan import Plan
     from farline.config import Border, SubscriberFlow
@@ -38,6 +48,10 @@ LEASE_SECONDS = 86_400.0
 
 MAX_EVENTS = 10_000
 """Timers that may fire between two messages; a replayed day holds gaps."""
+
+
+def _no_dns(_question: Question) -> Found:
+    return Found(error="the DNS is not asked here")
 
 
 class CountingIds:
@@ -127,7 +141,7 @@ class ScratchCore(BorderCore):
         )  # fmt: skip
         context.bindings.register(binding, phone, contact, now + LEASE_SECONDS)
         if connect:
-            context.upstreams.reach(binding, Operation(""), frozenset())
+            context.upstreams.reach(Reach(binding), Operation(""))
         return binding.subid
 
 
@@ -143,7 +157,11 @@ class Outcome:
 class Scratch:
     """Drives a `ScratchCore`."""
 
-    def __init__(self, border: Border, now: float = 0.0) -> None:
+    def __init__(
+        self, border: Border, now: float = 0.0, ask: Callable[[Question], Found] = _no_dns
+    ) -> None:
+        """`ask` answers for the DNS; without it names lead nowhere, and the reason says so."""
+        self._ask = ask
         self.ids = CountingIds()
         self.core = ScratchCore(border, self.ids)
         self.now = now
@@ -224,6 +242,9 @@ class Scratch:
                 core.handle(MediaDone(output.ticket, reply), self.now)
             elif isinstance(output, Media):
                 self._engine.perform(output.request)
+            elif isinstance(output, Lookup):
+                found = self._ask(output.question)
+                core.handle(LookedUp(output.ticket, found), self.now)
             elif isinstance(output, Open):
                 flow = self._connect(output)
                 outcome.opened.append(flow)

@@ -8,19 +8,24 @@ from farline.border import flow as flows
 from farline.border.exchange import Side
 from farline.border.plan import Candidate
 from farline.border.steps import NEXT, Connect, NoAnswer, Operation
-from farline.sip import Address, Flow, Message
-from farline.sip.routing import is_numeric
+from farline.sip import Flow, Message
+from farline.sip.locate import PREFERRED, Locator
 from farline.sip.transaction import RequestFailed, ResponseArrived
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator
 
     from farline.border.context import Context
     from farline.border.steps import Step, Steps
-    from farline.config import ServerFlow, ServerProfile
+    from farline.config import ServerProfile
+    from farline.config.server import ServerAddress
+    from farline.sip.dns import Found, Question
 
 ANSWER_SECONDS = 4.0
 """How long a beat waits for its answer; at most until the next one."""
+
+MAX_MEMBERS = 16
+"""Addresses behind one name that are watched."""
 
 SPREAD_SECONDS = 0.1
 """Between the first beats of two addresses."""
@@ -31,61 +36,69 @@ def start(context: Context) -> None:
     at = context.now
     context.health.unwatch()
     for server in context.plan.border.server_profiles:
-        if not server.heartbeat.enabled:
-            continue
-        for candidate, flow in _addresses(context, server):
-            beat = Heart(context, server, flow, candidate)
-            context.health.watch(candidate)
-            context.schedule.start(at, "heartbeat", beat.fire)
+        for entry in server.addresses if server.heartbeat.enabled else ():
+            heart = Heart(context, server, entry)
+            context.schedule.start(at, "heartbeat", heart.fire)
             at += SPREAD_SECONDS
 
 
-def _addresses(context: Context, server: ServerProfile) -> Iterator[tuple[Candidate, ServerFlow]]:
-    """Each address with the server flow whose signaling interface the beats leave by."""
-    for entry in server.addresses:
-        if not is_numeric(entry.address):
-            continue
-        candidate = Candidate(server.name, entry.transport, Address(entry.address, entry.port))
-        for flow in context.plan.border.server_flows:
-            if flows.hop_mismatch(flow, candidate) is None:
-                yield candidate, flow
-                break
-
-
 class Heart:
-    """The heartbeat of one address."""
+    """The heartbeat of one address of a server; a name is looked up before each beat."""
 
-    def __init__(
-        self, context: Context, server: ServerProfile, flow: ServerFlow, candidate: Candidate
-    ) -> None:
+    def __init__(self, context: Context, server: ServerProfile, entry: ServerAddress) -> None:
         self._context = context
         self._server = server
-        self._interface = flow.signaling_interface
-        self._candidate = candidate
+        self._entry = entry
         self._plan = context.plan
         self._call = f"heartbeat-{context.ids.token()}"
         self._cseq = 0
 
     def fire(self, now: float) -> None:
-        """Send one OPTIONS, and set the clock for the next; none once the configuration changed."""
+        """Send one OPTIONS to each address, and set the clock; none once the plan changed."""
         context = self._context
         if context.plan is not self._plan:
             return
         context.schedule.start(now + self._server.heartbeat.frequency, "heartbeat", self.fire)
-        operation = Operation(self._call)
-        context.start(operation, self._beat(operation))
+        context.start(Operation(self._call), self._round())
 
-    def _beat(self, operation: Operation) -> Steps:
-        failure = yield from self._outcome(operation)
-        self._context.health.beat(self._candidate, self._server, failure)
+    def _round(self) -> Steps:
+        for candidate in (yield from self._candidates()):
+            interface = self._interface(candidate)
+            if interface is not None:
+                operation = Operation(self._call)
+                self._context.health.watch(candidate)
+                self._context.start(operation, self._beat(operation, interface, candidate))
 
-    def _outcome(self, operation: Operation) -> Generator[Step, object, str]:
+    def _candidates(self) -> Generator[Question, Found, list[Candidate]]:
+        entry, server = self._entry, self._server
+        if entry.fixed is not None:
+            return [Candidate(server.name, *entry.fixed)]
+        transports = (entry.transport,) if entry.transport else PREFERRED
+        search = Locator(entry.address, entry.port, transports, self._context.chance)
+        located = yield from search.run(naptr=entry.transport is None, srv=entry.port is None)
+        places = located.places[:MAX_MEMBERS]
+        return [Candidate(server.name, one, at, name=name) for one, at, name in places]
+
+    def _interface(self, candidate: Candidate) -> str | None:
+        """The signaling interface of the first server flow that leads there."""
+        for flow in self._context.plan.border.server_flows:
+            if flows.hop_mismatch(flow, candidate) is None:
+                return flow.signaling_interface
+        return None
+
+    def _beat(self, operation: Operation, interface: str, candidate: Candidate) -> Steps:
+        failure = yield from self._outcome(operation, interface, candidate)
+        self._context.health.beat(candidate, self._server, failure)
+
+    def _outcome(
+        self, operation: Operation, interface: str, candidate: Candidate
+    ) -> Generator[Step, object, str]:
         """What became of the OPTIONS: "" or why it failed."""
         context = self._context
-        flow = yield Connect(self._interface, self._candidate)
+        flow = yield Connect(interface, candidate)
         if not isinstance(flow, Flow):
             return getattr(flow, "reason", "not reachable")
-        client = context.request(operation, self._options(), flow, Side.INSIDE)
+        client = context.request(operation, self._options(interface, candidate), flow, Side.INSIDE)
         patience = min(ANSWER_SECONDS, self._server.heartbeat.frequency)
         alarm = context.schedule.start(
             context.now + patience, "heartbeat answer",
@@ -106,10 +119,10 @@ class Heart:
         finally:
             alarm.stop()
 
-    def _options(self) -> Message:
+    def _options(self, interface: str, candidate: Candidate) -> Message:
         """The beat: From and To as the form says, else our address and the server's."""
-        context, form, candidate = self._context, self._server.heartbeat, self._candidate
-        own = context.plan.address(self._interface, candidate.transport)
+        context, form = self._context, self._server.heartbeat
+        own = context.plan.address(interface, candidate.transport)
         transport = candidate.transport.uri_param
         target = form.to_uri or f"sip:{candidate.remote};transport={transport}"
         self._cseq += 1

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from farline.border import signaling_policy
+from farline.border import routing, signaling_policy
 from farline.border.exchange import Refusal, Side
 from farline.border.health import DOWN_SECONDS
-from farline.border.steps import Reach
+from farline.border.plan import Candidate
+from farline.border.steps import Connect, Reach
 from farline.border.topology import (
     inward_request,
     inward_response,
     outward_request,
     outward_response,
 )
-from farline.sip import WireError, headers
+from farline.sip import Flow, Uri, WireError, enum, headers
+from farline.sip.routing import MAX_ROUTES
 from farline.sip.transaction import Cause
 
 if TYPE_CHECKING:
@@ -22,13 +24,15 @@ if TYPE_CHECKING:
 
     from farline.border.context import Context
     from farline.border.exchange import Verdict
-    from farline.border.plan import Candidate
     from farline.border.registration import Binding
     from farline.border.session import End, Found, Session
+    from farline.border.steps import Step
     from farline.border.topology import Line
-    from farline.config import Rules
+    from farline.config import RoutingProfile, Rules
     from farline.config.policy_rules import ResponseControl
-    from farline.sip import Flow, Message
+    from farline.sip import Message
+    from farline.sip.dns import Found as DnsFound
+    from farline.sip.dns import Question
 
 FAILOVER_SECONDS = 4.0
 """How long a next hop may say nothing while there is another one: an eighth of Timer B."""
@@ -62,6 +66,9 @@ class Passage:
         """From or To name an inside address, and the phone reads something else."""
 
         self._rules: dict[Side, Rules] = {}
+        self.enumerated = ""
+        """The Request-URI that ENUM gave."""
+
         self._tried: set[Candidate] = set()
         self._candidate: Candidate | None = None
         """The next hop that `reach` led to."""
@@ -113,7 +120,7 @@ class Passage:
             signaling_policy.response_control(self.rules(side), response, way) for side, way in ways
         ]
 
-    def reach(self) -> Generator[Reach, Any, Flow | None]:
+    def reach(self) -> Generator[Step, Any, Flow | None]:
         """The flow to the far side; None when there is none (then `status` says what to answer)."""
         self._attempts += 1
         if self.sender is Side.INSIDE:
@@ -122,10 +129,57 @@ class Passage:
             return self.binding.phone if self._attempts == 1 else None
         if self._attempts > MAX_ATTEMPTS:
             return None
-        flow: Flow | None = yield Reach(self.binding, frozenset(self._tried))
+        if self.far is None:
+            yield from self._enumerate()
+        elif self._attempts == 1 and (elsewhere := self._dialog_hop(self.far)) is not None:
+            context, interface = self.context, self.line.server.signaling_interface
+            context.decided("routing", str(elsewhere), "the dialog began there", self._profile.form)
+            found = yield Connect(interface, elsewhere)
+            if isinstance(found, Flow):
+                self._candidate = elsewhere
+                return found
+        first = self.request.method == "REGISTER"
+        routes = tuple(self.request.values("Route")[:MAX_ROUTES]) if first else ()
+        flow: Flow | None = yield Reach(self.binding, frozenset(self._tried), routes, first)
         upstream = self.binding.upstream
         self._candidate = upstream.candidate if upstream is not None else None
         return flow
+
+    @property
+    def _profile(self) -> RoutingProfile:
+        return self.context.plan.routing[self.binding.subscriber.routing_profile]
+
+    def _dialog_hop(self, far: End) -> Candidate | None:
+        """The next hop that a dialog leads to, where that is not the binding's way any more."""
+        profile, upstream = self._profile, self.binding.upstream
+        current = upstream.candidate if upstream is not None else None
+        if profile.next_hop_in_dialog or current is None or len(profile.next_hops) < 2:
+            return None
+        value = far.routes[0] if far.routes else far.target
+        if current.remote.host in value or routing.names(value, current):
+            return None
+        for hop in profile.next_hops:
+            if hop.fixed is not None:
+                candidate = Candidate(hop.server, *hop.fixed)
+                if routing.names(value, candidate):
+                    return candidate
+        return None
+
+    def _enumerate(self) -> Generator[Question, DnsFound, None]:
+        """ENUM: the SIP URI of the number in the Request-URI, once."""
+        request, profile = self.request, self._profile
+        if not profile.enum or self.enumerated or request.method == "REGISTER":
+            return
+        try:
+            number = enum.number_of(Uri.parse(request.uri).user)
+        except WireError:
+            return
+        if not number:
+            return
+        found = yield from enum.look_up(number, profile.enum_suffix)
+        self.enumerated = found.uri or request.uri
+        form = f"{profile.form}: {profile.name}: ENUM"
+        self.context.decided("routing", found.uri or "as it came", found.because, form)
 
     def patience(self) -> float | None:
         """Seconds without any answer after which another next hop is tried; None: there is none.
@@ -174,6 +228,8 @@ class Passage:
         context, request = self.context, self.request
         if self.sender is Side.OUTSIDE:
             out = inward_request(context.plan, self.line, request, self.far, self.binding.contact)
+            if self.enumerated:
+                out.uri = self.enumerated
             if self.far is None and self.binding.service_routes:
                 out.set_all("Route", list(self.binding.service_routes))
         else:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from farline.border.exchange import Verdict
 from farline.border.plan import Candidate
-from farline.sip import Address, Transport
+from farline.sip import Address, NameAddr, Transport, Uri, WireError
+from farline.sip.locate import PREFERRED, Locator, Place
 from farline.sip.routing import is_numeric
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from farline.border.plan import Plan
     from farline.config import NextHop, RoutingProfile
+    from farline.sip.locate import Located
 
 
 def _never_down(_candidate: Candidate) -> str:
@@ -43,11 +45,17 @@ class Standing:
     chance: Callable[[int], int] = _no_chance
     """A number from 0 to below its argument (weighted)."""
 
+    routes: tuple[str, ...] = ()
+    """Route values of the request."""
+
 
 def decide(
-    plan: Plan, profile: RoutingProfile, standing: Standing
+    plan: Plan,
+    profile: RoutingProfile,
+    standing: Standing,
+    located: Mapping[NextHop, Located] | None = None,
 ) -> Verdict[tuple[Candidate, ...]]:
-    """Every address worth trying, best first.
+    """Every address worth trying, best first. `located`: where the names among the hops lead.
 
     A next hop that is down goes to the end of the list and not out of it: where all are down, each
     is tried.
@@ -55,11 +63,13 @@ def decide(
     good: list[Candidate] = []
     bad: list[Candidate] = []
     because: list[str] = []
-    for hop, why in _ordered(plan, profile, standing):
-        if hop.transport is Transport.UDP and not is_numeric(hop.address):
-            because.append(f"{hop.address} left out: a next hop over UDP must be an IP address")
-            continue
-        for candidate in _candidates(plan, hop):
+    for hop, why in _ordered(plan, profile, standing, located):
+        ways = _candidates(plan, hop, located)
+        if not is_numeric(hop.address):
+            found = (located or {}).get(hop)
+            how = found.because if found is not None else "a name, and the DNS was not asked"
+            because.append(f"{hop.address} leads {'on' if ways else 'nowhere'}: {how or 'by DNS'}")
+        for candidate in ways:
             down = standing.why_down(candidate)
             if down:
                 bad.append(candidate)
@@ -68,13 +78,34 @@ def decide(
                 good.append(candidate)
                 note = "failover port" if candidate.failover else why
                 because.append(f"{candidate}{f', {note}' if note else ''}")
+    for candidate in good:
+        if any(names(route, candidate) for route in standing.routes):
+            good.sort(key=lambda one: one != candidate)
+            because.append(f"{candidate} comes first: Route names it")
+            break
     return Verdict((*good, *bad), "; ".join(because), f"{profile.form}: {profile.name}")
 
 
-def _ordered(plan: Plan, profile: RoutingProfile, standing: Standing) -> list[tuple[NextHop, str]]:
+def names(value: str, candidate: Candidate) -> bool:
+    """Whether a Route, Record-Route or URI names a next hop: its address or name, and its port."""
+    try:
+        uri = NameAddr.parse(value).uri if "<" in value else Uri.parse(value)
+    except WireError:
+        return False
+    if uri.host.strip("[]").lower() not in (candidate.remote.host, candidate.name.lower()):
+        return False
+    return (uri.port or candidate.transport.default_port) == candidate.remote.port
+
+
+def _ordered(
+    plan: Plan,
+    profile: RoutingProfile,
+    standing: Standing,
+    located: Mapping[NextHop, Located] | None,
+) -> list[tuple[NextHop, str]]:
     """The hops in the order that Load Balancing gives, each with why it stands there."""
     hops = list(profile.next_hops)
-    if len(hops) < 2 or profile.load_balancing == "priority":
+    if len(hops) < 2 or profile.load_balancing in ("priority", "dns_srv"):
         return [(hop, "") for hop in profile.by_priority]
     if profile.load_balancing == "round_robin":
         first = standing.turn % len(hops)
@@ -82,7 +113,7 @@ def _ordered(plan: Plan, profile: RoutingProfile, standing: Standing) -> list[tu
         return [(hop, f"round robin, turn {standing.turn + 1}") for hop in turned]
     if profile.load_balancing == "weighted":
         return _weighted(hops, standing)
-    uses = [(_uses(plan, hop, standing), hop) for hop in hops]
+    uses = [(_uses(plan, hop, standing, located), hop) for hop in hops]
     uses.sort(key=lambda pair: pair[0])
     return [(hop, f"used by {count} bindings") for count, hop in uses]
 
@@ -101,20 +132,43 @@ def _weighted(hops: list[NextHop], standing: Standing) -> list[tuple[NextHop, st
     return drawn
 
 
-def _uses(plan: Plan, hop: NextHop, standing: Standing) -> int:
-    return sum(standing.used.get(candidate, 0) for candidate in _candidates(plan, hop))
+def _uses(
+    plan: Plan, hop: NextHop, standing: Standing, located: Mapping[NextHop, Located] | None
+) -> int:
+    return sum(standing.used.get(candidate, 0) for candidate in _candidates(plan, hop, located))
 
 
-def _candidates(plan: Plan, hop: NextHop) -> list[Candidate]:
-    """The hop itself, then the server's failover port for that transport."""
-    first = Candidate(hop.server, hop.transport, Address(hop.address, hop.port))
+def _candidates(
+    plan: Plan, hop: NextHop, located: Mapping[NextHop, Located] | None
+) -> list[Candidate]:
+    """The hop's addresses, each with the server's failover port for that transport after it."""
+    fixed = hop.fixed
+    if fixed is not None:
+        places: tuple[Place, ...] = (Place(*fixed, ""),)
+    else:
+        found = (located or {}).get(hop)
+        places = found.places if found is not None else ()
+    ways: list[Candidate] = []
     advanced = plan.servers[hop.server].advanced
-    if hop.transport is Transport.UDP:
-        return [first]
-    port = advanced.tls_failover_port
-    if hop.transport is Transport.TCP:
-        port = advanced.tcp_failover_port
-    if port == hop.port:
-        return [first]
-    second = Candidate(hop.server, hop.transport, Address(hop.address, port), failover=True)
-    return [first, second]
+    for transport, address, name in places:
+        ways.append(Candidate(hop.server, transport, address, name=name))
+        port = advanced.tls_failover_port
+        if transport is Transport.TCP:
+            port = advanced.tcp_failover_port
+        # Where SRV records give the ports they give the alternatives too.
+        if transport.reliable and hop.port is not None and port != hop.port:
+            other = Address(address.host, port)
+            ways.append(Candidate(hop.server, transport, other, failover=True, name=name))
+    return ways
+
+
+def locator(
+    plan: Plan, profile: RoutingProfile, hop: NextHop, chance: Callable[[int], int]
+) -> Locator:
+    """The search for a next hop that is a name: transports as hop and profile allow."""
+    chosen = hop.transport or profile.transport
+    secure = plan.servers[hop.server].tls_client_profile is not None
+    transports = (
+        [chosen] if chosen else [one for one in PREFERRED if secure or one is not Transport.TLS]
+    )
+    return Locator(hop.address, hop.port, transports, chance)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farline.border.plan import Candidate
-from farline.sip import Address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,9 +40,10 @@ def next_hops(context: Context) -> list[dict[str, object]]:
     """Each address of a server, and each that a name led to: its health and who uses it."""
     plan, health, used = context.plan, context.health, context.upstreams.used
     known = [
-        Candidate(server.name, entry.transport, Address(entry.address, entry.port))
+        Candidate(server.name, *entry.fixed)
         for server in plan.servers.values()
         for entry in server.addresses
+        if entry.fixed is not None
     ]
     rows = dict.fromkeys([*known, *health.known(), *used])
     return [

@@ -2,6 +2,7 @@
 
     flow = yield Reach(binding)             the connection to the next hop, or None
     reply = yield Ask(Offer(...))           the media engine's answer
+    found = yield Question(name, "SRV")     what the DNS says
     event = yield NEXT                      the next event of the operation's transactions
 
 It reads as a straight line, does no I/O, and a test can step through it. Events that come while an
@@ -14,6 +15,8 @@ from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from farline.sip.dns import Question
 
 if TYPE_CHECKING:
     from farline.border.plan import Candidate
@@ -48,6 +51,11 @@ class Reach:
 
     binding: Binding
     avoid: frozenset[Candidate] = frozenset()
+    routes: tuple[str, ...] = ()
+    """Route values of the request: where they name a next hop of the profile, it comes first."""
+
+    better: bool = False
+    """Go back to the best next hop if the way leads to a lesser one (Next Hop Priority)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +108,7 @@ class TimerC:
     """Event: an INVITE rang for too long (RFC 3261 section 16.8)."""
 
 
-Step: TypeAlias = Next | Ask | Reach | Dial | Connect
+Step: TypeAlias = Next | Ask | Reach | Dial | Connect | Question
 Steps: TypeAlias = Generator[Step, Any, None]
 
 

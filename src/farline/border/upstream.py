@@ -14,19 +14,22 @@ from typing import TYPE_CHECKING
 from farline.border import flow as flows
 from farline.border import routing
 from farline.border.links import udp_flow
+from farline.border.plan import Candidate
 from farline.border.steps import Connect, Dial, Operation, Unreachable
 from farline.border.topology import make_line
 from farline.sip import Address, Flow, Transport
 from farline.sip.effects import Close
+from farline.sip.routing import is_numeric
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from farline.border.context import Context
-    from farline.border.plan import Candidate
     from farline.border.registration import Binding
-    from farline.border.steps import Step, Steps
-    from farline.config import ServerFlow
+    from farline.border.steps import Reach, Step, Steps
+    from farline.config import NextHop, RoutingProfile, ServerFlow
+    from farline.sip.dns import Found, Question
+    from farline.sip.locate import Located
 
 MAX_WAITING = 100
 """Operations that may wait for one way."""
@@ -69,24 +72,23 @@ class Upstreams:
         """Whether a connection is one of ours to a server."""
         return flow in self._by_flow or self._context.links.owns(flow)
 
-    def reach(
-        self, binding: Binding, operation: Operation, avoid: frozenset[Candidate]
-    ) -> tuple[bool, Flow | None]:
+    def reach(self, step: Reach, operation: Operation) -> tuple[bool, Flow | None]:
         """(True, flow or None) when it is known now; (False, None) when `operation` has to wait."""
+        binding = step.binding
         upstream = binding.upstream
         if upstream is None:
             upstream = binding.upstream = Upstream()
         if upstream.stale and not binding.sessions:
             self._choose_again(upstream)
         if upstream.flow is not None:
-            if upstream.candidate not in avoid:
+            if upstream.candidate not in step.avoid and not (step.better and self._lesser(binding)):
                 text = f"{binding.aor} has its way there: {upstream.flow.local}"
                 self._context.decided("routing", str(upstream.candidate), text)
                 return True, upstream.flow
             self._leave(upstream)
         if upstream.search is None:
             search = upstream.search = Operation(operation.call)
-            self._context.start(search, self._search(binding, upstream, avoid))
+            self._context.start(search, self._search(upstream, step))
             if upstream.search is None:
                 return True, upstream.flow
         if len(upstream.waiting) >= MAX_WAITING:
@@ -114,16 +116,31 @@ class Upstreams:
 
     # ---- the search for a way ----
 
-    def _search(self, binding: Binding, upstream: Upstream, avoid: frozenset[Candidate]) -> Steps:
+    def _lesser(self, binding: Binding) -> bool:
+        """Whether the best next hop is up and the way leads elsewhere; asked for names too late."""
+        context, upstream = self._context, binding.upstream
+        profile = context.plan.routing[binding.subscriber.routing_profile]
+        if upstream is None or not profile.next_hop_priority or binding.calls:
+            return False
+        if profile.load_balancing != "priority" or not upstream.spare:
+            return False
+        best = profile.by_priority[0]
+        other = upstream.candidate
+        if best.fixed is None or other is None or best.fixed == (other.transport, other.remote):
+            return False
+        return not context.health.why_down(Candidate(best.server, *best.fixed))
+
+    def _search(self, upstream: Upstream, step: Reach) -> Steps:
         """Next hop by next hop until one can be reached."""
-        candidates = self._candidates(binding)
+        binding, avoid = step.binding, step.avoid
+        candidates = yield from self._candidates(binding, step.routes)
         refused = False
         for candidate in candidates:
             refused = refused and candidate.failover
             if candidate in avoid or (candidate.failover and not refused):
                 continue
             server = self._server(binding, candidate)
-            if server is None:
+            if server is None or not self._speaks(server, candidate):
                 continue
             flow = yield from self._connect(server.signaling_interface, candidate)
             if binding.upstream is not upstream:
@@ -141,17 +158,46 @@ class Upstreams:
         upstream.search = None
         self._release(upstream, upstream.flow)
 
-    def _candidates(self, binding: Binding) -> tuple[Candidate, ...]:
+    def _speaks(self, server: ServerFlow, candidate: Candidate) -> bool:
+        """Whether the signaling interface has the IP version of the next hop."""
+        own = self._context.plan.address(server.signaling_interface, candidate.transport)
+        alike = (":" in own.host) is (":" in candidate.remote.host)
+        if not alike:
+            why = f"{server.signaling_interface} is {own.host}: another IP version"
+            self._context.decided("routing", f"not {candidate}", why, server.form)
+        return alike
+
+    def _candidates(
+        self, binding: Binding, routes: tuple[str, ...]
+    ) -> Generator[Question, Found, tuple[Candidate, ...]]:
         context = self._context
         profile = context.plan.routing[binding.subscriber.routing_profile]
+        located = yield from self._locate(profile)
         standing = routing.Standing(
-            context.health.why_down, self.used, self._turns[profile.name], context.chance
+            context.health.why_down,
+            self.used,
+            self._turns[profile.name],
+            context.chance,
+            () if profile.ignore_route_header else routes,
         )
         self._turns[profile.name] += 1
-        verdict = routing.decide(context.plan, profile, standing)
+        verdict = routing.decide(context.plan, profile, standing, located)
         value = ", ".join(map(str, verdict.value)) or "nowhere"
         context.decided("routing", value, verdict.because, verdict.form)
         return verdict.value
+
+    def _locate(
+        self, profile: RoutingProfile
+    ) -> Generator[Question, Found, dict[NextHop, Located]]:
+        """Where the names among the next hops lead."""
+        context = self._context
+        located: dict[NextHop, Located] = {}
+        for hop in profile.next_hops:
+            if not is_numeric(hop.address):
+                search = routing.locator(context.plan, profile, hop, context.chance)
+                srv = profile.load_balancing == "dns_srv"
+                located[hop] = yield from search.run(naptr=profile.naptr, srv=srv)
+        return located
 
     def _server(self, binding: Binding, candidate: Candidate) -> ServerFlow | None:
         context = self._context

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ import typer
 
 from farline.cli.files import fail_config, problem_rows, read_checked, say_warnings
 from farline.config import ConfigError
+from farline.runtime.probe import probe as next_hops
 
 
 def check(
@@ -17,6 +19,10 @@ def check(
     secrets: Annotated[
         Path | None, typer.Option(help="Secrets file; default: secrets.yaml beside the deployment.")
     ] = None,
+    probe: Annotated[
+        bool,
+        typer.Option("--probe", help="Also look next hops up and connect to each (2 s)."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Check a whole deployment file; says every problem with line, form, field and remedy.
@@ -25,12 +31,17 @@ def check(
     match (with a request that an earlier one takes), certificates where the files are there. A
     warning is said and refuses nothing (status 0); an error refuses the deployment (status 2).
 
+    With --probe it goes to the network: names of next hops are looked up, every address is tried,
+    and those that do not answer are named, as warnings.
+
     Example: farline check examples/guide.yaml
     """
     try:
         deployment, warnings = read_checked(config, secrets)
     except ConfigError as error:
         fail_config(error, config, as_json)
+    if probe:
+        warnings = (*warnings, *asyncio.run(next_hops(deployment, config.parent)))
     parts = [
         name for name in ("border", "office", "portal", "ems", "lab") if getattr(deployment, name)
     ]

@@ -103,13 +103,18 @@ def _servers(border: Border, client_tls: set[str]) -> Iterator[Problem]:
                 continue
             known = {(a.address, a.port, a.transport) for a in target.addresses}
             if (hop.address, hop.port, hop.transport) not in known:
-                listed = ", ".join(f"{a}:{p} ({t})" for a, p, t in sorted(known))
+                listed = ", ".join(sorted(_in_words(*one) for one in known))
+                wanted = _in_words(hop.address, hop.port, hop.transport)
                 yield Problem(
                     place + "address",
-                    f"{hop.address}:{hop.port} ({hop.transport}) is no address of {hop.server!r}",
+                    f"{wanted} is no address of {hop.server!r}",
                     f"it has: {listed}",
                     hop.form,
                 )
+
+
+def _in_words(address: str, port: int | None, transport: Transport | None) -> str:
+    return f"{address}:{port or 'SRV'} ({transport or 'any transport'})"
 
 
 def _relays(border: Border, server_tls: set[str], client_tls: set[str]) -> Iterator[Problem]:

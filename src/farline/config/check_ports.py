@@ -142,15 +142,9 @@ def _next_hops(border: Border, own: list[Listener]) -> Iterator[Problem]:
     for index, profile in enumerate(border.routing_profiles):
         for number, hop in enumerate(profile.next_hops):
             place = f"border.routing_profiles[{index}].next_hops[{number}].address"
-            kind: Kind = "UDP" if hop.transport is Transport.UDP else "TCP"
-            yield from _ourselves(own, hop.address, hop.port, kind, place, hop.form)
-            if hop.transport is Transport.UDP and literal(hop.address) is None:
-                yield Problem(
-                    place,
-                    f"{hop.address!r} is a name; a next hop over UDP must be an IP address",
-                    "write its address, or use TCP or TLS",
-                    hop.form,
-                )
+            if hop.fixed is not None:
+                kind: Kind = "UDP" if hop.transport is Transport.UDP else "TCP"
+                yield from _ourselves(own, *hop.fixed[1], kind, place, hop.form)
     for index, relay in enumerate(border.application_relays):
         place = f"border.application_relays[{index}].remote.address"
         remote = relay.remote

@@ -12,6 +12,7 @@ from farline.config.flows import ApplicationRelay, ServerFlow, SubscriberFlow
 from farline.config.interfaces import MediaInterface, SignalingInterface
 from farline.config.lab import Lab
 from farline.config.media_engine import MediaEngine
+from farline.config.names import Dns
 from farline.config.network import Interface, Network, TlsClientProfile, TlsServerProfile
 from farline.config.office import Office
 from farline.config.policies import Policies
@@ -41,6 +42,7 @@ class Border(Policies):
     server_flows: tuple[ServerFlow, ...] = ()
     application_relays: tuple[ApplicationRelay, ...] = ()
     media_engine: MediaEngine = MediaEngine()
+    dns: Dns = Dns()
 
 
 class Ems(Form):

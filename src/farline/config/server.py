@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+import re
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from farline.config.base import Form, Name, Port, only
-from farline.sip import Transport, Uri, WireError
-
-TransportName = Annotated[Transport, Field(title="Transport")]
+from farline.sip import Address, Transport, Uri, WireError
+from farline.sip.routing import is_numeric
 
 
 def _sip_uri(text: str) -> str:
@@ -27,13 +27,42 @@ SipUriText = Annotated[str, AfterValidator(_sip_uri)]
 """A SIP URI as text, or nothing."""
 
 
-class ServerAddress(Form):
-    """One address of a server; a routing profile picks from these."""
+_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
+
+
+def is_name(text: str) -> bool:
+    """Whether a text may be a host name or an IP address."""
+    return is_numeric(text) or _NAME.fullmatch(text) is not None
+
+
+class Destination(Form):
+    """An address of which port and transport may be left to the DNS when it is a name."""
 
     form: ClassVar[str] = "Global Policies > Server Configuration > General"
     address: str = Field(title="IP Address / FQDN", min_length=1, max_length=255)
-    port: Port = Field(title="Port")
-    transport: TransportName
+    port: Port | None = Field(None, title="Port")
+    """Empty: by SRV records (RFC 3263), for a name only."""
+    transport: Transport | None = Field(None, title="Transport")
+    """Empty: by NAPTR records or by preference, for a name only."""
+
+    @model_validator(mode="after")
+    def _numbers_are_whole(self) -> Self:
+        if not is_name(self.address):
+            raise ValueError(f"{self.address!r} is neither an IP address nor a host name")
+        if is_numeric(self.address) and self.fixed is None:
+            raise ValueError(f"{self.address} is an IP address: give port and transport")
+        return self
+
+    @property
+    def fixed(self) -> tuple[Transport, Address] | None:
+        """Transport and address where they are written; None for a name."""
+        if self.transport is None or self.port is None or not is_numeric(self.address):
+            return None
+        return self.transport, Address(self.address, self.port)
+
+
+class ServerAddress(Destination):
+    """One address of a server; a routing profile picks from these."""
 
 
 class Heartbeat(Form):

@@ -11,9 +11,11 @@ from farline.runtime.ids import RealIds
 from farline.runtime.media_client import MediaClient
 from farline.runtime.ng_client import NgClient, ng_settings
 from farline.runtime.relay import run_relays, stop_relays
+from farline.runtime.resolver import Resolver
 from farline.runtime.sip import Listener, SipDriver
 from farline.runtime.tls import client_context, server_context
 from farline.sip.effects import Started
+from farline.sip.transport import Address
 
 if TYPE_CHECKING:
     import ssl
@@ -43,6 +45,8 @@ async def run_border(context: RoleContext) -> None:
         media.start()
         stack.push_async_callback(media.stop)
         stack.push_async_callback(driver.stop)
+        resolver = Resolver([Address(one.ip, one.port) for one in border.dns.servers])
+        driver.resolve = resolver.ask
         await driver.start()
         driver.handle(Started())
         relays = await run_relays(context.deployment, context.base, trace)
@@ -53,6 +57,7 @@ async def run_border(context: RoleContext) -> None:
                 **core.show(),
                 "media engine": "connected" if media.connected else "not running",
                 **({"media nodes": media.show()} if isinstance(media, NgClient) else {}),
+                "dns": resolver.show(),
                 "relays": [relay.show() for relay in relays],
             }
 

@@ -26,6 +26,8 @@ from farline.sip.effects import (
     Closed,
     Core,
     Expired,
+    LookedUp,
+    Lookup,
     Open,
     Opened,
     OpenFailed,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from socket import socket
 
     from farline.media.engine import MediaReply, MediaRequest
+    from farline.sip.dns import Found, Question
     from farline.trace.events import Direction, Event
 
 log = logging.getLogger(__name__)
@@ -120,6 +123,9 @@ class SipDriver:
         self._listeners = {listener.interface: listener for listener in listeners}
         self._tls_for = tls_for or (lambda _remote: tls_client)
         self.media = media
+        self.resolve: Callable[[Question], Awaitable[Found]] | None = None
+        """Asks the DNS; never raises."""
+
         self._trace = trace
         self._on_output = on_output
         self._on_pong = on_pong
@@ -259,6 +265,8 @@ class SipDriver:
                 stream.close()
         elif isinstance(output, Media):
             self._spawn(self._do_media(output))
+        elif isinstance(output, Lookup):
+            self._spawn(self._look_up(output))
         elif self._on_output is not None:
             self._on_output(output)
 
@@ -285,7 +293,8 @@ class SipDriver:
 
     async def _open(self, order: Open) -> None:
         listener = self._listeners[order.interface]
-        verified = self._tls_for(order.remote) if order.transport is Transport.TLS else None
+        known_as = Address(order.server_name or order.remote.host, order.remote.port)
+        verified = self._tls_for(known_as) if order.transport is Transport.TLS else None
         if order.transport is Transport.TLS and verified is None:
             self.handle(OpenFailed(order.ticket, "no TLS client profile is configured"))
             return
@@ -306,6 +315,11 @@ class SipDriver:
             self.handle(OpenFailed(order.ticket, f"no answer in {CONNECT_SECONDS:.0f} s"))
         except OSError as error:
             self.handle(OpenFailed(order.ticket, _in_words(error)))
+
+    async def _look_up(self, order: Lookup) -> None:
+        if self.resolve is None:
+            raise RuntimeError("a core asked for a name, but its driver has no resolver")
+        self.handle(LookedUp(order.ticket, await self.resolve(order.question)))
 
     async def _do_media(self, order: Media) -> None:
         if self.media is None:

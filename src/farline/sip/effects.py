@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from farline.sip.dns import Found, Question
     from farline.sip.transport import Address, Flow, Transport
 
 
@@ -66,6 +67,14 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True)
+class LookedUp:
+    """What the DNS says to a `Lookup`; always comes."""
+
+    ticket: int
+    found: Found
+
+
+@dataclass(frozen=True, slots=True)
 class Expired:
     """The time that `next_deadline` asked for has come."""
 
@@ -91,6 +100,14 @@ class Open:
     remote: Address
     server_name: str | None = None
     """The name that the peer's certificate must bear (TLS); None: the remote address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Ask the DNS; the answer is `LookedUp`."""
+
+    ticket: int
+    question: Question
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,19 @@ from farline.border.explain_scratch import StandInEngine
 from farline.border.inside import InsideAddresses
 from farline.media.engine import Delete, Media, MediaDone, MediaReply
 from farline.sip import Address, Flow, Message, Transport
-from farline.sip.effects import Close, Closed, Expired, Open, Opened, OpenFailed, Received, Send
+from farline.sip.dns import Found, Question
+from farline.sip.effects import (
+    Close,
+    Closed,
+    Expired,
+    LookedUp,
+    Lookup,
+    Open,
+    Opened,
+    OpenFailed,
+    Received,
+    Send,
+)
 from farline.testing.chance import SeededIds
 from farline.testing.clock import ManualClock
 from farline.trace.events import Decision, Refused, Trace
@@ -84,6 +96,13 @@ class BorderWorld:
         self.events: list[Event] = []
         self.opened: list[Flow] = []
         """Upstream connections, in the order in which they were made."""
+
+        self.names: dict[Question, Found] = {}
+        """The DNS as this world has it."""
+
+        self.asked: list[Question] = []
+        self.verified: list[str | None] = []
+        """What the certificate of each TLS connection must bear."""
 
         self.closed: list[Flow] = []
         self.all_sent: list[tuple[Flow, bytes]] = []
@@ -178,6 +197,10 @@ class BorderWorld:
             self.events.append(output.event)
         elif isinstance(output, Open):
             self._open(output)
+        elif isinstance(output, Lookup):
+            self.asked.append(output.question)
+            found = self.names.get(output.question, Found(error="does not exist"))
+            self.give(LookedUp(output.ticket, found))
         elif isinstance(output, Media):
             reply = self.engine.perform(output.request)
             if output.ticket and not self.engine.silent:
@@ -212,6 +235,8 @@ class BorderWorld:
         if order.remote in self.refusing:
             self.give(OpenFailed(order.ticket, "connection refused"))
             return
+        if order.transport is Transport.TLS:
+            self.verified.append(order.server_name)
         self._token += 1
         local = Address(self._own[order.interface].ip, self._local)
         self._local += 1

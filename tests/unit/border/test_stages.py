@@ -147,7 +147,7 @@ def test_routing_by_priority_and_health():
         "IPO 10.0.0.2:5060 (TCP)",
     ]
     assert [one.failover for one in verdict.value] == [False, True, False]
-    assert "office.lan left out" in verdict.because
+    assert "office.lan leads nowhere" in verdict.because
     down = {verdict.value[0]: "no answer"}
     standing = routing.Standing(why_down=lambda one: down.get(one, ""))
     later = routing.decide(plan(), profile, standing)
