@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from farline.border import hold
 from farline.border.exchange import Side
 from farline.border.media_policy import MediaPolicy, narrow
 from farline.border.steps import Ask
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 ANCHORED = frozenset({"INVITE", "ACK", "PRACK", "UPDATE"})
 """Methods whose messages may bear SDP that means this session."""
 
+_FAX = re.compile(rb"(?im)^m=image [1-9]\d* udptl\b")
 _ORIGIN = re.compile(rb"(?m)^o=\S+ (\S+ \S+ IN) (IP[46] \S+)")
 
 
@@ -47,6 +49,12 @@ class Anchored:
     policies: dict[Side, MediaPolicy] = field(default_factory=dict)
     """By sender: what may pass of its descriptions."""
 
+    hold: str = "none"
+    """How the server wants hold written (interworking profile)."""
+
+    fax: bool = True
+    """Whether T.38 passes (interworking profile)."""
+
     open: bool = False
     """The engine has been given an offer."""
 
@@ -64,6 +72,11 @@ class Anchored:
         if sender is Side.INSIDE:
             return self.inside, self.outside
         return self.outside, self.inside
+
+    def last_from(self, side: Side, tag: str) -> bytes | None:
+        """What the other side was shown last of this end; None when it has said nothing yet."""
+        known = self.last.get(side)
+        return known[2] if known is not None and known[0] == tag else None
 
 
 def description(message: Message) -> bytes | None:
@@ -103,6 +116,8 @@ def carry(
     passed = _passed(anchored, sender, sdp)
     if isinstance(passed, MediaReply):
         return passed
+    if not answer and not anchored.fax and _FAX.search(sdp):
+        return MediaReply(error="T.38 Support is off in the interworking profile", status=488)
     kind = Answer if answer else Offer
     reply: MediaReply = yield Ask(kind(anchored.media, passed, one, other))
     if reply.status == 503 and not anchored.open and anchored.spare is not None:
@@ -117,6 +132,7 @@ def carry(
         shown = without_ice(parse(shown))
     if sender.other in anchored.origins:
         shown = _hide_origin(shown, anchored.origins[sender.other])
+    shown = hold.adapt(anchored.hold, sdp, shown, to_server=sender is Side.OUTSIDE)
     _note(anchored, sender, (tag, sdp, shown), answer=answer, late=not message.is_request)
     return replace(reply, sdp=shown)
 

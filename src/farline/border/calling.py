@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from farline.border import anchor, dialogs, failover
+from farline.border import anchor, call_interworking, dialogs, failover
 from farline.border.admitting import admit_call
 from farline.border.exchange import Side
 from farline.border.passage import Passage
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from farline.sip import Flow, Message
     from farline.sip.schedule import Alarm
     from farline.sip.transaction import ClientTransaction, ServerTransaction
-
-TIMER_C_SECONDS = 185.0
-"""How long a call may ring without news: over three minutes (RFC 3261 section 16.6 step 11)."""
 
 
 def invite(
@@ -91,6 +88,8 @@ class Calling:
             if flow is None:
                 self._fail(self.passage.status, "no way to the other side")
                 return
+            if self._too_short():
+                return
             try:
                 out = self.passage.to_far()
             except WireError as error:
@@ -100,6 +99,17 @@ class Calling:
                 return
             client = self.context.request(self.operation, out, flow, self.passage.sender.other)
             yield from self._follow(client)
+
+    def _too_short(self) -> bool:
+        """Whether the session that the phone wants is shorter than the server's Min-SE."""
+        try:
+            least = call_interworking.too_short(self.passage)
+        except WireError as error:
+            self._fail(error.status or 400, f"{error.where}: {error.reason}")
+            return True
+        if least is not None:
+            self._fail(422, f"shorter than Min-SE {least}", (("Min-SE", str(least)),))
+        return least is not None
 
     def over(self) -> None:
         """The transaction has ended, however."""
@@ -232,8 +242,7 @@ class Calling:
         session, passage = self.session, self.passage
         if session is None:
             return
-        sdp = anchor.description(response)
-        replaced: bytes | None = None
+        sdp, replaced = call_interworking.early_sdp(passage, session, response)
         if sdp is not None:
             reply = yield from self._carry(passage.sender.other, response, sdp)
             if reply.error is not None:
@@ -246,6 +255,8 @@ class Calling:
             self.context.refused("malformed", f"{error.where}: {error.reason}", client.flow)
             return
         if replaced is not None:
+            if replaced and out.get("Content-Type") is None:
+                out.set("Content-Type", "application/sdp")
             out.body = replaced
         self.context.respond(self.tx, out)
         if response.status >= 200:
@@ -287,12 +298,12 @@ class Calling:
             dialogs.learn_answer(session, self.passage, response)
             refuse_answer(self.context, session, response, client.flow)
 
-    def _fail(self, status: int, why: str) -> None:
+    def _fail(self, status: int, why: str, told: tuple[tuple[str, str], ...] = ()) -> None:
         """Tell the caller that it came to nothing."""
         if not self.answered:
             self.answered = True
             self.context.decided("call", f"answered {status}", why)
-            self.context.answer(self.tx, status)
+            self.context.answer(self.tx, status, told)
         if self.initial and self.session is not None:
             self.context.end_session(self.session, "failed", why)
 
@@ -300,6 +311,7 @@ class Calling:
         context, operation = self.context, self.operation
         if self._timer_c is not None:
             self._timer_c.stop()
+        at = context.now + call_interworking.ringing_seconds(self.passage)
         self._timer_c = context.schedule.start(
-            context.now + TIMER_C_SECONDS, "C", lambda _: context.deliver(operation, TimerC())
+            at, "C", lambda _: context.deliver(operation, TimerC())
         )

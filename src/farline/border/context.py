@@ -6,6 +6,7 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from farline.border import policy
+from farline.border.dos import Guards
 from farline.border.health import Health
 from farline.border.hiding import Hider
 from farline.border.links import Links
@@ -76,6 +77,7 @@ class Context:
         self.sessions = SessionTable(limits.sessions, self.plan.call_ids.canonical)
         self.sources = Sources(limits.shield)
         self.health = Health(self)
+        self.guards = Guards()
         self.links = Links(self)
         self.upstreams = Upstreams(self)
         self.rates = Rates()

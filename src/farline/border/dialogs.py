@@ -78,6 +78,8 @@ def open_anchor(context: Context, session: Session, upstream: Flow, passage: Pas
         known = session.anchored = Anchored(context.ids.token(), outside, inside, _origins(line))
         _say_anchored(context, session, known, line)
     known.spare = _media_side("inside", second, office, inner) if second else None
+    works = context.plan.interworking[line.server.server_profile].profile
+    known.hold, known.fax = works.hold_support, works.t38_support
     known.policies = admitting.media_policies(context, session, passage)
 
 

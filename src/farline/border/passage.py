@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from farline.border.context import Context
     from farline.border.exchange import Verdict
+    from farline.border.interworking import Interworking
     from farline.border.registration import Binding
     from farline.border.session import End, Found, Session
     from farline.border.steps import Step
@@ -143,7 +144,24 @@ class Passage:
         flow: Flow | None = yield Reach(self.binding, frozenset(self._tried), routes, first)
         upstream = self.binding.upstream
         self._candidate = upstream.candidate if upstream is not None else None
-        return flow
+        return flow if self._guarded() else None
+
+    def _guarded(self) -> bool:
+        """Whether the server's DoS protection lets one more request pass."""
+        if self._candidate is None or self.far is not None:
+            return True
+        context = self.context
+        verdict = context.guards.decide(context.plan.servers[self._candidate.server], context.now)
+        if not verdict.value:
+            context.decided("dos", "refused 503", verdict.because, verdict.form)
+            context.counters["refused.server-dos"] += 1
+            self.status = 503
+        return verdict.value
+
+    @property
+    def works(self) -> Interworking:
+        """The interworking of the server. Raises WireError(503) when there is no way yet."""
+        return self.context.plan.interworking[self.line.server.server_profile]
 
     @property
     def _profile(self) -> RoutingProfile:
@@ -191,7 +209,7 @@ class Passage:
             return None
         if all(other in self._tried for other in upstream.spare):
             return None
-        return FAILOVER_SECONDS
+        return self.works.profile.timers.trans_expire or FAILOVER_SECONDS
 
     def answered(self) -> None:
         """The next hop said something."""
@@ -238,6 +256,11 @@ class Passage:
         if self.session is not None and self.session.names[Side.OUTSIDE].masked:
             self._unmask(out, self.session)
         self._police(out)
+        if not self.works.plain:
+            if self.sender is Side.OUTSIDE:
+                self.works.to_server(out)
+            else:
+                self.works.from_server(out)
         self.masked = out.get("From") != request.get("From") or out.get("To") != request.get("To")
         return out
 
@@ -247,6 +270,11 @@ class Passage:
             out = outward_response(self.line, self.context.hider, response, self.request)
         else:
             out = inward_response(self.line, response, self.request)
+        if not self.works.plain:
+            if self.sender is Side.OUTSIDE:
+                self.works.from_server(out)
+            else:
+                self.works.to_server(out)
         if self.masked:
             out.set("From", self.request.get("From") or "")
             out.set("To", with_tag(self.request.get("To") or "", response.to_tag))

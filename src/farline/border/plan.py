@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from farline.border.call_ids import CallIds
 from farline.border.header_hiding import HeaderHiding
 from farline.border.inside import InsideAddresses
+from farline.border.interworking import Interworking
 from farline.config.uri_groups import URI_GROUP_ANY, compile_group
 from farline.sip import Address, NameAddr, Transport, WireError
 
@@ -63,6 +64,13 @@ class Plan:
             item.name: item for item in border.routing_profiles
         }
         self.groups = border.resolved_groups()
+        profiles = {one.name: Interworking(one) for one in border.interworking}
+        self.interworking: dict[str, Interworking] = {
+            item.name: profiles[item.advanced.interworking_profile]
+            for item in border.server_profiles
+        }
+        """By server profile."""
+
         self.hiding = {item.name: HeaderHiding(item) for item in border.topology_hiding_profiles}
         key = border.topology_hiding_key
         self._uri_groups = {group.name: compile_group(group) for group in border.uri_groups}

@@ -301,7 +301,11 @@ def _own_to_hop(plan: Plan, line: Line, uri: str) -> str:
     parsed = Uri.parse(uri)
     if not plan.is_own(parsed.host, parsed.port):
         return uri
-    moved = parsed.with_host(line.hop.host, line.hop.port)
+    domain = plan.servers[line.server.server_profile].sip_domain
+    if domain:
+        moved = parsed.with_host(domain, None)
+    else:
+        moved = parsed.with_host(line.hop.host, line.hop.port)
     if moved.param("transport") is not None:
         moved = moved.with_param("transport", line.inside_transport)
     return str(moved)

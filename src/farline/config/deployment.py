@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from farline.config.base import Form, IpText, Port, Secret
 from farline.config.flows import ApplicationRelay, ServerFlow, SubscriberFlow
 from farline.config.interfaces import MediaInterface, SignalingInterface
+from farline.config.interworking import DEFAULT_INTERWORKING, InterworkingProfile
 from farline.config.lab import Lab
 from farline.config.media_engine import MediaEngine
 from farline.config.names import Dns
@@ -33,6 +34,7 @@ class Border(Policies):
     media_interfaces: tuple[MediaInterface, ...] = ()
     signaling_interfaces: tuple[SignalingInterface, ...] = ()
     server_profiles: tuple[ServerProfile, ...] = ()
+    interworking_profiles: tuple[InterworkingProfile, ...] = ()
     routing_profiles: tuple[RoutingProfile, ...] = ()
     topology_hiding_profiles: tuple[TopologyHidingProfile, ...] = ()
     topology_hiding_key: Secret | None = None
@@ -43,6 +45,13 @@ class Border(Policies):
     application_relays: tuple[ApplicationRelay, ...] = ()
     media_engine: MediaEngine = MediaEngine()
     dns: Dns = Dns()
+
+    @property
+    def interworking(self) -> tuple[InterworkingProfile, ...]:
+        """The configured interworking profiles and the shipped ones that none of them replaces."""
+        names = {profile.name for profile in self.interworking_profiles}
+        shipped = tuple(one for one in DEFAULT_INTERWORKING if one.name not in names)
+        return self.interworking_profiles + shipped
 
 
 class Ems(Form):

@@ -82,19 +82,26 @@ class Heartbeat(Form):
     """Answers in a row until an address that was down is up again."""
 
 
+class DosProtection(Form):
+    """The DoS Protection page: how much the border lets through to one server."""
+
+    form: ClassVar[str] = "Global Policies > Server Configuration > DoS Protection"
+    requests_per_second: int = Field(500, ge=1, le=100_000, title="Requests Per Second")
+    """Requests that begin something (REGISTER, INVITE, ...); more are answered with 503."""
+    burst: int = Field(1000, ge=1, le=1_000_000, title="Burst")
+    """Requests that may come at once after a quiet time."""
+
+
 class ServerAdvanced(Form):
     """The Advanced page."""
 
     form: ClassVar[str] = "Global Policies > Server Configuration > Advanced"
-    dos_protection: Annotated[bool, only(False, "DoS protection is not built yet")] = Field(
-        False, title="Enable DoS Protection"
-    )
+    dos_protection: bool = Field(False, title="Enable DoS Protection")
+    """On: the thresholds of the DoS Protection page hold."""
     grooming: bool = Field(False, title="Enable Grooming")
     """Off: every endpoint has a TCP or TLS connection of its own to the server, as the guide asks
     for remote workers. On: all share one."""
-    interworking_profile: Annotated[
-        Literal["avaya-ru"], only("avaya-ru", "only this profile is built")
-    ] = Field("avaya-ru", title="Interworking Profile")
+    interworking_profile: Name = Field("avaya-ru", title="Interworking Profile")
     signaling_manipulation_script: Annotated[
         str | None, only(None, "scripts are not built yet")
     ] = Field(None, title="Signaling Manipulation Script")
@@ -115,10 +122,11 @@ class ServerProfile(Form):
     server_type: Annotated[
         Literal["call_server"], only("call_server", "trunk and recording servers are not built yet")
     ] = Field("call_server", title="Server Type")
-    sip_domain: Annotated[str, only("", "a SIP domain of the server is not built yet")] = Field(
-        "", title="SIP Domain"
-    )
+    sip_domain: str = Field("", max_length=255, pattern=r"^[A-Za-z0-9.-]*$", title="SIP Domain")
+    """Requests to the border itself (sip:user@our-address) go to the server with this domain;
+    empty: with the next hop's address."""
     tls_client_profile: Name | None = Field(None, title="TLS Client Profile")
     addresses: tuple[ServerAddress, ...] = Field(min_length=1, title="IP Address / FQDN")
     heartbeat: Heartbeat = Heartbeat()
+    dos: DosProtection = DosProtection()
     advanced: ServerAdvanced = ServerAdvanced()

@@ -1,0 +1,161 @@
+"""Global Profiles > Server Interworking: the peculiarities of a server, and how they are met."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import re2
+from pydantic import AfterValidator, Field, model_validator
+
+from farline.config.base import Form, Name
+
+FORM = "Global Profiles > Server Interworking"
+EarlySdp = Literal["none", "sdp", "no_sdp"]
+
+MAX_RULES = 64
+MAX_EXPRESSION = 512
+
+STRUCTURAL = frozenset({
+    "via", "route", "record-route", "contact", "call-id", "cseq", "max-forwards",
+    "content-length", "content-type", "from", "to", "authorization", "proxy-authorization",
+})  # fmt: skip
+"""Headers that no rule may touch: the border's own work depends on them."""
+
+
+def _expression(text: str) -> str:
+    if text:
+        compiled(text)
+    return text
+
+
+def compiled(text: str) -> re2._Regexp:
+    """An expression for RE2, whose time is linear in its input. Raises ValueError."""
+    options = re2.Options()
+    options.max_mem = 1 << 20
+    options.log_errors = False
+    try:
+        return re2.compile(text, options)
+    except re2.error as error:
+        said = error.args[0] if error.args else error
+        said = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+        raise ValueError(f"{text!r} is no regular expression: {said}") from None
+
+
+Expression = Annotated[str, Field(max_length=MAX_EXPRESSION), AfterValidator(_expression)]
+"""A regular expression of RE2: no back references, no look-around."""
+
+OneLine = Annotated[str, Field(max_length=1024, pattern=r"^[^\x00-\x1f]*$")]
+
+
+class InterworkingTimers(Form):
+    """The Timers page. Empty: as without a profile."""
+
+    form: ClassVar[str] = f"{FORM} > Timers"
+    min_se: int | None = Field(None, ge=90, le=86_400, title="Min-SE")
+    """Seconds: an INVITE to the server that wants a shorter session is answered with 422."""
+    trans_expire: int | None = Field(None, ge=1, le=64, title="Trans Expire")
+    """Seconds without any answer after which another next hop is tried; else 4."""
+    invite_expire: int | None = Field(None, ge=10, le=300, title="Invite Expire")
+    """Seconds that a call to the server may ring without news; else 185 (timer C)."""
+
+
+class UriRule(Form):
+    """URI Manipulation: changes user or domain of Request-URI, From and To towards the server."""
+
+    form: ClassVar[str] = f"{FORM} > URI Manipulation"
+    user_regex: Expression = Field("", title="User Regex")
+    """Must be found in the user part; empty: any."""
+    domain_regex: Expression = Field("", title="Domain Regex")
+    user_action: Literal["none", "add_prefix", "add_suffix", "remove", "replace"] = Field(
+        "none", title="User Action"
+    )
+    user_value: str = Field("", max_length=128, pattern=r"^[^\s<>@\";]*$", title="User Value")
+    r"""Remove: takes the matched part away. Replace: puts this in its place, \1 for a group."""
+    domain_action: Literal["none", "replace"] = Field("none", title="Domain Action")
+    domain_value: str = Field("", max_length=255, pattern=r"^[A-Za-z0-9.:\[\]-]*$",
+                              title="Domain Value")  # fmt: skip
+
+    @model_validator(mode="after")
+    def _does_something(self) -> UriRule:
+        if self.user_action in ("remove", "replace") and not self.user_regex:
+            raise ValueError("User Action needs a User Regex: it says which part is meant")
+        if self.domain_action == "replace" and not self.domain_value:
+            raise ValueError("Domain Action replace needs a Domain Value")
+        if self.user_action == "none" and self.domain_action == "none":
+            raise ValueError("the rule does nothing: choose a User Action or a Domain Action")
+        return self
+
+
+class HeaderRule(Form):
+    """Header Manipulation: adds, removes or changes a header on the server's side."""
+
+    form: ClassVar[str] = f"{FORM} > Header Manipulation"
+    header: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9-]+$", title="Header")
+    action: Literal["add", "remove", "replace"] = Field(title="Action")
+    direction: Literal["to_server", "from_server", "both"] = Field("to_server", title="Direction")
+    method: str = Field("*", max_length=16, pattern=r"^(\*|[A-Z]+)$", title="Method")
+    """Requests of this method and their answers; * for all."""
+    match: Expression = Field("", title="Match")
+    """Only where this is found in the value; empty: always."""
+    value: OneLine = Field("", title="Value")
+    r"""Add: the value. Replace: what the matched part becomes (\1 for a group); without Match the
+    whole value."""
+
+    @model_validator(mode="after")
+    def _may(self) -> HeaderRule:
+        if self.header.lower() in STRUCTURAL:
+            raise ValueError(f"{self.header} is the border's own work and not for rules")
+        if self.action == "add" and not self.value:
+            raise ValueError("Add needs a Value")
+        return self
+
+
+class InterworkingAdvanced(Form):
+    """The Advanced page."""
+
+    form: ClassVar[str] = f"{FORM} > Advanced"
+    record_routes: Literal["none", "single", "both"] = Field("both", title="Record Routes")
+    """On which side the border records itself: both, the server's only, or none."""
+    extensions: Literal["avaya", "none"] = Field("avaya", title="Extensions")
+    """None: Avaya's private headers do not pass, either way."""
+
+
+class InterworkingProfile(Form):
+    """How a server differs from the standards, page by page; DTMF stands in the media rule."""
+
+    form: ClassVar[str] = FORM
+    name: Name = Field(title="Profile Name")
+    hold_support: Literal["none", "rfc2543", "rfc3264"] = Field("none", title="Hold Support")
+    """What the server understands: c=0.0.0.0 or a=sendonly. None: hold passes as it is."""
+    handling_180: EarlySdp = Field("none", title="180 Handling")
+    """SDP in a 180 of the server. No SDP: it is taken out. SDP: where it has none it gets the one
+    that came before."""
+    handling_181: EarlySdp = Field("none", title="181 Handling")
+    handling_182: EarlySdp = Field("none", title="182 Handling")
+    handling_183: EarlySdp = Field("none", title="183 Handling")
+    diversion_header_support: bool = Field(True, title="Diversion Header Support")
+    """Off: Diversion and History-Info do not reach the server."""
+    t38_support: bool = Field(True, title="T.38 Support")
+    """Off: fax over UDPTL is refused (488)."""
+    uri_scheme: Literal["any", "sip"] = Field("any", title="URI Scheme")
+    """SIP: tel URIs become sip URIs with user=phone."""
+    timers: InterworkingTimers = InterworkingTimers()
+    uri_manipulation: tuple[UriRule, ...] = Field(
+        (), max_length=MAX_RULES, title="URI Manipulation"
+    )
+    header_manipulation: tuple[HeaderRule, ...] = Field(
+        (), max_length=MAX_RULES, title="Header Manipulation"
+    )
+    advanced: InterworkingAdvanced = InterworkingAdvanced()
+
+    def early(self, status: int) -> EarlySdp:
+        """What becomes of SDP in a provisional answer."""
+        known: dict[int, EarlySdp] = {
+            180: self.handling_180, 181: self.handling_181,
+            182: self.handling_182, 183: self.handling_183,
+        }  # fmt: skip
+        return known.get(status, "none")
+
+
+DEFAULT_INTERWORKING = (InterworkingProfile(name="avaya-ru"),)
+"""Shipped profiles, present in every deployment unless one of that name is configured."""

@@ -1,0 +1,293 @@
+"""Interworking profiles, SIP Domain, DoS protection: each field changes the wire as it says."""
+
+import pytest
+
+from farline.sip import responses
+from farline.testing.border import BorderWorld
+from farline.testing.border_phone import DOMAIN, OFFICE, Phone, offer
+
+URI = f"sip:3003@{DOMAIN}"
+
+
+@pytest.fixture
+def with_profile(load_border):
+    """A world whose server has an interworking profile with these fields (YAML, flow style)."""
+
+    def make(fields, *changes):
+        profile = f"  interworking_profiles:\n    - {{name: odd, {fields}}}\n\n"
+        profile += "  # Global Policies > Routing"
+        return BorderWorld(load_border(
+            ("interworking_profile: avaya-ru", "interworking_profile: odd"),
+            ("  # Global Policies > Routing", profile), *changes,
+        ))  # fmt: skip
+
+    return make
+
+
+def registered(world):
+    phone = Phone(world)
+    phone.register()
+    return phone
+
+
+def inner(phone, method="MESSAGE", **headers):
+    """A request of the phone as the server reads it."""
+    uri = headers.pop("uri", URI)
+    phone.world.receive(phone.flow, phone.request(method, uri, **headers))
+    while (message := phone.world.take(phone.upstream)).method != method:
+        pass
+    return message
+
+
+def ring(phone, status=180, *, body=b"", tag="office", **headers):
+    """A provisional answer of the server as the phone reads it."""
+    phone.office_answer(phone.inner_invite, status, to_tag=tag, body=body, **headers)
+    return phone.world.take(phone.flow)
+
+
+# ---- General ----
+
+
+def on_hold(phone, direction="sendonly", ip="172.22.33.101"):
+    """The description of a phone's hold as the server reads it."""
+    held = phone.in_dialog("INVITE", body=offer(ip=ip, direction=direction))
+    phone.world.receive(phone.flow, held)
+    phone.world.take(phone.flow)
+    return phone.world.take(phone.upstream).body
+
+
+@pytest.mark.parametrize(
+    ("style", "direction", "ip", "has", "lacks"),
+    [
+        ("none", "sendonly", "172.22.33.101", b"a=sendonly", b"0.0.0.0"),
+        ("rfc2543", "sendonly", "172.22.33.101", b"c=IN IP4 0.0.0.0", b"a=sendonly"),
+        ("rfc2543", "sendrecv", "172.22.33.101", b"a=sendrecv", b"0.0.0.0"),
+        ("rfc3264", "sendrecv", "0.0.0.0", b"a=sendonly", b"a=sendrecv"),
+        ("rfc3264", "inactive", "172.22.33.101", b"a=inactive", b"a=sendonly"),
+    ],
+)
+def test_hold_support_towards_the_server(with_profile, style, direction, ip, has, lacks):
+    phone = registered(with_profile(f"hold_support: {style}"))
+    phone.call_office()
+    shown = on_hold(phone, direction, ip)
+    assert has in shown
+    assert lacks not in shown
+
+
+def test_hold_of_an_rfc_2543_server_is_told_by_rfc_3264(with_profile):
+    phone = registered(with_profile("hold_support: rfc2543"))
+    phone.call_office()
+    held = phone.office_request("INVITE", call="call-1", from_tag="office", to_tag="phone",
+                                cseq=7, body=offer(ip="0.0.0.0", port=40750))  # fmt: skip
+    phone.world.receive(phone.upstream, held)
+    phone.world.take(phone.upstream)
+    assert b"a=sendonly" in phone.world.take(phone.flow).body
+
+
+@pytest.mark.parametrize("status", [180, 181, 182, 183])
+def test_no_sdp_handling(with_profile, status):
+    phone = registered(with_profile(f"handling_{status}: no_sdp"))
+    phone.call_office(answer=False)
+    ringing = ring(phone, status, body=offer(OFFICE, 40750))
+    assert (ringing.body, ringing.get("Content-Type")) == (b"", None)
+
+
+def test_no_sdp_leaves_reliable_answers(with_profile):
+    phone = registered(with_profile("handling_183: no_sdp"))
+    phone.call_office(answer=False)
+    assert ring(phone, 183, body=offer(OFFICE, 40750), RSeq="1", Require="100rel").body
+
+
+def test_sdp_handling_repeats_what_came_before(with_profile):
+    phone = registered(with_profile("handling_180: sdp"))
+    phone.call_office(answer=False)
+    assert ring(phone, 180).body == b""
+    progress = ring(phone, 183, body=offer(OFFICE, 40750))
+    ringing = ring(phone, 180)
+    assert ringing.body == progress.body != b""
+    assert ringing.get("Content-Type") == "application/sdp"
+    assert ring(phone, 180, tag="other").body == b""
+
+
+def test_diversion_header_support(with_profile, world):
+    told = {"Diversion": "<sip:3009@example.com>", "History_Info": "<sip:3009@example.com>;index=1"}
+    assert inner(registered(world), **told).get("Diversion")
+    message = inner(registered(with_profile("diversion_header_support: false")), **told)
+    assert message.get("Diversion") is message.get("History-Info") is None
+
+
+@pytest.mark.parametrize(("support", "status"), [("true", 0), ("false", 488)])
+def test_t38_support(with_profile, support, status):
+    phone = registered(with_profile(f"t38_support: {support}"))
+    phone.call_office()
+    fax = offer() + b"m=image 5002 udptl t38\r\n"
+    phone.world.receive(phone.flow, phone.in_dialog("INVITE", body=fax))
+    statuses = [m.status for m in phone.world.unread(phone.flow)]
+    assert statuses == ([100, status] if status else [100])
+
+
+def test_uri_scheme(with_profile, world):
+    assert inner(registered(world), uri="tel:+4312345").uri == "tel:+4312345"
+    message = inner(registered(with_profile("uri_scheme: sip")), uri="tel:+4312345", to=f"<{URI}>")
+    assert message.uri == f"sip:+4312345@{DOMAIN};user=phone"
+
+
+# ---- Timers ----
+
+
+def test_min_se(with_profile):
+    phone = registered(with_profile("timers: {min_se: 600}"))
+    phone.world.receive(
+        phone.flow, phone.request("INVITE", URI, body=offer(), Session_Expires="300")
+    )
+    refused = phone.world.unread(phone.flow)[-1]
+    assert (refused.status, refused.get("Min-SE")) == (422, "600")
+    message = inner(phone, "INVITE", call="c2", body=offer(), Session_Expires="900")
+    assert message.get("Session-Expires") == "900"
+
+
+def test_trans_expire(with_profile):
+    hop = "- {priority: 1, server: IPO, address: 10.10.10.13, port: 5060, transport: TCP}"
+    more = hop.replace("priority: 1", "priority: 2").replace("10.13", "10.14")
+    address = "- {address: 10.10.10.13, port: 5060, transport: UDP}"
+    other = "- {address: 10.10.10.14, port: 5060, transport: TCP}"
+    phone = registered(with_profile(
+        "timers: {trans_expire: 9}", (hop, f"{hop}\n        {more}"),
+        (address, f"{address}\n        {other}"),
+    ))  # fmt: skip
+    inner(phone)
+    phone.world.wait(8.9)
+    assert len(phone.world.opened) == 1
+    phone.world.wait(0.2)
+    assert phone.world.opened[-1].remote.host == "10.10.10.14"
+
+
+def test_invite_expire(with_profile):
+    phone = registered(with_profile("timers: {invite_expire: 20}"))
+    phone.call_office(answer=False)
+    ring(phone)
+    phone.world.wait(19)
+    assert not phone.world.unread(phone.upstream)
+    phone.world.wait(2)
+    assert phone.world.take(phone.upstream).method == "CANCEL"
+
+
+# ---- URI manipulation ----
+
+
+@pytest.mark.parametrize(
+    ("rule", "user", "domain"),
+    [
+        ("user_action: add_prefix, user_value: '9'", "93003", DOMAIN),
+        ("user_action: add_suffix, user_value: '0'", "30030", DOMAIN),
+        ("user_regex: '^30', user_action: remove", "03", DOMAIN),
+        (r"user_regex: '^(\d)0(.*)', user_action: replace, user_value: '\2-\1'", "03-3", DOMAIN),
+        ("domain_action: replace, domain_value: pbx.lan", "3003", "pbx.lan"),
+        ("user_regex: '^4', user_action: add_prefix, user_value: '9'", "3003", DOMAIN),
+        ("domain_regex: nowhere, user_action: add_prefix, user_value: '9'", "3003", DOMAIN),
+    ],
+)
+def test_uri_manipulation(with_profile, rule, user, domain):
+    phone = registered(with_profile(f"uri_manipulation: [{{{rule}}}]"))
+    message = inner(phone)
+    assert message.uri == f"sip:{user}@{domain}"
+    assert message.get("To") == f"<sip:{user}@{domain}>"
+
+
+def test_phones_and_dialogs_keep_their_names(with_profile):
+    phone = registered(
+        with_profile("uri_manipulation: [{user_action: add_prefix, user_value: '9'}]")
+    )
+    ok = phone.call_office()
+    assert ok.get("To").startswith(f"<{URI}>;tag=")
+    assert ok.get("From").startswith(f"<sip:3001@{DOMAIN}>")
+    phone.world.receive(phone.flow, phone.in_dialog("BYE"))
+    bye = phone.world.take(phone.upstream)
+    assert bye.get("To").startswith(f"<sip:93003@{DOMAIN}>;tag=")
+    assert bye.uri == f"sip:3003@{OFFICE}:5060;transport=tcp"
+
+
+# ---- header manipulation ----
+
+
+@pytest.mark.parametrize(
+    ("rule", "value"),
+    [
+        ("header: X-Site, action: add, value: vienna", ["a; b=1", "vienna"]),
+        ("header: X-Site, action: remove", []),
+        ("header: X-Site, action: remove, match: zzz", ["a; b=1"]),
+        ("header: X-Site, action: replace, value: new", ["new"]),
+        (r"header: X-Site, action: replace, match: 'b=(\d)', value: 'c=\1'", ["a; c=1"]),
+        ("header: X-Site, action: remove, method: INVITE", ["a; b=1"]),
+        ("header: X-Site, action: remove, direction: from_server", ["a; b=1"]),
+    ],
+)
+def test_header_manipulation_to_the_server(with_profile, rule, value):
+    phone = registered(with_profile(f"header_manipulation: [{{{rule}}}]"))
+    assert inner(phone, X_Site="a; b=1").all("X-Site") == value
+
+
+def test_header_manipulation_from_the_server(with_profile):
+    rule = "header: Server, action: remove, direction: from_server"
+    phone = registered(with_profile(f"header_manipulation: [{{{rule}}}]"))
+    message = inner(phone)
+    phone.world.receive(
+        phone.upstream, responses.make(message, 200, to_tag="x", headers=(("Server", "IPO/11"),))
+    )
+    assert phone.world.take(phone.flow).get("Server") is None
+
+
+# ---- Advanced ----
+
+
+@pytest.mark.parametrize(
+    ("routes", "server", "phones"), [("both", 1, 1), ("single", 1, 0), ("none", 0, 0)]
+)
+def test_record_routes(with_profile, routes, server, phones):
+    phone = registered(with_profile(f"advanced: {{record_routes: {routes}}}"))
+    ok = phone.call_office()
+    assert len(phone.inner_invite.all("Record-Route")) == server
+    call = phone.office_request("INVITE", body=offer(OFFICE, 40750))
+    phone.world.receive(phone.upstream, call)
+    phone.world.take(phone.upstream)
+    assert len(phone.world.take(phone.flow).all("Record-Route")) == phones
+    assert ok.status == 200
+
+
+def test_extensions(with_profile, world):
+    assert inner(registered(world), P_AV_Message_Id="1_1").get("P-AV-Message-Id") == "1_1"
+    phone = registered(with_profile("advanced: {extensions: none}"))
+    assert inner(phone, P_AV_Message_Id="1_1").get("P-AV-Message-Id") is None
+
+
+# ---- the server profile itself ----
+
+
+def test_sip_domain(load_border, world):
+    own = "sip:3003@192.168.64.96"
+    assert inner(registered(world), uri=own).uri == f"sip:3003@{OFFICE}:5060"
+    named = BorderWorld(load_border(('sip_domain: ""', "sip_domain: office.example")))
+    assert inner(registered(named), uri=own).uri == "sip:3003@office.example"
+
+
+def test_dos_protection(load_border):
+    on = ("dos_protection: false", "dos_protection: true")
+    limits = ("requests_per_second: 500, burst: 1000", "requests_per_second: 2, burst: 3")
+    world = BorderWorld(load_border(on, limits))
+    phone = registered(world)
+    answers = []
+    for number in range(4):
+        world.receive(phone.flow, phone.request("MESSAGE", URI, call=f"m{number}"))
+        answers.append([m.status for m in world.unread(phone.flow)][-1:])
+    assert answers == [[], [], [503], [503]]
+    assert world.core.show()["counters"]["refused.server-dos"] == 2
+    assert world.decisions("dos")[0].form.endswith("DoS Protection: IPO")
+    world.wait(0.6)
+    assert inner(phone, call="later").method == "MESSAGE"
+
+
+def test_a_rule_of_what_is_ours_is_refused(load_border, with_profile):
+    with pytest.raises(ValueError, match="the border's own work"):
+        with_profile("header_manipulation: [{header: Via, action: remove}]")
+    with pytest.raises(ValueError, match="no regular expression"):
+        with_profile("header_manipulation: [{header: X, action: remove, match: '('}]")
