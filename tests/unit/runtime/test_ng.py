@@ -173,7 +173,7 @@ async def test_nobody_else_than_the_node_is_listened_to(peer):
 async def test_silence_and_too_many_requests_are_errors(peer):
     daemon = await peer(NG)
     ups = []
-    node = NgNode(NG, daemon.port, 1, SeededIds(), lambda: ups.append(node.up))
+    node = NgNode(NG, daemon.port, 5, SeededIds(), lambda: ups.append(node.up))
     node.take(pack(b"x", {"result": "pong"}))
     asking = [asyncio.create_task(node.ask({"command": "ping"})) for _ in range(MAX_PENDING)]
     for _ in range(2 * MAX_PENDING):
