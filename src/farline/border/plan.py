@@ -135,6 +135,7 @@ class Plan:
         self.routing = past.routing | self.routing
         self.groups = past.groups | self.groups
         self.hiding = past.hiding | self.hiding
+        self.interworking = past.interworking | self.interworking
         self.lines = past.lines | self.lines
         self.server_addresses = past.server_addresses | self.server_addresses
         self._addresses = past._addresses | self._addresses
