@@ -41,13 +41,22 @@ pub enum Hook {
     Xdp,
 }
 
+/// A media interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its address.
+    pub ip: IpAddr,
+    /// DS byte of what leaves there; its ECN bits do not count.
+    pub traffic_class: u8,
+}
+
 /// What a fast path is started with.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Names the pins: the same over a restart, another for each deployment on a machine.
     pub instance: String,
-    /// The addresses of the media interfaces.
-    pub addresses: Vec<IpAddr>,
+    /// The media interfaces.
+    pub places: Vec<Place>,
     /// How to attach.
     pub hook: Hook,
 }
@@ -136,7 +145,7 @@ struct Inside {
 pub struct Fastpath {
     inside: Mutex<Inside>,
     directory: PathBuf,
-    addresses: Vec<IpAddr>,
+    places: Vec<Place>,
 }
 
 impl Fastpath {
@@ -146,7 +155,7 @@ impl Fastpath {
     /// # Errors
     /// Whatever stands in the way; the relay then serves alone.
     pub fn start(settings: &Settings) -> Result<Self, Unavailable> {
-        if settings.addresses.iter().all(IpAddr::is_loopback) {
+        if settings.places.iter().all(|place| place.ip.is_loopback()) {
             return Err(Unavailable::Loopback);
         }
         let changes = Changes::new()?;
@@ -162,9 +171,9 @@ impl Fastpath {
                 changes,
             }),
             directory,
-            addresses: settings.addresses.clone(),
+            places: settings.places.clone(),
         };
-        let attached = fastpath.inside().attach(&fastpath.addresses)?;
+        let attached = fastpath.inside().attach(&fastpath.places)?;
         if attached == 0 {
             return Err(Unavailable::Loopback);
         }
@@ -182,7 +191,9 @@ impl Fastpath {
         if all.iter().any(|at| at.is_ipv4() != all[0].is_ipv4()) {
             return Err(Refusal::Families);
         }
-        self.inside().table.settle(flow)
+        let exit = self.places.iter().find(|place| place.ip == flow.from.ip());
+        let exit = exit.ok_or(Refusal::NoInterface(flow.from.ip()))?;
+        self.inside().table.settle(flow, exit.traffic_class)
     }
 
     /// Gives a flow back to the relay, with what was counted; None: it was not settled.
@@ -220,7 +231,7 @@ impl Fastpath {
     pub fn maintain(&self) -> Result<(), Unavailable> {
         let mut inside = self.inside();
         if inside.changes.any() {
-            inside.attach(&self.addresses)?;
+            inside.attach(&self.places)?;
             inside.table.reroute();
         }
         inside.table.renew();
@@ -235,12 +246,12 @@ impl Fastpath {
 
 impl Inside {
     /// Attaches to every Ethernet interface that has one of the addresses; says how many those are.
-    fn attach(&mut self, addresses: &[IpAddr]) -> Result<usize, Unavailable> {
+    fn attach(&mut self, places: &[Place]) -> Result<usize, Unavailable> {
         let found = self.table.addresses()?;
         let links = self.table.learn_links()?;
         let ours = |index| {
             let mut here = found.iter().filter(|(_, at)| *at == index);
-            here.any(|(ip, _)| addresses.contains(ip))
+            here.any(|(ip, _)| places.iter().any(|place| place.ip == *ip))
         };
         let ethernet = links.iter().filter(|link| link.ethernet.is_some());
         let wanted: Vec<_> = ethernet
