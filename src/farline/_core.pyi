@@ -285,6 +285,8 @@ class PortStats(TypedDict):
     suite: str | None
     """The crypto suite of the side (SRTP); None: in the clear, or not agreed yet."""
     last_seen_ms: int | None
+    why_user: str | None
+    """Why the relay itself forwards what comes in here; None: the kernel does."""
     quality: Quality | None
     """With RTP ports of streams of RTP only."""
 
@@ -343,12 +345,24 @@ class Relay:
         threads: int,
         rest_ms: int,
         silence_ms: int,
+        fast_path: tuple[str, str] | None = None,
     ) -> Self:
         """Start `threads` threads (at least one).
 
         interfaces: (name, IP address, first port, last port, port to begin with, traffic class).
         rest_ms: how long a returned pair of ports is not given again.
         silence_ms: how long a session may be silent before `reports` has it; 0: never.
+        fast_path: have the kernel relay settled flows where it can: a name (letters, digits, -)
+        that is the same over a restart and no other process's, and "auto" or "xdp".
+        """
+
+    def no_fast_path(self) -> str | None:
+        """Why the kernel relays nothing; None: it does."""
+
+    def adopt(self) -> int:
+        """End the kernel's flows of an earlier process that no session has settled again.
+
+        To be called once what is to go on has been opened and described again. Returns how many.
         """
 
     def open(

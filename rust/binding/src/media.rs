@@ -1,6 +1,8 @@
 //! Python face of the media crates.
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
+use fastpath::{Fastpath, Hook, Place, Settings};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
@@ -96,6 +98,33 @@ fn interface(tuple: InterfaceTuple) -> PyResult<Interface> {
     })
 }
 
+fn fast_path_settings(
+    interfaces: &[Interface],
+    instance: String,
+    hook: &str,
+) -> PyResult<Settings> {
+    let hook = match hook {
+        "auto" => Hook::Auto,
+        "xdp" => Hook::Xdp,
+        _ => return Err(PyValueError::new_err("the fast path is auto or xdp")),
+    };
+    let name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if instance.is_empty() || !instance.bytes().all(name) {
+        return Err(PyValueError::new_err(
+            "an instance is letters, digits and -",
+        ));
+    }
+    let place = |one: &Interface| Place {
+        ip: one.ip,
+        traffic_class: one.traffic_class,
+    };
+    Ok(Settings {
+        instance,
+        places: interfaces.iter().map(place).collect(),
+        hook,
+    })
+}
+
 /// The relay's threads and ports.
 #[pyclass(module = "farline._core", frozen)]
 struct Relay(relay::Relay);
@@ -103,13 +132,14 @@ struct Relay(relay::Relay);
 #[pymethods]
 impl Relay {
     #[new]
-    #[pyo3(signature = (interfaces, *, threads, rest_ms, silence_ms))]
+    #[pyo3(signature = (interfaces, *, threads, rest_ms, silence_ms, fast_path = None))]
     fn new(
         py: Python<'_>,
         interfaces: Vec<InterfaceTuple>,
         threads: usize,
         rest_ms: u64,
         silence_ms: u64,
+        fast_path: Option<(String, String)>,
     ) -> PyResult<Self> {
         let interfaces = interfaces
             .into_iter()
@@ -120,7 +150,16 @@ impl Relay {
             rest: rest_ms,
             silence: silence_ms,
         };
-        let started = py.detach(|| relay::Relay::start(interfaces, options));
+        let settings = fast_path
+            .map(|(instance, hook)| fast_path_settings(&interfaces, instance, &hook))
+            .transpose()?;
+        let started = py.detach(|| {
+            let kernel = settings.map_or(Err("off".to_owned()), |settings| {
+                let started = Fastpath::start(&settings);
+                started.map(Arc::new).map_err(|why| why.to_string())
+            });
+            relay::Relay::start_beside(interfaces, options, kernel)
+        });
         started.map(Self).map_err(|error| failed(&error))
     }
 
@@ -262,6 +301,14 @@ impl Relay {
     fn report_fd(&self) -> i32 {
         self.0.report_fd()
     }
+
+    fn no_fast_path(&self) -> Option<String> {
+        self.0.kernel().as_ref().err().cloned()
+    }
+
+    fn adopt(&self, py: Python<'_>) -> usize {
+        py.detach(|| self.0.adopt())
+    }
 }
 
 /// The `kind` says which other keys there are, as `_core.pyi` says.
@@ -316,6 +363,7 @@ fn stats<'py>(py: Python<'py>, port: &PortStats) -> PyResult<Bound<'py, PyDict>>
     dict.set_item("replayed_packets", counters.replayed_packets)?;
     dict.set_item("suite", port.suite)?;
     dict.set_item("last_seen_ms", port.idle)?;
+    dict.set_item("why_user", port.why.as_ref().map(ToString::to_string))?;
     let quality = port.quality.as_ref();
     dict.set_item("quality", quality.map(|one| figures(py, one)).transpose()?)?;
     Ok(dict)

@@ -3,10 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use fastpath::Fastpath;
 
 use crate::crypto::Protection;
 use crate::error::RelayError;
@@ -34,6 +36,9 @@ pub struct Options {
     pub silence: Millis,
 }
 
+/// The fast path beside a relay, or why there is none.
+pub type Kernel = Result<Arc<Fastpath>, String>;
+
 /// The handle of a running relay; dropping it ends the threads and closes every port.
 pub struct Relay {
     links: Vec<Link>,
@@ -44,6 +49,14 @@ pub struct Relay {
     bell: Arc<EventFd>,
     broken: Arc<AtomicBool>,
     epoch: Instant,
+    kernel: Kernel,
+    keeper: Option<Keeper>,
+}
+
+/// The thread that keeps the fast path up to date; it ends when the sender is dropped.
+struct Keeper {
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
 }
 
 /// Tells, when a thread ends for whatever reason, that the relay is not whole any more.
@@ -66,11 +79,23 @@ struct Link {
 }
 
 impl Relay {
-    /// Starts the worker threads.
+    /// Starts the worker threads; no fast path.
     ///
     /// # Errors
     /// `System` when a thread, an eventfd or an epoll set cannot be had.
     pub fn start(interfaces: Vec<Interface>, options: Options) -> Result<Self, RelayError> {
+        Self::start_beside(interfaces, options, Err("off".to_owned()))
+    }
+
+    /// Starts the worker threads beside a fast path.
+    ///
+    /// # Errors
+    /// `System` when a thread, an eventfd or an epoll set cannot be had.
+    pub fn start_beside(
+        interfaces: Vec<Interface>,
+        options: Options,
+        kernel: Kernel,
+    ) -> Result<Self, RelayError> {
         let epoch = Instant::now();
         let bell = Arc::new(EventFd::new().map_err(RelayError::System)?);
         let broken = Arc::new(AtomicBool::new(false));
@@ -90,6 +115,7 @@ impl Relay {
                     options.silence
                 },
                 epoch,
+                kernel: kernel.clone(),
             };
             let name = format!("relay-{number}");
             let watch = Watch {
@@ -126,7 +152,22 @@ impl Relay {
             bell,
             broken,
             epoch,
+            keeper: kernel.as_ref().ok().map(keep).transpose()?,
+            kernel,
         })
+    }
+
+    /// The fast path, or why there is none.
+    pub fn kernel(&self) -> &Kernel {
+        &self.kernel
+    }
+
+    /// Ends the kernel's flows of an earlier process that no session has settled since, and says how
+    /// many. To be called once what is to go on has been opened again.
+    pub fn adopt(&self) -> usize {
+        self.kernel
+            .as_ref()
+            .map_or(0, |kernel| kernel.forget_orphans())
     }
 
     /// Opens a stream between two interfaces (a session begins with its first) and returns the RTP
@@ -433,8 +474,30 @@ impl Relay {
     }
 }
 
+/// How often next hops are looked after: a lease holds for five times as long.
+const UPKEEP: Duration = Duration::from_secs(1);
+
+/// Starts the thread that looks after a fast path.
+fn keep(kernel: &Arc<Fastpath>) -> Result<Keeper, RelayError> {
+    let kernel = Arc::clone(kernel);
+    let (stop, stopped) = mpsc::channel();
+    let work = move || {
+        while stopped.recv_timeout(UPKEEP) == Err(RecvTimeoutError::Timeout) {
+            // Without an answer leases run out, and the kernel asks its own neighbour table.
+            drop(kernel.maintain());
+        }
+    };
+    let thread = std::thread::Builder::new().name("fast-path".to_owned());
+    let thread = thread.spawn(work).map_err(RelayError::System)?;
+    Ok(Keeper { stop, thread })
+}
+
 impl Drop for Relay {
     fn drop(&mut self) {
+        if let Some(Keeper { stop, thread }) = self.keeper.take() {
+            drop(stop);
+            drop(thread.join());
+        }
         for worker in 0..self.links.len() {
             // A thread that has ended already needs no telling.
             drop(self.tell(worker, Command::Stop));

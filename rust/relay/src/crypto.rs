@@ -62,6 +62,11 @@ impl Guard {
         }
     }
 
+    /// Whether packets pass as they are.
+    pub fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain)
+    }
+
     pub fn is_srtp(&self) -> bool {
         matches!(self, Self::Srtp(_))
     }

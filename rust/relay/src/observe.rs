@@ -104,6 +104,39 @@ impl Observer {
         at
     }
 
+    /// Takes what the kernel has relayed since it was asked last; the packets between do not come
+    /// here, so the next that does begins a new run.
+    pub fn kernel(&mut self, packets: u64, expected: u64, jitter_us: u32) {
+        let Some(source) = self.sources.get_mut(self.latest) else {
+            return;
+        };
+        source.before.0 += expected;
+        source.before.1 += packets;
+        source.resumes = true;
+        if let Some(format) = source.format {
+            source.jitter = f64::from(jitter_us) * f64::from(format.clock) / 1e6;
+        }
+    }
+
+    /// Counts a packet that came here while the kernel relays the flow: a telephone-event, whose
+    /// sequence number the kernel misses.
+    pub fn beside_kernel(&mut self) {
+        if let Some(source) = self.sources.get_mut(self.latest) {
+            source.before.1 += 1;
+        }
+    }
+
+    /// The payload types that may be relayed unseen, as bits, and their clock: those of the clock
+    /// that the source has, without telephone-events. None before the source is known.
+    pub fn plain_types(&self) -> Option<(u128, u32)> {
+        let clock = self.clock()?;
+        let plain = self.formats.iter().filter(|one| {
+            one.codec != Codec::TelephoneEvent && one.clock == clock && one.payload_type < 128
+        });
+        let types = plain.fold(0, |bits, one| bits | 1 << one.payload_type);
+        Some((types, clock))
+    }
+
     /// Reads the reports of this side's peer.
     pub fn rtcp(&mut self, datagram: &[u8], now: Millis) {
         for packet in RtcpHeader::compound(datagram) {
@@ -173,6 +206,8 @@ struct Source {
     /// Packets of runs before a jump of the sequence numbers: expected, received.
     before: (u64, u64),
     jumped_to: Option<u16>,
+    /// The kernel has relayed packets since the last.
+    resumes: bool,
     arrived: Millis,
     timestamp: u32,
     jitter: f64,
@@ -190,6 +225,7 @@ impl Source {
             received: 0,
             before: (0, 0),
             jumped_to: None,
+            resumes: false,
             arrived: now,
             timestamp: header.timestamp(),
             jitter: 0.0,
@@ -222,20 +258,26 @@ impl Source {
     /// Whether a packet counts; one far off counts when the next follows it (the source began anew).
     fn in_sequence(&mut self, sequence: u16) -> bool {
         let ahead = sequence.wrapping_sub((self.highest & 0xffff) as u16);
-        if ahead < MAX_DROPOUT {
+        if std::mem::take(&mut self.resumes) {
+            self.begin_run(sequence);
+        } else if ahead < MAX_DROPOUT {
             self.highest = self.highest.wrapping_add(u32::from(ahead));
         } else if ahead < u16::MAX - MAX_MISORDER + 1 {
             if self.jumped_to != Some(sequence) {
                 self.jumped_to = Some(sequence.wrapping_add(1));
                 return false;
             }
-            self.before = (self.expected(), self.before.1 + self.received);
-            self.base = u32::from(sequence);
-            self.highest = self.base;
-            self.received = 0;
+            self.begin_run(sequence);
         }
         self.jumped_to = None;
         true
+    }
+
+    fn begin_run(&mut self, sequence: u16) {
+        self.before = (self.expected(), self.before.1 + self.received);
+        self.base = u32::from(sequence);
+        self.highest = self.base;
+        self.received = 0;
     }
 
     fn expected(&self) -> u64 {

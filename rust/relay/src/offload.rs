@@ -43,6 +43,8 @@ pub enum Reason {
     NotRtp,
     /// One of the sides has keys, or is to have them.
     Crypto,
+    /// One of the sides speaks ICE, which may move the peer at any time.
+    Ice,
     /// One of the sides has not sent anything yet.
     NotLatched,
     /// The other side wants no packets.
@@ -62,6 +64,7 @@ impl fmt::Display for Reason {
             Self::Rtcp => out.write_str("RTCP"),
             Self::NotRtp => out.write_str("not RTP"),
             Self::Crypto => out.write_str("SRTP"),
+            Self::Ice => out.write_str("ICE"),
             Self::NotLatched => out.write_str("not latched"),
             Self::Held => out.write_str("held"),
             Self::NoPayloadTypes => out.write_str("no payload types"),

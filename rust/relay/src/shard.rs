@@ -8,6 +8,7 @@ use rtp::Class;
 use crate::crypto::{Error, Guard, Protection};
 use crate::ice::Agent;
 use crate::latch::{Acceptance, Latch};
+use crate::offload::Offload;
 use crate::report::{Event, Report};
 use crate::types::{
     Content, Counters, Datagram, Key, Kind, PortStats, Remote, StreamPorts, Transmit, Verdict,
@@ -16,8 +17,10 @@ use crate::{Millis, SideIndex};
 
 mod handshake;
 mod notice;
+mod settling;
 
 use notice::Senses;
+use settling::Share;
 
 #[derive(Debug)]
 struct Port {
@@ -40,6 +43,7 @@ struct Port {
     last_seen: Option<Millis>,
     /// What the side's packets say; at the RTP port, for both.
     senses: Option<Box<Senses>>,
+    share: Share,
 }
 
 #[derive(Debug, Default)]
@@ -54,6 +58,8 @@ struct Session {
     since: Millis,
     held: bool,
     reported: bool,
+    /// The kernel was asked whether it has seen packets meanwhile.
+    asked: bool,
 }
 
 /// The sessions of one worker.
@@ -68,6 +74,18 @@ pub struct Shard {
     timers: BTreeSet<(Millis, u64)>,
     /// RTP ports with a telephone-event that goes on.
     dialling: Vec<Key>,
+    offloads: VecDeque<Offload>,
+    kernel: Kernel,
+}
+
+/// Whether there is a fast path; if not, why.
+#[derive(Debug)]
+struct Kernel(Result<(), String>);
+
+impl Default for Kernel {
+    fn default() -> Self {
+        Self(Err("off".to_owned()))
+    }
 }
 
 impl Shard {
@@ -103,6 +121,7 @@ impl Shard {
                     counters: Counters::default(),
                     last_seen: None,
                     senses: (content == Content::Rtp && kind == Kind::Rtp).then(Box::default),
+                    share: Share::default(),
                 });
             }
         }
@@ -111,6 +130,7 @@ impl Shard {
             since: now,
             held: false,
             reported: false,
+            asked: false,
         };
         self.sessions
             .entry(session)
@@ -136,15 +156,19 @@ impl Shard {
                 port.muxed = remote.muxed;
             }
         }
+        self.resettle(&keys);
     }
 
     /// Takes what protects one side of a stream from now on. Streams of raw datagrams have nothing.
     pub fn protect(&mut self, session: u64, stream: u16, side: SideIndex, wanted: Protection) {
-        let home = self.keys(session, stream).map(|keys| keys[side][0]);
-        let port = home.and_then(|home| self.port_mut(home));
+        let Some(keys) = self.keys(session, stream) else {
+            return;
+        };
+        let port = self.port_mut(keys[side][0]);
         if let Some(port) = port.filter(|port| port.content == Content::Rtp) {
             port.guard = std::mem::take(&mut port.guard).change(wanted);
         }
+        self.resettle(&keys);
     }
 
     /// Marks a session as held: silence is not reported meanwhile.
@@ -191,7 +215,7 @@ impl Shard {
         if let Err(error) = opened {
             return port.not_opened(error);
         }
-        port.latch.accept(from);
+        let news = port.latch.accept(from) == Acceptance::Latched;
         port.counters.received_packets += 1;
         port.counters.received_bytes += length as u64;
         port.last_seen = Some(now);
@@ -199,7 +223,10 @@ impl Shard {
             (Content::Raw, kind) => peers[kind as usize],
             (Content::Rtp, _) => self.exit(peers, class),
         };
-        self.notice(home, class, data.bytes(), now);
+        let other_clock = self.notice(home, class, data.bytes(), now);
+        if news || other_clock {
+            self.resettle_home(home);
+        }
         self.leave(exit, class, data, now)
     }
 
@@ -278,6 +305,7 @@ impl Shard {
         let (_, keys) = entry.streams.remove(at);
         let keys = keys.concat();
         for key in &keys {
+            self.withdraw(*key);
             self.release(*key);
         }
         keys
@@ -314,6 +342,22 @@ impl Shard {
             let seen = keys.filter_map(|key| self.slots[key.index()].port.as_ref()?.last_seen);
             let idle = now.saturating_sub(seen.fold(session.since, Millis::max));
             let silent = !session.held && idle >= limit;
+            // What the kernel relays is not seen here: it is asked, and the next look decides.
+            let asking = silent && !session.asked;
+            session.asked = silent;
+            if asking {
+                let keys = session.streams.iter();
+                let keys = keys.flat_map(|(_, keys)| keys.iter().flatten());
+                let asked = keys.filter_map(|key| {
+                    let port = self.slots[key.index()].port.as_ref()?;
+                    port.share.question(*key)
+                });
+                let before = self.offloads.len();
+                self.offloads.extend(asked);
+                if self.offloads.len() > before {
+                    continue;
+                }
+            }
             if silent && !session.reported {
                 self.reports.push_back(Report {
                     session: *id,
@@ -340,6 +384,7 @@ impl Shard {
             counters: port.counters,
             suite,
             idle: port.last_seen.map(|seen| now.saturating_sub(seen)),
+            why: self.why_user(port),
             quality: senses.map(|one| one.observer.quality(clock)),
         }
     }

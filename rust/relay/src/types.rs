@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::observe::Quality;
+use crate::offload::Reason;
 use crate::{Millis, SideIndex};
 
 /// Names a port of this shard; a key of a closed port is never valid again.
@@ -113,6 +114,8 @@ pub struct PortStats {
     pub suite: Option<&'static str>,
     /// Milliseconds since the last accepted packet.
     pub idle: Option<Millis>,
+    /// Why the relay itself forwards what comes in here; None: the kernel does.
+    pub why: Option<Reason>,
     /// The statistics of the side; with its RTP port only.
     pub quality: Option<Quality>,
 }

@@ -7,9 +7,12 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::sync::Arc;
 use std::time::Instant;
 
+use fastpath::Fastpath;
+
 use crate::crypto::Protection;
 use crate::format::Format;
 use crate::ice::Credentials;
+use crate::offload::Offload;
 use crate::report::Report;
 use crate::shard::Shard;
 use crate::sys::{Batch, Epoll, EventFd, Outgoing, BATCH};
@@ -84,6 +87,8 @@ pub(crate) struct Worker {
     pub bell: Arc<EventFd>,
     pub silence_limit: Millis,
     pub epoch: Instant,
+    /// The fast path, or why there is none.
+    pub kernel: Result<Arc<Fastpath>, String>,
 }
 
 impl Worker {
@@ -91,13 +96,14 @@ impl Worker {
     pub fn run(self) -> io::Result<()> {
         let mut epoll = Epoll::new()?;
         epoll.add(self.wake.raw(), CONTROL)?;
-        let mut state = State::default();
+        let mut state = State::new(&self.kernel);
         let mut next_tick = self.now() + TICK;
         loop {
             let now = self.now();
             if now >= next_tick {
                 state.shard.tick(self.silence_limit, now);
                 next_tick = now + TICK;
+                state.offload(now);
             }
             self.report(&mut state.shard);
             let wanted = state.shard.next_deadline().unwrap_or(next_tick);
@@ -115,6 +121,7 @@ impl Worker {
                 }
             }
             state.transmit();
+            state.offload(now);
         }
     }
 
@@ -153,6 +160,7 @@ struct State {
     /// By `Key::index`.
     sockets: Vec<Option<Watched>>,
     batch: Batch,
+    kernel: Option<Arc<Fastpath>>,
 }
 
 /// A socket of ours, and when epoll last named it.
@@ -162,6 +170,36 @@ struct Watched {
 }
 
 impl State {
+    fn new(kernel: &Result<Arc<Fastpath>, String>) -> Self {
+        Self {
+            shard: Shard::with_kernel(kernel.as_ref().map(drop).map_err(String::clone)),
+            kernel: kernel.as_ref().ok().cloned(),
+            ..Self::default()
+        }
+    }
+
+    /// Tells the fast path what the shard has for it, and the shard what came of it. To be done
+    /// before anybody is answered: a rule must not outlive what it was made of.
+    fn offload(&mut self, now: Millis) {
+        let Some(kernel) = &self.kernel else {
+            return;
+        };
+        while let Some(command) = self.shard.poll_offload() {
+            let (port, count) = match command {
+                Offload::Settle { port, flow } => {
+                    let done = kernel.settle(&flow).map_err(|why| why.to_string());
+                    self.shard.settled(port, &flow, done);
+                    continue;
+                }
+                Offload::Withdraw { port, flow } => (port, kernel.withdraw(&flow)),
+                Offload::Count { port, flow } => (port, kernel.count(&flow)),
+            };
+            if let Some(count) = count {
+                self.shard.counted(port, &count, now);
+            }
+        }
+    }
+
     fn perform(&mut self, command: Command, epoll: &Epoll, now: Millis) {
         match command {
             Command::Open {
@@ -208,10 +246,17 @@ impl State {
                 self.close(&keys);
             }
             // Whoever asked and did not wait for the reply does not want it.
-            Command::Query { session, reply } => drop(reply.send(self.shard.stats(session, now))),
+            Command::Query { session, reply } => {
+                self.shard.count(session);
+                self.offload(now);
+                drop(reply.send(self.shard.stats(session, now)));
+            }
             Command::Delete { session, reply } => {
+                self.shard.count(session);
+                self.offload(now);
                 let stats = self.shard.stats(session, now);
                 let keys = self.shard.delete(session);
+                self.offload(now);
                 self.close(&keys);
                 drop(reply.send(stats));
             }

@@ -24,6 +24,10 @@ def check_media_engine(border: Border) -> Iterator[Problem]:
                 remedy = "remove them, or set engine: rtpengine"
                 yield Problem(f"{PLACE}.{field}", text, remedy, engine.form)
         return
+    if engine.fast_path != "auto":
+        remedy = "remove it: rtpengine has a kernel module of its own (its --table)"
+        text = "only the built-in relay has a fast path"
+        yield Problem(f"{PLACE}.fast_path", text, remedy, engine.form)
     if not engine.nodes:
         remedy = "give at least one: {address: 127.0.0.1, port: 2223}"
         yield Problem(f"{PLACE}.nodes", "rtpengine without a node", remedy, engine.form)

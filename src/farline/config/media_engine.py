@@ -40,5 +40,8 @@ class MediaEngine(Form):
     nodes: tuple[MediaNode, ...] = Field((), max_length=64, title="Nodes")
     interfaces: tuple[MediaEngineInterface, ...] = Field((), title="Interfaces")
     """Interfaces not listed have the same name at rtpengine."""
+    fast_path: Literal["auto", "off", "xdp"] = Field("auto", title="Fast Path")
+    """auto: the kernel relays settled flows where it can. xdp: in the network card's driver too, of
+    cards whose driver can send from there. off: the relay serves alone."""
     ping_seconds: int = Field(2, ge=1, le=60, title="Ping Interval")
     """How often each node's health is asked for."""

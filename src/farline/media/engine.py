@@ -134,6 +134,10 @@ class StreamStats:
     """SRTP packets that came before, or are too old to tell."""
     suite: str | None = None
     """The crypto suite of the side, by SDP's name; None: in the clear, or not agreed yet."""
+    path: str = "user"
+    """Who forwards what comes in here: "kernel" (the fast path) or "user" (the relay itself)."""
+    why: str | None = None
+    """With "user": why it is not the kernel."""
     quality: Quality | None = None
     """What its packets say of the side; with RTP ports of streams of RTP only."""
 

@@ -125,6 +125,8 @@ def _stats(session: MediaSession, ports: Iterable[PortStats]) -> tuple[StreamSta
             unauthentic_packets=port["unauthentic_packets"],
             replayed_packets=port["replayed_packets"],
             suite=port["suite"],
+            path="kernel" if port["why_user"] is None else "user",
+            why=port["why_user"],
             quality=None if port["quality"] is None else Quality(**port["quality"]),
         )
         for index, port in known

@@ -10,7 +10,7 @@ from farline.config.office import MEDIA_INTERFACE
 from farline.media.engine import Query
 from farline.media.session import place_name
 from farline.runtime.media_client import MediaClient
-from farline.runtime.media_process import MediaPlace, MediaSettings, serve
+from farline.runtime.media_process import MediaPlace, MediaSettings, instance_name, serve
 
 if TYPE_CHECKING:
     from farline.config import Border, Deployment, ServerFlow, SubscriberFlow
@@ -29,7 +29,8 @@ async def run_border_media(context: RoleContext) -> None:
     if border is None:
         raise ValueError("this deployment has no border")
     timeout = min((rule.media_timeout_seconds for rule in media_rules(border)), default=60)
-    await _run(context, border_places(border), float(timeout))
+    fast_path = border.media_engine.fast_path
+    await _run(context, border_places(border), float(timeout), fast_path)
 
 
 def border_places(border: Border) -> list[MediaPlace]:
@@ -82,9 +83,14 @@ def office_places(deployment: Deployment) -> list[MediaPlace]:
     return [MediaPlace(MEDIA_INTERFACE, office.ip, *office.registrar.rtp_port_range)]
 
 
-async def _run(context: RoleContext, places: list[MediaPlace], timeout: float) -> None:
+async def _run(
+    context: RoleContext, places: list[MediaPlace], timeout: float, fast_path: str = "off"
+) -> None:
     path = context.media_path
-    serving = asyncio.ensure_future(serve(path, places, MediaSettings(timeout_seconds=timeout)))
+    settings = MediaSettings(
+        timeout_seconds=timeout, fast_path=fast_path, instance=instance_name(path)
+    )
+    serving = asyncio.ensure_future(serve(path, places, settings))
     client = MediaClient(path, lambda _: None)
     client.start()
     try:
@@ -108,7 +114,9 @@ async def _show(client: MediaClient, places: list[MediaPlace]) -> dict[str, obje
     for session in sessions[:SHOWN]:
         reply = await client.perform(Query(session))
         streams += [{"session": session, **asdict(stats)} for stats in reply.stats]
+    reason = await client.no_fast_path()
     return {
+        "fast_path": "settled flows are the kernel's" if reason is None else f"none: {reason}",
         "interfaces": [f"{p.name} {p.ip}:{p.first}-{p.last}" for p in places],
         "sessions": len(sessions),
         "streams": streams,

@@ -84,6 +84,14 @@ class MediaClient:
             raise ConnectionError(value["error"])
         return [str(name) for name in value["sessions"]]
 
+    async def no_fast_path(self) -> str | None:
+        """Why the kernel relays nothing; None: it does. Raises ConnectionError as `sessions`."""
+        value = await self._ask({"op": "sessions"})
+        if "no_fast_path" not in value:
+            raise ConnectionError(value["error"])
+        reason = value["no_fast_path"]
+        return None if reason is None else str(reason)
+
     async def _ask(self, value: dict[str, Any]) -> dict[str, Any]:
         if self._writer is None:
             return _failure("the media process is not running")

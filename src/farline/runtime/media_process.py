@@ -1,15 +1,16 @@
 """The media process: the relay's threads, and a Unix socket for border and office.
 
 One JSON object a line. {"id": n, ...request of farline.media.wire} is answered by {"id": n,
-...reply}; {"id": n, "op": "sessions"} by {"id": n, "sessions": [...]}. {"event": ...,
-"session": ..., ...} goes to every client (`farline.media.reports`).
-Sessions belong to this process: a border that comes back finds them.
+...reply}; {"id": n, "op": "sessions"} by {"id": n, "sessions": [...], "no_fast_path": why the
+kernel relays nothing, or null}. {"event": ..., "session": ..., ...} goes to every client
+(`farline.media.reports`). Sessions belong to this process: a border that comes back finds them.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import hashlib
 import json
 import logging
 import os
@@ -38,6 +39,7 @@ LINE_LIMIT = 256 * 1024
 """Bytes of a request: the largest SDP, escaped, fits several times."""
 EVENT_BACKLOG = 1024 * 1024
 """Bytes that a client may leave unread before it is cut off."""
+FAST_PATHS = ("auto", "off", "xdp")
 VOICE_QOS = 184
 """The guide's Voice QoS as the DS byte: DSCP 46, expedited forwarding."""
 
@@ -66,6 +68,11 @@ class MediaSettings:
     """After how long without a packet a session is reported; 0: never."""
     first_port: int | None = None
     """Where each range begins to be used; None: anywhere in it, drawn at random."""
+    fast_path: str = "off"
+    """Whether the kernel relays settled flows: "auto" (where it can), "xdp" (in the network card's
+    driver besides), "off"."""
+    instance: str = ""
+    """Names the kernel's tables: the same over a restart, no other process's."""
 
 
 class MediaBrokenError(RuntimeError):
@@ -80,6 +87,11 @@ class MediaServer:
     ) -> None:
         chance = ids or RealIds()
         self._relay = make_relay(places, settings, chance)
+        reason = self._relay.no_fast_path()
+        if reason is None:
+            log.info("the kernel relays settled flows")
+        elif settings.fast_path != "off":
+            log.warning("the kernel relays nothing, the media process relays alone: %s", reason)
         addresses = {place.name: place.ip for place in places}
         self._sessions = MediaSessions(self._relay, addresses, chance)
         self._clients: set[asyncio.StreamWriter] = set()
@@ -90,6 +102,7 @@ class MediaServer:
         loop = asyncio.get_running_loop()
         server = await asyncio.start_unix_server(self._client, sock=listen(path), limit=LINE_LIMIT)
         loop.add_reader(self._relay.report_fd(), self._report)
+        self._relay.adopt()
         try:
             ready()
             await self._broken
@@ -140,7 +153,8 @@ class MediaServer:
                 raise MediaWireError("a request is an object")
             number = value.get("id")
             if value.get("op") == "sessions":
-                return {"id": number, "sessions": self._sessions.names()}
+                reason = self._relay.no_fast_path()
+                return {"id": number, "sessions": self._sessions.names(), "no_fast_path": reason}
             request = decode_request(value)
         except (ValueError, RecursionError) as error:
             return {"id": number, "sdp": None, "stats": [], "error": str(error), "status": 500}
@@ -166,7 +180,13 @@ def make_relay(places: Sequence[MediaPlace], settings: MediaSettings, chance: Id
         threads=settings.threads or os.cpu_count() or 1,
         rest_ms=round(settings.rest_seconds * 1000),
         silence_ms=round(settings.timeout_seconds * 1000),
+        fast_path=None if settings.fast_path == "off" else (settings.instance, settings.fast_path),
     )
+
+
+def instance_name(path: Path) -> str:
+    """A name for the kernel's tables of the process whose socket this is."""
+    return hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:20]
 
 
 def _place(
@@ -205,10 +225,20 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=0, help="relay threads; 0: one a core")
     parser.add_argument("--timeout", type=float, default=60.0, help="media time-out, seconds")
     parser.add_argument("--first-port", type=int, help="port to begin with; default: random")
+    parser.add_argument(
+        "--fast-path",
+        choices=FAST_PATHS,
+        default="off",
+        help="whether the kernel relays settled flows (default: off)",
+    )
     given = parser.parse_args()
     die_with_parent()
     settings = MediaSettings(
-        threads=given.threads, timeout_seconds=given.timeout, first_port=given.first_port
+        threads=given.threads,
+        timeout_seconds=given.timeout,
+        first_port=given.first_port,
+        fast_path=given.fast_path,
+        instance=instance_name(given.socket),
     )
     return run_until_signal(serve(given.socket, given.interface, settings))
 

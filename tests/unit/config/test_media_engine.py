@@ -51,6 +51,10 @@ def test_rtpengine_replaces_the_media_process_and_interfaces_are_mapped():
     ("lines", "expected"),
     [
         (["engine: rtpengine"], "rtpengine without a node"),
+        (
+            ["engine: rtpengine", "nodes: [{address: 127.0.0.1}]", "fast_path: off"],
+            "border.media_engine.fast_path: only the built-in relay has a fast path",
+        ),
         (["nodes: [{address: 127.0.0.1}]"], "border.media_engine.nodes: only rtpengine has them"),
         (
             ["engine: rtpengine", "nodes: [{address: 127.0.0.1}, {address: 127.0.0.1}]"],

@@ -59,6 +59,7 @@ class Notebook:
         stats |= {"unsent_packets": 0, "kind": "rtp", "local": "10.10.10.7:35000"}
         stats |= {"side": 1, "latched": None, "last_seen_ms": None, "suite": None}
         stats |= {"unauthentic_packets": 0, "replayed_packets": 0, "quality": None}
+        stats |= {"why_user": "off"}
         return [{**stats, "stream": stream} for name, stream in self.live if name == session]
 
     def delete(self, session, /):

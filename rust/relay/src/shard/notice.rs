@@ -20,24 +20,36 @@ pub(super) struct Senses {
 impl Shard {
     /// Takes what the payload types mean that one side of a stream sends.
     pub fn describe(&mut self, session: u64, stream: u16, side: SideIndex, formats: &[Format]) {
-        let home = self.keys(session, stream).map(|keys| keys[side][0]);
-        if let Some(senses) = home.and_then(|home| self.senses(home)) {
+        let Some(keys) = self.keys(session, stream) else {
+            return;
+        };
+        if let Some(senses) = self.senses(keys[side][0]) {
             senses.observer.describe(formats);
         }
+        self.resettle(&keys);
     }
 
-    /// Reads a packet in the clear for what it says of its sender.
-    pub(super) fn notice(&mut self, home: Key, class: Class, bytes: &[u8], now: Millis) {
+    /// Reads a packet in the clear for what it says of its sender. Says whether the sender's clock is
+    /// another now.
+    pub(super) fn notice(&mut self, home: Key, class: Class, bytes: &[u8], now: Millis) -> bool {
+        let settled = self.port(home).is_some_and(|port| port.share.is_settled());
         let Some(senses) = self.senses(home) else {
-            return;
+            return false;
         };
         if class == Class::Rtcp {
-            return senses.observer.rtcp(bytes, now);
+            senses.observer.rtcp(bytes, now);
+            return false;
         }
         let Some(header) = RtpHeader::parse(bytes) else {
-            return;
+            return false;
         };
-        senses.observer.rtp(&header, now);
+        let clock = senses.observer.clock();
+        if settled {
+            senses.observer.beside_kernel();
+        } else {
+            senses.observer.rtp(&header, now);
+        }
+        let other_clock = senses.observer.clock() != clock;
         let format = senses.observer.format(header.payload_type());
         if let Some(format) = format.filter(|one| one.codec == Codec::TelephoneEvent) {
             let dialled = senses.listener.take(&header, format.clock, now);
@@ -48,6 +60,7 @@ impl Shard {
                 self.report_digit(home, digit);
             }
         }
+        other_clock
     }
 
     pub(super) fn report_digit(&mut self, home: Key, digit: Digit) {

@@ -3,7 +3,7 @@
 
 use fastpath::{Count, Flow, FlowKey};
 
-use super::{Port, Shard};
+use super::{Kernel, Port, Shard};
 use crate::offload::{Offload, Reason};
 use crate::types::{Content, Key, Kind};
 use crate::Millis;
@@ -31,14 +31,30 @@ impl Standing {
     }
 }
 
-/// What the kernel has relayed of a port's packets.
+/// The kernel's share in a port.
 #[derive(Debug, Default)]
 pub(super) struct Share {
-    pub standing: Standing,
-    /// Of the present flow, as the kernel said last.
+    standing: Standing,
+    /// What was counted of the present flow, as the kernel said last.
     told: Count,
-    /// Of all flows of the port: what sequence numbers promised, what came, the jitter of the last.
-    pub total: Count,
+}
+
+impl Share {
+    /// Whether the kernel relays what comes in at the port.
+    pub fn is_settled(&self) -> bool {
+        matches!(self.standing, Standing::Settled(_))
+    }
+
+    /// The question what the kernel has counted.
+    pub fn question(&self, port: Key) -> Option<Offload> {
+        match self.standing {
+            Standing::Settled(flow) => Some(Offload::Count {
+                port,
+                flow: flow.key,
+            }),
+            _ => None,
+        }
+    }
 }
 
 impl Shard {
@@ -46,7 +62,7 @@ impl Shard {
     #[must_use]
     pub fn with_kernel(kernel: Result<(), String>) -> Self {
         Self {
-            no_kernel: kernel.err(),
+            kernel: Kernel(kernel),
             ..Self::default()
         }
     }
@@ -79,9 +95,10 @@ impl Shard {
         let fresh = |new: u64, old: u64| new.saturating_sub(old);
         let packets = fresh(count.packets, told.packets);
         let bytes = fresh(count.bytes, told.bytes);
-        entry.share.total.packets += packets;
-        entry.share.total.expected += fresh(count.expected, told.expected);
-        entry.share.total.jitter_us = count.jitter_us;
+        if let Some(senses) = entry.senses.as_deref_mut().filter(|_| packets > 0) {
+            let expected = fresh(count.expected, told.expected);
+            senses.observer.kernel(packets, expected, count.jitter_us);
+        }
         entry.counters.received_packets += packets;
         entry.counters.received_bytes += bytes;
         if let Some(idle) = count.idle {
@@ -97,14 +114,14 @@ impl Shard {
 
     /// Asks the fast path what it has counted of a session's flows.
     pub fn count(&mut self, session: u64) {
-        let keys: Vec<_> = self.stream_keys(session).flatten().copied().collect();
-        for key in keys {
-            let standing = self.port_mut(key).map(|port| &port.share.standing);
-            if let Some(Standing::Settled(flow)) = standing {
-                let (port, flow) = (key, flow.key);
-                self.offloads.push_back(Offload::Count { port, flow });
-            }
-        }
+        let streams = self.sessions.get(&session).map(|one| &one.streams);
+        let keys = streams.into_iter().flatten();
+        let keys = keys.flat_map(|(_, keys)| keys.iter().flatten());
+        let asked = keys.filter_map(|key| {
+            let port = self.slots[key.index()].port.as_ref()?;
+            port.share.question(*key)
+        });
+        self.offloads.extend(asked);
     }
 
     /// Why the relay itself forwards what comes in at a port; None: the kernel does.
@@ -128,7 +145,7 @@ impl Shard {
         if port.kind == Kind::Rtcp {
             return Err(Reason::Rtcp);
         }
-        if let Some(why) = &self.no_kernel {
+        if let Err(why) = &self.kernel.0 {
             return Err(Reason::NoKernel(why.clone()));
         }
         let exit = self.port(port.peers[Kind::Rtp as usize]);
@@ -136,12 +153,21 @@ impl Shard {
         if !port.guard.is_plain() || !exit.guard.is_plain() {
             return Err(Reason::Crypto);
         }
+        if port.ice.is_some() || exit.ice.is_some() {
+            return Err(Reason::Ice);
+        }
         if exit.muted {
             return Err(Reason::Held);
         }
         let ends = port.latch.latched().zip(exit.latch.latched());
         let (remote, to) = ends.ok_or(Reason::NotLatched)?;
-        let (payload_types, clock_rate) = port.spoken().ok_or(Reason::NoPayloadTypes)?;
+        let spoken = port
+            .senses
+            .as_ref()
+            .and_then(|one| one.observer.plain_types());
+        let (payload_types, clock_rate) = spoken
+            .filter(|(types, _)| *types != 0)
+            .ok_or(Reason::NoPayloadTypes)?;
         Ok(Flow {
             key: FlowKey {
                 local: port.local,
@@ -150,9 +176,17 @@ impl Shard {
             from: exit.local,
             to,
             payload_types,
-            traffic_class: exit.traffic_class,
             clock_rate,
         })
+    }
+
+    /// Brings the kernel up to date with the stream of an RTP port, both ways.
+    pub(super) fn resettle_home(&mut self, home: Key) {
+        let stream = self.port(home).map(|port| (port.session, port.stream));
+        let keys = stream.and_then(|(session, stream)| self.keys(session, stream));
+        if let Some(keys) = keys {
+            self.resettle(&keys);
+        }
     }
 
     /// Brings the kernel up to date with a stream, both ways.
@@ -181,7 +215,8 @@ impl Shard {
         let standing = std::mem::take(&mut port.share.standing);
         if let Standing::Asked(flow) | Standing::Settled(flow) = standing {
             let flow = flow.key;
-            self.offloads.push_back(Offload::Withdraw { port: key, flow });
+            self.offloads
+                .push_back(Offload::Withdraw { port: key, flow });
         }
     }
 }
