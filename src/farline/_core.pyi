@@ -423,6 +423,12 @@ class Relay:
     ) -> None:
         """Say what the payload types mean that one side sends: (number, encoding name, clock)."""
 
+    def gather(self, gathering: bool, /) -> None:
+        """Wake the threads for what they are told only when it ends (False), not for each call.
+
+        `query` and `delete` wake theirs at once, and come after what was told before.
+        """
+
     def hold(self, session: str, held: bool, /) -> None:
         """On hold, silence is not reported."""
 

@@ -249,6 +249,11 @@ impl Relay {
         done.map_err(|error| failed(&error))
     }
 
+    #[pyo3(signature = (gathering, /))]
+    fn gather(&self, gathering: bool) {
+        self.0.gather(gathering);
+    }
+
     #[pyo3(signature = (session, held, /))]
     fn hold(&self, session: &str, held: bool) -> PyResult<()> {
         self.0.hold(session, held).map_err(|error| failed(&error))

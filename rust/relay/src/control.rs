@@ -42,6 +42,7 @@ pub type Kernel = Result<Arc<Fastpath>, String>;
 /// The handle of a running relay; dropping it ends the threads and closes every port.
 pub struct Relay {
     links: Vec<Link>,
+    gathering: AtomicBool,
     ledger: Mutex<Ledger>,
     reports: Mutex<Receiver<Report<u64>>>,
     /// What the control side itself has to tell.
@@ -75,6 +76,8 @@ impl Drop for Watch {
 struct Link {
     commands: Sender<Command>,
     wake: Arc<EventFd>,
+    /// It has commands that it was not woken for.
+    told: AtomicBool,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
@@ -129,6 +132,7 @@ impl Relay {
             links.push(Link {
                 commands,
                 wake,
+                told: AtomicBool::new(false),
                 thread: Some(thread.map_err(RelayError::System)?),
             });
         }
@@ -146,6 +150,7 @@ impl Relay {
         };
         Ok(Self {
             links,
+            gathering: AtomicBool::new(false),
             ledger: Mutex::new(ledger),
             reports: Mutex::new(reports),
             own: Mutex::default(),
@@ -456,10 +461,29 @@ impl Relay {
         }
     }
 
+    /// Lets the workers sleep over what they are told from now on, or wakes those that were told.
+    ///
+    /// Waking a thread costs more than most commands: those of one offer then cost one wake. A
+    /// command that has a reply wakes at once, and does what came before it first.
+    pub fn gather(&self, gathering: bool) {
+        self.gathering.store(gathering, Ordering::Release);
+        if !gathering {
+            for link in &self.links {
+                if link.told.swap(false, Ordering::AcqRel) {
+                    link.wake.notify();
+                }
+            }
+        }
+    }
+
     fn tell(&self, worker: usize, command: Command) -> Result<(), RelayError> {
         let link = &self.links[worker];
         link.commands.send(command).map_err(|_| RelayError::Stuck)?;
-        link.wake.notify();
+        if self.gathering.load(Ordering::Acquire) {
+            link.told.store(true, Ordering::Release);
+        } else {
+            link.wake.notify();
+        }
         Ok(())
     }
 
@@ -470,6 +494,10 @@ impl Relay {
     ) -> Result<T, RelayError> {
         let (reply, answer) = mpsc::channel();
         self.tell(worker, make(reply))?;
+        let link = &self.links[worker];
+        if link.told.swap(false, Ordering::AcqRel) {
+            link.wake.notify();
+        }
         answer.recv_timeout(PATIENCE).map_err(|_| RelayError::Stuck)
     }
 }

@@ -46,9 +46,12 @@ fn rtp(sequence: u8) -> Vec<u8> {
 fn packets_cross_both_ways_from_our_ports() {
     let relay = relay(41_000, 41_100);
     let (phone, office) = (peer(), peer());
+    relay.gather(true);
     let [outside, inside] = relay
         .open("call", 0, ["B1", "A1"], Content::Rtp)
         .expect("opened");
+    let ports = relay.query("call").expect("a reply").expect("the session");
+    assert_eq!(ports.len(), 4, "what has a reply comes after what was told");
     for (side, socket) in [&phone, &office].into_iter().enumerate() {
         let at = socket.local_addr().expect("bound");
         let remote = Remote {
@@ -60,6 +63,7 @@ fn packets_cross_both_ways_from_our_ports() {
         };
         relay.signal("call", 0, side, remote).expect("signaled");
     }
+    relay.gather(false);
     let mut room = [0; 2048];
     phone
         .send_to(&rtp(1), ("127.99.1.1", outside))

@@ -9,13 +9,12 @@ for early media.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Protocol
 
 from farline._core import RelayError
 from farline.media.negotiation import Negotiation
 from farline.media.stream import Remote, Stream
-from farline.sdp import MediaPorts, SdpError, rewrite
+from farline.sdp import MediaPorts, SdpError, ip_version, rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,6 +63,9 @@ class RelayControl(Protocol):
         self, session: str, stream: int, side: int, formats: list[tuple[int, str, int]], /
     ) -> None:
         """What the payload types mean that one side sends: (number, encoding name, clock)."""
+
+    def gather(self, gathering: bool, /) -> None:
+        """What is told meanwhile takes effect at its end (False) at the latest."""
 
     def hold(self, session: str, held: bool, /) -> None:
         """On hold, silence is not reported."""
@@ -302,7 +304,5 @@ def place_name(interface: str, traffic_class: int) -> str:
 
 def _check_source(side: Side) -> None:
     """An IP literal, or empty where only the SDP address may latch."""
-    try:
-        ip_address(side.signaling_source or "::")
-    except ValueError:
-        raise SessionError(f"signaling source of side {side.name} is no IP address") from None
+    if side.signaling_source and not ip_version(side.signaling_source):
+        raise SessionError(f"signaling source of side {side.name} is no IP address")

@@ -45,6 +45,7 @@ class MediaSessions:
 
     def perform(self, request: MediaRequest) -> MediaReply:
         """Serve one request; what goes wrong is in the reply."""
+        self._relay.gather(True)
         try:
             match request:
                 case Offer():
@@ -61,6 +62,8 @@ class MediaSessions:
             return MediaReply(error=str(error), status=500)
         except RelayError as error:
             return MediaReply(error=error.reason, status=error.status)
+        finally:
+            self._relay.gather(False)
 
     def _offer(self, request: Offer) -> MediaReply:
         description = parse(request.sdp)

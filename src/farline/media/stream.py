@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
+
+from farline.sdp import ip_version
 
 if TYPE_CHECKING:
     from farline.media.security import Keys
@@ -38,13 +39,7 @@ class Remote:
 
 
 def _literal(at: HostPort | None) -> HostPort | None:
-    if at is None:
-        return None
-    try:
-        ip_address(at[0])
-    except ValueError:
-        return None
-    return at
+    return at if at is not None and ip_version(at[0]) else None
 
 
 @dataclass(slots=True)

@@ -9,7 +9,6 @@ SDP travels as text with one character a byte (ISO 8859-1), so any bytes survive
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from farline.media.engine import (
@@ -42,8 +41,8 @@ def encode_request(request: MediaRequest) -> dict[str, Any]:
                 "op": "offer" if isinstance(request, Offer) else "answer",
                 "session": request.session,
                 "sdp": request.sdp.decode("latin-1"),
-                "sender": asdict(request.sender),
-                "receiver": asdict(request.receiver),
+                "sender": _fields(request.sender),
+                "receiver": _fields(request.receiver),
             }
         case Delete():
             return {"op": "delete", "session": request.session, "reason": request.reason}
@@ -71,10 +70,19 @@ def encode_reply(reply: MediaReply) -> dict[str, Any]:
     """A reply as an object for JSON."""
     return {
         "sdp": None if reply.sdp is None else reply.sdp.decode("latin-1"),
-        "stats": [asdict(one) for one in reply.stats],
+        "stats": [_encode_stats(one) for one in reply.stats],
         "error": reply.error,
         "status": reply.status,
     }
+
+
+def _fields(value: Side | Quality | StreamStats) -> dict[str, Any]:
+    """As dataclasses.asdict, without the copies that make that one ten times as slow."""
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
+def _encode_stats(stats: StreamStats) -> dict[str, Any]:
+    return _fields(stats) | {"quality": stats.quality and _fields(stats.quality)}
 
 
 def decode_reply(value: dict[str, Any]) -> MediaReply:

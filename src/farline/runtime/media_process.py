@@ -25,6 +25,7 @@ from farline.media.reports import encode_report, from_relay
 from farline.media.sessions import MediaSessions
 from farline.media.wire import MediaWireError, decode_request, encode_reply
 from farline.runtime.ids import RealIds
+from farline.runtime.line_server import LineServer
 from farline.runtime.process import die_with_parent, run_until_signal
 from farline.runtime.unix_socket import listen
 
@@ -94,13 +95,13 @@ class MediaServer:
             log.warning("the kernel relays nothing, the media process relays alone: %s", reason)
         addresses = {place.name: place.ip for place in places}
         self._sessions = MediaSessions(self._relay, addresses, chance)
-        self._clients: set[asyncio.StreamWriter] = set()
+        self._clients: set[asyncio.Transport] = set()
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, path: Path, ready: Callable[[], None] = lambda: None) -> None:
         """Serve until cancelled; raises MediaBrokenError when the relay is no longer whole."""
         loop = asyncio.get_running_loop()
-        server = await asyncio.start_unix_server(self._client, sock=listen(path), limit=LINE_LIMIT)
+        server = await loop.create_unix_server(self._client, sock=listen(path))
         loop.add_reader(self._relay.report_fd(), self._report)
         self._relay.adopt()
         try:
@@ -126,24 +127,15 @@ class MediaServer:
             for client in list(self._clients):
                 self._tell(client, event)
 
-    def _tell(self, client: asyncio.StreamWriter, event: dict[str, Any]) -> None:
-        if client.transport.get_write_buffer_size() > EVENT_BACKLOG:
+    def _tell(self, client: asyncio.Transport, event: dict[str, Any]) -> None:
+        if client.get_write_buffer_size() > EVENT_BACKLOG:
             log.warning("a client of the media process does not read: cut off")
-            client.transport.abort()
+            client.abort()
             return
         client.write(_line(event))
 
-    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._clients.add(writer)
-        try:
-            while line := await reader.readline():
-                writer.write(_line(self._answer(line)))
-                await writer.drain()
-        except (ConnectionError, ValueError) as error:  # ValueError: a line beyond the limit
-            log.warning("a client of the media process is gone: %s", error)
-        finally:
-            self._clients.discard(writer)
-            writer.close()
+    def _client(self) -> LineServer:
+        return LineServer(lambda line: _line(self._answer(line)), self._clients, LINE_LIMIT)
 
     def _answer(self, line: bytes) -> dict[str, Any]:
         number = None

@@ -6,7 +6,7 @@ Nothing here resolves names, opens ports or keeps state. Lines not rewritten kee
 from farline.sdp.crypto import KEY_LENGTHS, Crypto
 from farline.sdp.description import Description, Direction, Media
 from farline.sdp.errors import SdpError
-from farline.sdp.fields import Connection, Origin, Rtcp
+from farline.sdp.fields import Connection, Origin, Rtcp, ip_version
 from farline.sdp.formats import Format
 from farline.sdp.parse import MAX_LINE, MAX_MEDIA, MAX_SIZE, parse
 from farline.sdp.rewrite import MediaPorts, MediaSecurity, rewrite
@@ -27,6 +27,7 @@ __all__ = [
     "Origin",
     "Rtcp",
     "SdpError",
+    "ip_version",
     "parse",
     "rewrite",
 ]

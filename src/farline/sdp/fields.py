@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 
 from farline.sdp.errors import SdpError
@@ -11,6 +12,15 @@ from farline.sdp.errors import SdpError
 _PORT = re.compile(rb"[0-9]{1,5}\Z")
 _NAME = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.?\Z")
 _TYPES = {b"IP4", b"IP6"}
+
+
+@lru_cache(maxsize=4096)
+def ip_version(address: str) -> int:
+    """4 or 6 for an IP literal, 0 for anything else."""
+    try:
+        return ip_address(address).version
+    except ValueError:
+        return 0
 
 
 def address_type(address: str) -> str:
@@ -34,9 +44,10 @@ def _address(words: list[bytes], line: int) -> str:
     network, kind, address = (word.decode("ascii", "replace") for word in words)
     if network.upper() != "IN" or kind.upper() not in {"IP4", "IP6"}:
         raise SdpError(line, "address is neither IN IP4 nor IN IP6")
-    try:
-        fits = ip_address(address).version == int(kind[-1]) and "%" not in address
-    except ValueError:
+    version = ip_version(address)
+    if version:
+        fits = version == int(kind[-1]) and "%" not in address
+    else:
         fits = _NAME.match(address) is not None and not address.replace(".", "").isdigit()
     if not fits:
         raise SdpError(line, "address is unreadable or does not fit its type")

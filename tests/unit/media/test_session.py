@@ -47,6 +47,9 @@ class Notebook:
     def describe(self, session, stream, side, formats, /):
         self.formats[stream, side] = formats
 
+    def gather(self, gathering, /):
+        pass
+
     def hold(self, session, held, /):
         self.held = held
 

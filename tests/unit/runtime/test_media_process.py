@@ -260,7 +260,7 @@ async def test_garbage_is_answered_and_harms_nobody(tmp_path: Path) -> None:
             writer.write(line + b"\n")
             assert b'"status":500' in await reader.readline()
         writer.write(b"x" * (1024 * 1024))
-        with suppress(ConnectionResetError):  # it closed with our bytes unread
+        with suppress(ConnectionError):  # it closed with our bytes unread, or unsent
             assert await reader.read() == b""
         writer.close()
         async with _client(path) as (client, _):
