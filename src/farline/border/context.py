@@ -6,6 +6,7 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from farline.border import policy
+from farline.border.charging import charges
 from farline.border.dos import Guards
 from farline.border.health import Health
 from farline.border.hiding import Hider
@@ -161,6 +162,8 @@ class Context:
         """Put a call into a state, and trace it."""
         if session.state != state and not session.ended:
             session.state = state
+            if state == "answered":
+                session.answered_at = self.now
             if session.is_call:
                 self.out.append(Trace(CallChanged(session.call_id, state, detail)))
 
@@ -322,6 +325,7 @@ class Context:
         if session.is_call:
             self.counters[f"calls.{state}"] += 1
             self.out.append(Trace(CallChanged(session.call_id, state, why)))
+            self.out.extend(charges(self, session, state, why))
         session.state = "ended"
         session.pending = None
         if session.anchored is not None and session.anchored.open:

@@ -81,6 +81,9 @@ class Session:
     server_group: str = ""
     """The policy group of the server flow; `group` is that of the subscriber flow."""
 
+    answered_at: float | None = None
+    """Seconds of the clock, when the caller was given the answer."""
+
     has_video: bool = False
     """Video has been offered and let pass."""
 

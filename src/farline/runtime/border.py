@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from typing import TYPE_CHECKING
 
 from farline.border import BorderCore, Reconfigured
+from farline.runtime import clock
+from farline.runtime.charging import Charges
 from farline.runtime.ids import RealIds
 from farline.runtime.media_client import MediaClient
 from farline.runtime.ng_client import NgClient, ng_settings
@@ -37,9 +39,10 @@ async def run_border(context: RoleContext) -> None:
         raise ValueError("this deployment has no border")
     async with AsyncExitStack() as stack:
         trace = await stack.enter_async_context(context.trace())
-        core = BorderCore(border, RealIds())
+        core = BorderCore(border, RealIds(), wall=clock.wall_of)
         servers = _client_contexts(context, border)
-        driver = make_driver(context, border, core, servers, trace)
+        charges = stack.enter_context(closing(Charges(context.run_dir)))
+        driver = make_driver(context, border, core, servers, trace, charges.take)
         media = make_media(context, border, driver.handle)
         driver.media = media.perform
         media.start()
@@ -93,6 +96,7 @@ def make_driver(
     core: BorderCore,
     servers: Mapping[str, ssl.SSLContext],
     trace: Callable[[Event], None] | None,
+    on_output: Callable[[object], None] | None = None,
 ) -> SipDriver:
     """The driver with every signaling interface; `servers`: how each, by address, is verified."""
     deployment, base = context.deployment, context.base
@@ -115,6 +119,7 @@ def make_driver(
         listeners,
         tls_for=lambda remote: servers.get(remote.host),
         trace=trace if context.traced else None,
+        on_output=on_output,
     )
 
 

@@ -9,3 +9,8 @@ monotonic = time.monotonic
 
 wall = time.time
 """Seconds since 1970: only for people (traces, logs, Date headers)."""
+
+
+def wall_of(then: float) -> float:
+    """The wall-clock time of a monotonic one; the clock of day may be set while we run."""
+    return wall() + then - monotonic()

@@ -24,8 +24,8 @@ def connect(path: Path, schema: str) -> sqlite3.Connection:
     WAL with synchronous=NORMAL: what is committed outlives the process, and the machine but for
     the last moments before a power cut. Raises StoreError.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600, exist_ok=True)
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
         connection.execute("PRAGMA journal_mode=WAL")

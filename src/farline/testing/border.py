@@ -7,6 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from farline.border import BorderCore, Limits
+from farline.border.charging import Charged
 from farline.border.explain_scratch import StandInEngine
 from farline.border.inside import InsideAddresses
 from farline.media.engine import Delete, Media, MediaDone, MediaReply
@@ -106,6 +107,7 @@ class BorderWorld:
 
         self.closed: list[Flow] = []
         self.all_sent: list[tuple[Flow, bytes]] = []
+        self.charged: list[Charged] = []
         self.leaks_allowed = False
         """The test makes the border tell something of the inside, or only report it."""
 
@@ -207,6 +209,8 @@ class BorderWorld:
                 self.give(MediaDone(output.ticket, reply))
         elif isinstance(output, Close):
             self.closed.append(output.flow)
+        elif isinstance(output, Charged):
+            self.charged.append(output)
         else:
             raise AssertionError(f"unexpected output {output!r}")
 

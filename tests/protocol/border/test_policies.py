@@ -421,6 +421,47 @@ def test_ucid(policed, on):
     assert given.get("User-to-User") == "ab;encoding=hex"
 
 
+# ---- charging rule ----
+
+
+def hang_up(world, phone):
+    world.receive(phone.flow, phone.in_dialog("BYE"))
+    world.receive(phone.upstream, responses.make(world.take(phone.upstream), 200))
+
+
+@pytest.mark.parametrize(("records", "written"), [("off", 0), ("answered", 1), ("all", 2)])
+def test_charging(policed, records, written):
+    charging = {"charging": {"name": "c", "records": records, "format": "sqlite"}}
+    world, phone = policed(charging, wall=lambda now: MONDAY_NOON + now)
+    began = world.clock.now
+    phone.call_office()
+    world.wait(90)
+    hang_up(world, phone)
+    busy = passed(world, phone, "INVITE", call="busy", from_tag="t2", body=offer())
+    phone.office_answer(busy, 486)
+    assert [one.format for one in world.charged] == ["sqlite"] * written
+    if written:
+        record = world.charged[0].record
+        assert (record.aor, record.beginner, record.end) == (f"3001@{DOMAIN}", "outside", "ended")
+        assert (record.caller, record.called) == (f"sip:3001@{DOMAIN}", f"sip:3003@{DOMAIN}")
+        assert record.seconds == 90.0 and record.started == MONDAY_NOON + began
+        assert (record.subscriber_flow, record.server_flow) == ("SubsflowRW", "ServflowRW")
+        assert (record.policy_group, record.server) == ("mine", f"{OFFICE}:5060")
+    if written == 2:
+        assert (world.charged[1].record.answered, world.charged[1].record.reason) == (None, "486")
+
+
+def test_charging_of_both_flows_in_two_formats(policed):
+    both = ({"charging": "default"}, {"charging": "answered-sqlite"})
+    world, phone = policed(*both)
+    phone.call_office()
+    hang_up(world, phone)
+    assert [(one.format, one.record.policy_group) for one in world.charged] == [
+        ("jsonl", "mine"),
+        ("sqlite", "theirs"),
+    ]
+
+
 # ---- time of day, order ----
 
 
