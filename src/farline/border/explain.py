@@ -158,6 +158,8 @@ class Explainer:
                 return candidates.subscriber_flows(plan, exchange)
             if flows.decide_source(plan, exchange).because == event.because:
                 return candidates.source_flows(plan, exchange)
+        elif event.stage == "policy":
+            return candidates.policy_sets(plan, event.value, event.form)
         elif event.stage == "routing":
             for profile in plan.routing.values():
                 if event.form == f"{profile.form}: {profile.name}":

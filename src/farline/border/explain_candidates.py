@@ -64,6 +64,24 @@ def source_flows(plan: Plan, exchange: Exchange) -> tuple[Considered, ...]:
     return _first_wins(judged())
 
 
+def policy_sets(plan: Plan, group: str, form: str) -> tuple[Considered, ...]:
+    """Every set of a policy group. `form`: what the decision named, which tells the set taken."""
+    rows: list[Considered] = []
+    for rules in plan.groups.get(group, ()):
+        window = rules.time_of_day
+        name = f"order {rules.order}: {rules.application.name}, {rules.border.name}, "
+        name += f"{rules.media.name}, {rules.security.name}, {rules.signaling.name}"
+        taken = f"(group {group}, order {rules.order})" in form
+        taken_before = any(row.taken for row in rows)
+        why = f"{window.name}, {', '.join(window.days)} {window.start}-{window.end}"
+        if taken:
+            why = f"the first whose time it is: {why}"
+        elif not taken_before:
+            why = f"not its time: {why}"
+        rows.append(Considered(name, taken, why))
+    return tuple(rows)
+
+
 def next_hops(plan: Plan, profile: RoutingProfile) -> tuple[Considered, ...]:
     """Every next hop of a profile, none of which has failed yet."""
     ways = routing.decide(plan, profile, routing.Standing()).value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import TYPE_CHECKING
 
+from farline.config.flows import split_host
 from farline.config.subnets import IpNetwork, literal
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ class InsideAddresses:
             if flow.secondary_media_interface is not None:
                 exact.add(media[flow.secondary_media_interface].ip)
         servers = {entry.address for one in border.server_profiles for entry in one.addresses}
+        for subscriber in border.subscriber_flows:
+            if subscriber.presence_server_address is not None:
+                servers.add(split_host(subscriber.presence_server_address, 5060)[0])
         exact |= {address for address in servers if literal(address)}
         self.exact = frozenset(str(ip_address(ip)) for ip in exact - self._outside_ips)
         audit = border.topology_audit

@@ -15,8 +15,10 @@ from farline.border.topology import (
     outward_request,
     outward_response,
 )
-from farline.sip import Flow, Uri, WireError, enum, headers
-from farline.sip.routing import MAX_ROUTES
+from farline.config import SubscriberFlow
+from farline.config.flows import split_host
+from farline.sip import Address, Flow, Transport, Uri, WireError, enum, headers
+from farline.sip.routing import MAX_ROUTES, is_numeric
 from farline.sip.transaction import Cause
 
 if TYPE_CHECKING:
@@ -144,7 +146,12 @@ class Passage:
         flow: Flow | None = yield Reach(self.binding, frozenset(self._tried), routes, first)
         upstream = self.binding.upstream
         self._candidate = upstream.candidate if upstream is not None else None
-        return flow if self._guarded() else None
+        if flow is None or not self._guarded():
+            return None
+        address = self.binding.subscriber.presence_server_address
+        if address is None or not _concerns_presence(self.request):
+            return flow
+        return (yield from self._reach_presence(address))
 
     def _guarded(self) -> bool:
         """Whether the server's DoS protection lets one more request pass."""
@@ -198,6 +205,22 @@ class Passage:
         self.enumerated = found.uri or request.uri
         form = f"{profile.form}: {profile.name}: ENUM"
         self.context.decided("routing", found.uri or "as it came", found.because, form)
+
+    def _reach_presence(self, address: str) -> Generator[Connect, Any, Flow | None]:
+        """The flow to the subscriber flow's presence server."""
+        hop = self._candidate
+        if hop is None or self._attempts > 1:
+            return None
+        place = Address(*split_host(address, hop.transport.default_port))
+        server = Candidate(self.line.server.server_profile, hop.transport, place)
+        because = f"{self.request.method} of {self.binding.aor}"
+        form = f"{SubscriberFlow.form}: {self.binding.subscriber.name}: Presence Server Address"
+        self.context.decided("routing", f"presence server {place}", because, form)
+        self._candidate = None
+        if hop.transport is Transport.UDP and not is_numeric(place.host):
+            return None
+        reply = yield Connect(self.line.server.signaling_interface, server)
+        return reply if isinstance(reply, Flow) else None
 
     def patience(self) -> float | None:
         """Seconds without any answer after which another next hop is tried; None: there is none.
@@ -323,6 +346,14 @@ class Passage:
             one, other = other, one
         out.set("From", with_tag(one, self.request.from_tag))
         out.set("To", with_tag(other, self.request.to_tag))
+
+
+def _concerns_presence(request: Message) -> bool:
+    """PUBLISH, and SUBSCRIBE to presence and its templates (RFC 3903, 3856)."""
+    if request.method == "PUBLISH":
+        return True
+    event = (request.get("Event") or "").partition(";")[0].strip().lower()
+    return request.method == "SUBSCRIBE" and event.partition(".")[0] == "presence"
 
 
 def with_tag(name: str, tag: str) -> str:

@@ -14,6 +14,7 @@ from farline.border.call_ids import CallIds
 from farline.border.header_hiding import HeaderHiding
 from farline.border.inside import InsideAddresses
 from farline.border.interworking import Interworking
+from farline.config.flows import split_host
 from farline.config.uri_groups import URI_GROUP_ANY, compile_group
 from farline.sip import Address, NameAddr, Transport, WireError
 
@@ -85,6 +86,12 @@ class Plan:
             for item in border.server_profiles
         }
         self._via_names = self._names_in_via()
+        for flow in border.subscriber_flows:
+            if flow.presence_server_address is not None:
+                host = split_host(flow.presence_server_address, 5060)[0]
+                for server in border.server_flows:
+                    if server.received_interface == flow.signaling_interface:
+                        self.server_addresses[server.server_profile] |= {host}
         self.own = self._own_addresses()
         self._addresses = {
             (item.name, one): Address(item.ip, item.port(one) or one.default_port)

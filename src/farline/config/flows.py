@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
@@ -10,7 +11,29 @@ from farline.config.base import Form, IpText, Name, Port, only
 from farline.config.matching import ANY, check_user_agent
 from farline.sip import Transport
 
+_HOST_PORT = re.compile(
+    r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9A-Fa-f:]{2,45}(?=\Z))|([A-Za-z0-9.-]{1,253}))(?::(\d{1,5}))?"
+)
 Method = Literal["INFO", "MESSAGE", "NOTIFY", "OPTIONS", "SUBSCRIBE", "PUBLISH"]
+
+
+def _host_port(text: str | None) -> str | None:
+    if text is not None:
+        split_host(text, 5060)
+    return text
+
+
+def split_host(text: str, default: int) -> tuple[str, int]:
+    """Host and port of `host`, `host:port`, `::1` or `[::1]:port`. Raises ValueError."""
+    found = _HOST_PORT.fullmatch(text)
+    if found is None:
+        raise ValueError(
+            f"{text!r}: write presence.example.com, 192.168.0.101 or either with :5060"
+        )
+    port = int(found[4] or default)
+    if not 1 <= port <= 65_535:
+        raise ValueError(f"{port} is no port")
+    return found[1] or found[2] or found[3], port
 
 
 class SubscriberFlow(Form):
@@ -44,9 +67,11 @@ class SubscriberFlow(Form):
     signaling_manipulation_script: Annotated[
         str | None, only(None, "scripts are not built yet")
     ] = Field(None, title="Signaling Manipulation Script")
-    presence_server_address: Annotated[str | None, only(None, "not built yet")] = Field(
+    presence_server_address: Annotated[str | None, AfterValidator(_host_port)] = Field(
         None, title="Presence Server Address"
     )
+    """PUBLISH, and SUBSCRIBE to presence, go there instead of to the routing profile's next hop: a
+    host name or an address, with `:port` where it is not the transport's own."""
 
 
 class ServerFlow(Form):

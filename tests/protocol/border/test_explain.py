@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farline.border.explain import Explainer
-from farline.border.explain_candidates import server_flows
+from farline.border.explain_candidates import policy_sets, server_flows
 from farline.border.explain_scratch import CountingIds, Scratch
 from farline.border.plan import Candidate, Plan
-from farline.config import load_deployment
+from farline.config import EndPointPolicyGroup, load_deployment
 from farline.sip import Address, Message, Transport
+from farline.testing.border import changed
 
 ROOT = Path(__file__).parents[3]
 SECRETS = dict.fromkeys(("ruel", "dora", "enhtcpaservice"), "secret")
@@ -219,3 +220,15 @@ def test_no_message_raises(drawn):
     found = explainer.explain(flow, data)
     assert found.steps[0].stage == "listener"
     assert found.refusal is not None or found.sent or found.what
+
+
+def test_sets_of_a_policy_group(guide_border):
+    sets = [{"time_of_day": {"name": "never", "days": ["mon"], "end": "00:01"}}, {}, {}]
+    group = EndPointPolicyGroup(name="g", sets=sets)
+    plan = Plan(changed(guide_border, end_point_policy_groups=(group,)))
+    form = plan.groups["g"][1].place("application")
+    rows = policy_sets(plan, "g", form)
+    assert [row.taken for row in rows] == [False, True, False]
+    assert rows[0].why.startswith("not its time: never, mon 00:00-00:01")
+    assert policy_sets(plan, "avaya-def-low-enc", "")[0].name.startswith("order 1: default")
+    assert policy_sets(plan, "refused 403", "") == ()

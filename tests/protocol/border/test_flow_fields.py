@@ -6,6 +6,7 @@ from farline.border.exchange import Exchange
 from farline.border.flow import decide, decide_source
 from farline.border.plan import Plan
 from farline.config import MediaInterface, UriGroup
+from farline.config.flows import split_host
 from farline.media.engine import MediaReply, Offer
 from farline.sip import Address, responses
 from farline.testing.border import BorderWorld, FakeEngine, changed
@@ -157,6 +158,55 @@ def test_request_by_another_interface_than_the_received_one(guide_border):
     assert world.take(stray).status == 403
     (refusal,) = world.refusals()
     assert refusal.reason == "interface" and "A1b" in refusal.detail
+
+
+def test_presence_server_address(guide_border):
+    """PUBLISH and SUBSCRIBE to presence go there, everything else to the routing profile's hop."""
+    world = world_of(guide_border, subscriber_flows={"presence_server_address": "10.10.10.40:5070"})
+    phone = Phone(world)
+    phone.register()
+    aor = f"sip:3001@{DOMAIN}"
+    world.receive(phone.flow, phone.request("PUBLISH", aor, call="p", Event="presence"))
+    presence = world.opened[-1]
+    assert presence.remote == ("10.10.10.40", 5070) and presence.interface == "IPORWA1Sig"
+    published = world.take(presence)
+    world.receive(presence, responses.make(published, 200, to_tag="x"))
+    assert world.take(phone.flow).status == 200
+    request = phone.request("SUBSCRIBE", aor, call="s", Event="presence.winfo;id=1")
+    world.receive(phone.flow, request)
+    subscribed = world.take(presence)
+    assert f"subid_ipcs={phone.subid}" in subscribed.get("Contact")
+    world.receive(phone.flow, phone.request("SUBSCRIBE", aor, call="m", Event="message-summary"))
+    assert world.take(phone.upstream).get("Event") == "message-summary"
+    assert len(world.opened) == 2
+    # and what it sends over a connection of its own comes from a server
+    notify = phone.office_request("MESSAGE", call="n")
+    other = world.accept("IPORWA1Sig", "10.10.10.40", 4105)
+    world.receive(other, notify)
+    assert world.take(phone.flow).method == "MESSAGE"
+    world.refusing.add(Address("10.10.10.40", 5070))
+    world.close(presence)
+    world.receive(phone.flow, phone.request("PUBLISH", aor, call="p2", Event="presence"))
+    assert world.take(phone.flow).status == 503
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("presence.example", ("presence.example", 5060)),
+        ("192.0.2.1:5070", ("192.0.2.1", 5070)),
+        ("2001:db8::1", ("2001:db8::1", 5060)),
+        ("[2001:db8::1]:5070", ("2001:db8::1", 5070)),
+    ],
+)
+def test_addresses_of_presence_servers(text, place):
+    assert split_host(text, 5060) == place
+
+
+@pytest.mark.parametrize("text", ["", "a b", "x:99999", "sip:x", "x:"])
+def test_bad_addresses_of_presence_servers(text):
+    with pytest.raises(ValueError):
+        split_host(text, 5060)
 
 
 def test_click_to_call(guide_border):
