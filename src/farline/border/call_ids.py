@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from farline.sip import Message
 
 _TOKEN = re.compile(r"fl([A-Za-z0-9_-]{22,1400})(?:@[A-Za-z0-9.:\[\]-]{1,255})?")
+MAX_KEYS = 4
+"""Keys that are tried: a changed one is forgotten after as many changes."""
+
 MAX_CALL_ID = 1024
 """Longer Call-IDs stay as they are: a token would not fit into a header line of a peer's."""
 
@@ -36,6 +39,11 @@ class CallIds:
 
     def __init__(self, key: str | None) -> None:
         self._cipher = None if key is None else AESSIV(sha512(key.encode()).digest())
+        self._readers = [] if self._cipher is None else [self._cipher]
+
+    def remember(self, past: CallIds) -> None:
+        """Read what was hidden with keys before this one too: dialogs outlive a change."""
+        self._readers = [*self._readers[:1], *past._readers][:MAX_KEYS]
 
     def hidden(self, call_id: str, host: str = "") -> str:
         """The token for a Call-ID, `@host` behind it if a host is given."""
@@ -47,14 +55,16 @@ class CallIds:
 
     def canonical(self, call_id: str) -> str:
         """The Call-ID that a dialog began with, whichever side's is given."""
-        found = _TOKEN.fullmatch(call_id) if self._cipher is not None else None
-        if found is None or self._cipher is None:
+        found = _TOKEN.fullmatch(call_id) if self._readers else None
+        if found is None:
             return call_id
-        try:
-            data = urlsafe_b64decode(found[1] + "=" * (-len(found[1]) % 4))
-            return self._cipher.decrypt(data, None).decode("utf-8", "surrogateescape")
-        except (InvalidTag, ValueError):
-            return call_id
+        for cipher in self._readers:
+            try:
+                data = urlsafe_b64decode(found[1] + "=" * (-len(found[1]) % 4))
+                return cipher.decrypt(data, None).decode("utf-8", "surrogateescape")
+            except (InvalidTag, ValueError):
+                continue
+        return call_id
 
     def crossed(self, call_id: str, host: str = "") -> str:
         """The other side's Call-ID for one side's: a token for a plain one, a plain for a token."""

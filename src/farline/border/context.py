@@ -75,7 +75,9 @@ class Context:
         self.hider = _hider(config, self.plan)
         self.layer = TransactionLayer(timers=timers, ids=ids, limit=limits.transactions)
         self.bindings = BindingTable(ids, limits.bindings)
-        self.sessions = SessionTable(limits.sessions, self.plan.call_ids.canonical)
+        self.sessions = SessionTable(
+            limits.sessions, lambda text: self.plan.call_ids.canonical(text)
+        )
         self.sources = Sources(limits.shield)
         self.health = Health(self)
         self.guards = Guards()

@@ -72,7 +72,7 @@ class BorderCore:
 
     Inputs: `Started`, `Received`, `Opened`, `OpenFailed`, `LookedUp`, `Closed`, `Expired`,
     `Reconfigured`, `MediaDone`, `MediaReport`.
-    Outputs: `Send`, `Open`, `Lookup`, `Close`, `Media`, `Trace`.
+    Outputs: `Send`, `Open`, `Lookup`, `Close`, `Media`, `Trace`, `Charged`.
     """
 
     def __init__(

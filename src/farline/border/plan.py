@@ -141,6 +141,9 @@ class Plan:
         self.servers = past.servers | self.servers
         self.routing = past.routing | self.routing
         self.groups = past.groups | self.groups
+        self.media = past.media | self.media
+        self._uri_groups = past._uri_groups | self._uri_groups
+        self.call_ids.remember(past.call_ids)
         self.hiding = past.hiding | self.hiding
         self.interworking = past.interworking | self.interworking
         self.lines = past.lines | self.lines

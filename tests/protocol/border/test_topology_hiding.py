@@ -2,6 +2,7 @@
 
 import pytest
 
+from farline.border import Reconfigured
 from farline.config import ConfigError, Secret, TopologyAudit, TopologyHidingProfile
 from farline.sip import responses
 from farline.testing.border import BorderWorld, changed
@@ -233,6 +234,17 @@ def test_hidden_call_id_of_the_office_outlives_a_restart(hidden):
         phone.answer(out, 200)
         assert world.take(phone.upstream).call_id == f"77@{OFFICE}"
     assert tokens[0] == tokens[1] and tokens[0].endswith("@sbc.example")
+
+
+def test_a_call_outlives_a_change_of_the_key(hidden):
+    world, phone = hidden(rule("Call-ID"))
+    phone.call_office(call="mine")
+    before = phone.inner_invite.call_id
+    border = world.core._context.plan.border
+    world.give(Reconfigured(changed(border, topology_hiding_key=Secret("other"))))
+    bye = phone.office_request("BYE", to_tag="phone", from_tag="office", call=before)
+    world.receive(phone.upstream, bye)
+    assert world.take(phone.flow).call_id == "mine"
 
 
 def test_border_hangs_up_with_each_sides_call_id(hidden):
