@@ -60,6 +60,8 @@ def effects(change: Change) -> frozenset[str]:
     words = change.place.replace("[", ".").split(".")
     top, field = words[0], words[1] if len(words) > 1 else ""
     if top == "border":
+        if words[-1] in _SOCKETS:
+            return _SOCKETS[words[-1]]
         return _BORDER.get(field, frozenset({"border"}))
     if top == "office" and field.startswith("media"):
         return frozenset({"office", "office-media"})
@@ -75,7 +77,16 @@ _BORDER: dict[str, frozenset[str]] = {
             "server_profiles",
             "routing_profiles",
             "topology_hiding_profiles",
+            "topology_hiding_key",
             "topology_audit",
+            "uri_groups",
+            "application_rules",
+            "border_rules",
+            "media_rules",
+            "security_rules",
+            "signaling_rules",
+            "charging_rules",
+            "time_of_day_rules",
             "end_point_policy_groups",
             "subscriber_flows",
             "server_flows",
@@ -86,6 +97,14 @@ _BORDER: dict[str, frozenset[str]] = {
     "media_engine": frozenset({"media", "border"}),
 }
 """Fields of the border by what they need; all others need the border to start again."""
+
+_SOCKETS = {
+    "signaling_qos": frozenset({"border"}),
+    "voice_qos": frozenset({"media"}),
+    "video_qos": frozenset({"media"}),
+    "media_timeout_seconds": frozenset({"media"}),
+}
+"""Fields of rules that sockets and the media engine are given once."""
 
 
 def _values(place: str, old: object, new: object, form: str) -> Iterator[Change]:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from farline.config.office import MEDIA_INTERFACE
+from farline.config.policy_rules import MediaRule
 from farline.media.engine import Query
 from farline.media.session import place_name
 from farline.runtime.media_client import MediaClient
@@ -14,7 +15,6 @@ from farline.runtime.media_process import MediaPlace, MediaSettings, instance_na
 
 if TYPE_CHECKING:
     from farline.config import Border, Deployment, ServerFlow, SubscriberFlow
-    from farline.config.policy_rules import MediaRule
     from farline.runtime.role import RoleContext
 
 SHOWN = 500
@@ -34,14 +34,15 @@ async def run_border_media(context: RoleContext) -> None:
 
 
 def border_places(border: Border) -> list[MediaPlace]:
-    """The media interfaces in use: each once a DS byte, over the same ports.
+    """The media interfaces: each once a DS byte, over the same ports.
 
-    The first has the interface's name and the byte of its first flow; a port that one has bound is
-    passed over by the others.
+    Those that no flow uses are there too, for a flow may come to name them while we run. The first
+    has the interface's name and the byte of its first flow; a port that one has bound is passed
+    over by the others.
     """
     places: list[MediaPlace] = []
     for interface in border.media_interfaces:
-        classes = interface_classes(border, interface.name)
+        classes = interface_classes(border, interface.name) or [MediaRule().voice_qos]
         for number, traffic_class in enumerate(classes):
             name = interface.name if not number else place_name(interface.name, traffic_class)
             places.append(
