@@ -40,4 +40,5 @@ def ack(context: Context, message: Message, binding: Binding, sender: Side, foun
             hang_up(context, session, "no media", cause=47)
             return
         out.body = reply.sdp or b""
+    out = yield from passage.manipulated(out, sender.other)
     context.send_ack(out, flow)

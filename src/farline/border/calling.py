@@ -97,6 +97,9 @@ class Calling:
                 return
             if not (yield from self._prepare(out, flow)):
                 return
+            out = yield from self.passage.manipulated(out, self.passage.sender.other)
+            if self._given_up():
+                return
             client = self.context.request(self.operation, out, flow, self.passage.sender.other)
             yield from self._follow(client)
 
@@ -233,7 +236,7 @@ class Calling:
         if status < 300:
             dialogs.learn_answer(session, self.passage, response)
         if status >= 300:
-            self._refused(response)
+            yield from self._refused(response)
             return
         yield from self._pass_answer(client, response)
 
@@ -258,6 +261,7 @@ class Calling:
             if replaced and out.get("Content-Type") is None:
                 out.set("Content-Type", "application/sdp")
             out.body = replaced
+        out = yield from passage.manipulated(out, passage.sender)
         self.context.respond(self.tx, out)
         if response.status >= 200:
             self.answered = True
@@ -267,7 +271,7 @@ class Calling:
         elif session.state == "started":
             self.context.call_changed(session, "ringing", f"{response.status}")
 
-    def _refused(self, response: Message) -> None:
+    def _refused(self, response: Message) -> Steps:
         """A final answer other than 2xx."""
         try:
             out = self.passage.to_near(response)
@@ -275,6 +279,7 @@ class Calling:
             self._fail(500, "an answer that cannot be read")
             return
         self.answered = True
+        out = yield from self.passage.manipulated(out, self.passage.sender)
         self.context.respond(self.tx, out)
         if self.initial and self.session is not None:
             self.context.end_session(self.session, "failed", f"{response.status}")

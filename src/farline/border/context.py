@@ -14,9 +14,10 @@ from farline.border.links import Links
 from farline.border.plan import Plan
 from farline.border.registration import BindingTable
 from farline.border.screening import Rates
+from farline.border.scripts import Manipulate, Manipulated
 from farline.border.session import SessionTable
 from farline.border.shield import Sources
-from farline.border.steps import NEXT, Ask, Connect, Dial, Next, Operation, Reach
+from farline.border.steps import NEXT, Ask, Connect, Dial, Next, Operation, Reach, RunScript
 from farline.border.upstream import Upstreams
 from farline.config import TopologyAudit
 from farline.media.engine import Delete, Media, MediaReply
@@ -49,6 +50,9 @@ AUDITED = frozenset(
 
 CLICK_LINGER = 32.0
 """Seconds that a click-to-call binding outlives its calls: the last transactions end in them."""
+
+SCRIPT_SECONDS = 5.0
+"""How long a script may take in all, its queue and the start of its process too."""
 
 ENGINE_SECONDS = 5.0
 """How long the media engine may take for one request."""
@@ -251,6 +255,10 @@ class Context:
         """The engine answered."""
         self.hand_over(ticket, reply)
 
+    def script_done(self, reply: Manipulated) -> None:
+        """A script's process answered, or did not."""
+        self.hand_over(reply.ticket, reply)
+
     def hand_over(self, ticket: int, value: object) -> bool:
         """Give the operation that waits for a ticket what it asked for; False: nobody waits."""
         operation = self._asking.pop(ticket, None)
@@ -287,6 +295,9 @@ class Context:
             elif isinstance(step, Dial):
                 self._dial(operation, step)
                 return
+            elif isinstance(step, RunScript):
+                self._run_script(operation, step)
+                return
             elif isinstance(step, Question):
                 self._look_up(operation, step)
                 return
@@ -306,6 +317,13 @@ class Context:
         ticket = self.ticket()
         self._asking[ticket] = operation
         self.out.append(Lookup(ticket, question))
+
+    def _run_script(self, operation: Operation, step: RunScript) -> None:
+        ticket = self.ticket()
+        self._asking[ticket] = operation
+        late = Manipulated(ticket, error="no answer from its process")
+        self.schedule.start(self.now + SCRIPT_SECONDS, "script", lambda _: self.script_done(late))
+        self.out.append(Manipulate(ticket, step.script, step.data, step.direction))
 
     def _ask(self, operation: Operation, step: Ask) -> None:
         ticket = self.ticket()

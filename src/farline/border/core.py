@@ -20,6 +20,7 @@ from farline.border import (
 from farline.border.context import Context
 from farline.border.exchange import Exchange, Refusal, Verdict
 from farline.border.limits import Limits
+from farline.border.scripts import Manipulated
 from farline.border.show import show
 from farline.border.steps import Aborted, Cancelled, Operation, Unreachable
 from farline.border.topology import token_of
@@ -70,9 +71,10 @@ class Reconfigured:
 class BorderCore:
     """A session border controller without I/O (`farline.sip.effects.Core`).
 
-    Inputs: `Started`, `Received`, `Opened`, `OpenFailed`, `LookedUp`, `Closed`, `Expired`,
-    `Reconfigured`, `MediaDone`, `MediaReport`.
-    Outputs: `Send`, `Open`, `Lookup`, `Close`, `Media`, `Trace`, `Charged`.
+    Inputs: `Started`, `Received`, `Opened`, `OpenFailed`, `LookedUp`, `Manipulated`, `Closed`,
+    `Expired`, `Reconfigured`, `MediaDone`, `MediaReport`.
+    Outputs: `Send`, `Open`, `Lookup`, `Manipulate`, `Close`, `Media`, `Trace`,
+    `Charged`.
     """
 
     def __init__(
@@ -108,13 +110,8 @@ class BorderCore:
             context.media_done(event.ticket, event.reply)
         elif isinstance(event, MediaReport):
             media_news.take(context, event)
-        elif isinstance(event, Opened):
-            if event.ticket is not None and not context.hand_over(event.ticket, event.flow):
-                context.put(Close(event.flow))
-        elif isinstance(event, OpenFailed):
-            context.hand_over(event.ticket, Unreachable(event.reason))
-        elif isinstance(event, LookedUp):
-            context.hand_over(event.ticket, event.found)
+        elif isinstance(event, Opened | OpenFailed | LookedUp | Manipulated):
+            self._answered(event)
         elif isinstance(event, Started):
             heartbeat.start(context)
         elif isinstance(event, Closed):
@@ -123,6 +120,19 @@ class BorderCore:
             context.reconfigure(event.border)
             heartbeat.start(context)
         self._pump()
+
+    def _answered(self, event: Opened | OpenFailed | LookedUp | Manipulated) -> None:
+        """What an operation asked for is there."""
+        context = self._context
+        if isinstance(event, Opened):
+            if event.ticket is not None and not context.hand_over(event.ticket, event.flow):
+                context.put(Close(event.flow))
+        elif isinstance(event, OpenFailed):
+            context.hand_over(event.ticket, Unreachable(event.reason))
+        elif isinstance(event, Manipulated):
+            context.script_done(event)
+        else:
+            context.hand_over(event.ticket, event.found)
 
     def poll(self) -> object | None:
         """The next output, None when there is none left."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from farline import sdp
 from farline.border.core import BorderCore
 from farline.border.registration import SUBID_BITS
+from farline.border.scripts import Manipulate, Manipulated
 from farline.border.steps import Operation, Reach
 from farline.media.engine import Answer, Delete, Media, MediaDone, MediaReply, Offer
 from farline.sip import Address, Flow, Transport
@@ -242,6 +243,9 @@ class Scratch:
                 core.handle(MediaDone(output.ticket, reply), self.now)
             elif isinstance(output, Media):
                 self._engine.perform(output.request)
+            elif isinstance(output, Manipulate):
+                said = "scripts do not run here: farline script test tries them"
+                core.handle(Manipulated(output.ticket, error=said), self.now)
             elif isinstance(output, Lookup):
                 found = self._ask(output.question)
                 core.handle(LookedUp(output.ticket, found), self.now)

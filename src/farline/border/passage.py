@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from farline.border import routing, signaling_policy
+from farline.border import routing, scripts, signaling_policy
 from farline.border.exchange import Refusal, Side
 from farline.border.health import DOWN_SECONDS
 from farline.border.plan import Candidate
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from farline.border.interworking import Interworking
     from farline.border.registration import Binding
     from farline.border.session import End, Found, Session
-    from farline.border.steps import Step
+    from farline.border.steps import RunScript, Step
     from farline.border.topology import Line
     from farline.config import RoutingProfile, Rules
     from farline.config.policy_rules import ResponseControl
@@ -225,14 +225,19 @@ class Passage:
     def patience(self) -> float | None:
         """Seconds without any answer after which another next hop is tried; None: there is none.
 
-        A dialog stays where it is: another server does not know it.
+        A dialog stays where it is, unless the server is a group (FGDN): another does not know it.
         """
         upstream = self.binding.upstream
-        if self.sender is Side.INSIDE or self.far is not None or upstream is None:
+        if self.sender is Side.INSIDE or upstream is None or self._candidate is None:
+            return None
+        if self.far is not None and not self._group(self._candidate):
             return None
         if all(other in self._tried for other in upstream.spare):
             return None
         return self.works.profile.timers.trans_expire or FAILOVER_SECONDS
+
+    def _group(self, candidate: Candidate) -> bool:
+        return self.context.plan.servers[candidate.server].advanced.fgdn
 
     def answered(self) -> None:
         """The next hop said something."""
@@ -263,6 +268,21 @@ class Passage:
                 self._gone(self._candidate, f"{self.binding.aor}: no answer from it")
         elif self.sender is Side.OUTSIDE:
             self.status = 503
+
+    def manipulated(self, message: Message, towards: Side) -> Generator[RunScript, Any, Message]:
+        """A message that is about to be sent, as the flows' scripts leave it."""
+        names: list[tuple[str, scripts.Direction]] = []
+        server = self.line.server
+        own = self.context.plan.servers[server.server_profile].advanced
+        inner = server.signaling_manipulation_script or own.signaling_manipulation_script
+        outer = self.binding.subscriber.signaling_manipulation_script
+        if inner is not None:
+            names.append((inner, "to_server" if towards is Side.INSIDE else "from_server"))
+        if outer is not None:
+            names.append((outer, "from_phone" if towards is Side.INSIDE else "to_phone"))
+        if towards is Side.INSIDE:
+            names.reverse()
+        return scripts.run(self.context, tuple(names), message)
 
     def to_far(self) -> Message:
         """The request as the far side reads it. Raises WireError for what cannot be rewritten."""

@@ -78,11 +78,12 @@ def register(context: Context, operation: Operation, tx: ServerTransaction) -> S
             context.refused("malformed", f"{error.where}: {error.reason}", tx.flow)
             context.answer(tx, error.status or 400)
             return
+        out = yield from passage.manipulated(out, Side.INSIDE)
         client = context.request(operation, out, upstream, Side.INSIDE)
         answer = yield from failover.final_answer(context, operation, passage, client)
         if answer is not None:
             if not _is_unchallenged(context, tx, passage, answer):
-                _finish(context, plan, tx, passage, answer)
+                yield from _finish(context, plan, tx, passage, answer)
             return
     context.refused("upstream", f"{plan.way.aor}: no next hop answers", tx.flow)
     context.answer(tx, passage.status)
@@ -217,7 +218,7 @@ def _finish(
     tx: ServerTransaction,
     passage: Passage,
     response: Message,
-) -> None:
+) -> Steps:
     """Give the phone the final answer; learn from a 200."""
     try:
         out = passage.to_near(response)
@@ -239,6 +240,7 @@ def _finish(
         context.refused("credentials", f"{plan.way.aor}: {response.status}", tx.flow)
     out.remove("Service-Route")
     out.remove("Path")
+    out = yield from passage.manipulated(out, Side.OUTSIDE)
     context.respond(tx, out)
     for binding in leaving:
         drop_binding(context, binding, "the phone left")

@@ -84,6 +84,7 @@ class Relaying:
                 return
             if not self._open(out) or not (yield from self._carry_offer(out)):
                 return
+            out = yield from self.passage.manipulated(out, self.passage.sender.other)
             client = self.context.request(self.operation, out, flow, self.passage.sender.other)
             yield from self._follow(client)
             if self.status:
@@ -182,6 +183,7 @@ class Relaying:
                 self._answer(reply.status or 488, reply.error)
                 return
             out.body = reply.sdp or b""
+        out = yield from passage.manipulated(out, passage.sender)
         if response.status < 200:
             self.context.respond(self.tx, out)
             return

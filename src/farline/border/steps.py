@@ -82,6 +82,15 @@ class Unreachable:
 
 
 @dataclass(frozen=True, slots=True)
+class RunScript:
+    """Wait for a signaling manipulation script. The reply is a `Manipulated`."""
+
+    script: str
+    data: bytes
+    direction: str
+
+
+@dataclass(frozen=True, slots=True)
 class NoAnswer:
     """Event: a next hop has said nothing for so long that another one is tried."""
 
@@ -108,7 +117,7 @@ class TimerC:
     """Event: an INVITE rang for too long (RFC 3261 section 16.8)."""
 
 
-Step: TypeAlias = Next | Ask | Reach | Dial | Connect | Question
+Step: TypeAlias = Next | Ask | Reach | Dial | Connect | Question | RunScript
 Steps: TypeAlias = Generator[Step, Any, None]
 
 

@@ -142,6 +142,8 @@ class Upstreams:
             server = self._server(binding, candidate)
             if server is None or not self._speaks(server, candidate):
                 continue
+            if not self._secure_enough(binding, candidate):
+                continue
             flow = yield from self._connect(server.signaling_interface, candidate)
             if binding.upstream is not upstream:
                 self._discard(flow)
@@ -157,6 +159,17 @@ class Upstreams:
             self._assign(upstream, None)
         upstream.search = None
         self._release(upstream, upstream.flow)
+
+    def _secure_enough(self, binding: Binding, candidate: Candidate) -> bool:
+        """Securable: a phone on TLS reaches the server over TLS or not at all."""
+        advanced = self._context.plan.servers[candidate.server].advanced
+        secured = binding.phone is not None and binding.phone.transport is Transport.TLS
+        if not advanced.securable or not secured or candidate.transport is Transport.TLS:
+            return True
+        form = f"{advanced.form}: Securable"
+        why = f"{binding.aor} came over TLS and {candidate.server} is securable"
+        self._context.decided("routing", f"not {candidate}", why, form)
+        return False
 
     def _speaks(self, server: ServerFlow, candidate: Candidate) -> bool:
         """Whether the signaling interface has the IP version of the next hop."""

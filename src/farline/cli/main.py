@@ -14,6 +14,7 @@ from farline.cli import (
     phone,
     replay,
     run,
+    script,
     secret,
     show,
     trace,
@@ -39,6 +40,7 @@ app.command("trace")(trace.trace)
 app.command("mobile")(mobile.mobile)
 app.command("phone")(phone.phone)
 app.command("media")(media.media)
+app.add_typer(script.app, name="script")
 app.add_typer(secret.app, name="secret")
 app.add_typer(lab.app, name="lab")
 

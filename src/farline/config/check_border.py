@@ -19,7 +19,7 @@ def check_border(border: Border, server_tls: set[str], client_tls: set[str]) -> 
     problems: list[Problem] = []
     for field in (
         "interfaces", "networks", "media_interfaces", "signaling_interfaces", "server_profiles",
-        "interworking_profiles",
+        "interworking_profiles", "signaling_scripts",
         "routing_profiles", "topology_hiding_profiles", "end_point_policy_groups", "uri_groups",
         "application_rules", "border_rules", "media_rules", "security_rules", "signaling_rules",
         "charging_rules", "time_of_day_rules",
@@ -100,6 +100,11 @@ def _servers(border: Border, client_tls: set[str]) -> Iterator[Problem]:
         if wanted not in profiles:
             place = f"border.server_profiles[{index}].advanced.interworking_profile"
             yield missing(place, server.advanced, "interworking profile", wanted, profiles)
+        script = server.advanced.signaling_manipulation_script
+        scripts = {one.name for one in border.signaling_scripts}
+        if script is not None and script not in scripts:
+            place = f"border.server_profiles[{index}].advanced.signaling_manipulation_script"
+            yield missing(place, server.advanced, "signaling script", script, scripts)
     for index, profile in enumerate(border.routing_profiles):
         for number, hop in enumerate(profile.next_hops):
             place = f"border.routing_profiles[{index}].next_hops[{number}]."

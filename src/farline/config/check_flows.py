@@ -70,6 +70,7 @@ def _flows(border: Border) -> Iterator[Problem]:
         "end_point_policy_group": {item.name for item in border.policy_groups},
         "routing_profile": {item.name for item in border.routing_profiles},
         "server_profile": {item.name for item in border.server_profiles},
+        "signaling_manipulation_script": {item.name for item in border.signaling_scripts},
         "topology_hiding_profile": {item.name for item in border.topology_hiding_profiles},
     }
     for kind, flows in (

@@ -19,6 +19,7 @@ from farline.config.office import Office
 from farline.config.policies import Policies
 from farline.config.portal import Portal
 from farline.config.routing import RoutingProfile
+from farline.config.scripts import SignalingScript
 from farline.config.server import (
     ServerProfile,
 )
@@ -34,6 +35,7 @@ class Border(Policies):
     media_interfaces: tuple[MediaInterface, ...] = ()
     signaling_interfaces: tuple[SignalingInterface, ...] = ()
     server_profiles: tuple[ServerProfile, ...] = ()
+    signaling_scripts: tuple[SignalingScript, ...] = ()
     interworking_profiles: tuple[InterworkingProfile, ...] = ()
     routing_profiles: tuple[RoutingProfile, ...] = ()
     topology_hiding_profiles: tuple[TopologyHidingProfile, ...] = ()

@@ -75,6 +75,7 @@ _BORDER: dict[str, frozenset[str]] = {
     **dict.fromkeys(
         (
             "server_profiles",
+            "interworking_profiles",
             "routing_profiles",
             "topology_hiding_profiles",
             "topology_hiding_key",

@@ -64,9 +64,7 @@ class SubscriberFlow(Form):
     tls_client_profile: Annotated[Name | None, only(None, "not built yet")] = Field(
         None, title="TLS Client Profile"
     )
-    signaling_manipulation_script: Annotated[
-        str | None, only(None, "scripts are not built yet")
-    ] = Field(None, title="Signaling Manipulation Script")
+    signaling_manipulation_script: Name | None = Field(None, title="Signaling Manipulation Script")
     presence_server_address: Annotated[str | None, AfterValidator(_host_port)] = Field(
         None, title="Presence Server Address"
     )
@@ -94,9 +92,7 @@ class ServerFlow(Form):
         str, only("default", "requests from a server go to the phone's binding")
     ] = Field("default", title="Routing Profile")
     topology_hiding_profile: Name | None = Field(None, title="Topology Hiding Profile")
-    signaling_manipulation_script: Annotated[
-        str | None, only(None, "scripts are not built yet")
-    ] = Field(None, title="Signaling Manipulation Script")
+    signaling_manipulation_script: Name | None = Field(None, title="Signaling Manipulation Script")
     remote_branch_office: str = Field("any", title="Remote Branch Office", min_length=1)
     """A host name, an address or a subnet: requests of the server whose Contact names a host of
     that branch; or any."""

@@ -102,13 +102,14 @@ class ServerAdvanced(Form):
     """Off: every endpoint has a TCP or TLS connection of its own to the server, as the guide asks
     for remote workers. On: all share one."""
     interworking_profile: Name = Field("avaya-ru", title="Interworking Profile")
-    signaling_manipulation_script: Annotated[
-        str | None, only(None, "scripts are not built yet")
-    ] = Field(None, title="Signaling Manipulation Script")
-    securable: Annotated[bool, only(False, "securable is not built yet")] = Field(
-        False, title="Securable"
-    )
-    fgdn: Annotated[bool, only(False, "FGDN is not built yet")] = Field(False, title="Enable FGDN")
+    signaling_manipulation_script: Name | None = Field(None, title="Signaling Manipulation Script")
+    """For the server's messages, unless the server flow names another."""
+    securable: bool = Field(False, title="Securable")
+    """On: what phones send over TLS goes to this server over TLS only, nowhere else."""
+    fgdn: bool = Field(False, title="Enable FGDN")
+    """Fully qualified group domain name, on: the server's addresses are one group that shares its
+    dialogs, so a request in a dialog that is not answered is tried on another of them. Off: a
+    dialog is known to one address only."""
     tcp_failover_port: Port = Field(5060, title="TCP Failover Port")
     """Tried once when connecting to another TCP port of the server fails."""
     tls_failover_port: Port = Field(5061, title="TLS Failover Port")

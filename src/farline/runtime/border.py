@@ -14,6 +14,7 @@ from farline.runtime.media_client import MediaClient
 from farline.runtime.ng_client import NgClient, ng_settings
 from farline.runtime.relay import run_relays, stop_relays
 from farline.runtime.resolver import Resolver
+from farline.runtime.scripts import Scripts
 from farline.runtime.sip import Listener, SipDriver
 from farline.runtime.tls import client_context, server_context
 from farline.sip.effects import Started
@@ -50,6 +51,10 @@ async def run_border(context: RoleContext) -> None:
         stack.push_async_callback(driver.stop)
         resolver = Resolver([Address(one.ip, one.port) for one in border.dns.servers])
         driver.resolve = resolver.ask
+        scripts = Scripts(border.signaling_scripts, context.base, driver.handle)
+        stack.push_async_callback(scripts.stop)
+        driver.on_output = scripts.take
+        await scripts.start()
         await driver.start()
         driver.handle(Started())
         relays = await run_relays(context.deployment, context.base, trace)
@@ -61,6 +66,7 @@ async def run_border(context: RoleContext) -> None:
                 "media engine": "connected" if media.connected else "not running",
                 **({"media nodes": media.show()} if isinstance(media, NgClient) else {}),
                 "dns": resolver.show(),
+                **({"scripts": scripts.show()} if border.signaling_scripts else {}),
                 "relays": [relay.show() for relay in relays],
             }
 

@@ -127,7 +127,7 @@ class SipDriver:
         """Asks the DNS; never raises."""
 
         self._trace = trace
-        self._on_output = on_output
+        self.on_output = on_output
         self._on_pong = on_pong
         self._udp: dict[str, _Udp] = {}
         self._servers: dict[tuple[str, Transport], asyncio.Server] = {}
@@ -267,8 +267,8 @@ class SipDriver:
             self._spawn(self._do_media(output))
         elif isinstance(output, Lookup):
             self._spawn(self._look_up(output))
-        elif self._on_output is not None:
-            self._on_output(output)
+        elif self.on_output is not None:
+            self.on_output(output)
 
     def _send(self, flow: Flow, data: bytes) -> None:
         if flow.transport is Transport.UDP:

@@ -10,6 +10,7 @@ from farline.border import BorderCore, Limits
 from farline.border.charging import Charged
 from farline.border.explain_scratch import StandInEngine
 from farline.border.inside import InsideAddresses
+from farline.border.scripts import Manipulate
 from farline.media.engine import Delete, Media, MediaDone, MediaReply
 from farline.sip import Address, Flow, Message, Transport
 from farline.sip.dns import Found, Question
@@ -97,6 +98,9 @@ class BorderWorld:
         self.events: list[Event] = []
         self.opened: list[Flow] = []
         """Upstream connections, in the order in which they were made."""
+
+        self.orders: list[Manipulate] = []
+        """Scripts that the border waits for; answer with `give(Manipulated(...))`."""
 
         self.names: dict[Question, Found] = {}
         """The DNS as this world has it."""
@@ -199,6 +203,8 @@ class BorderWorld:
             self.events.append(output.event)
         elif isinstance(output, Open):
             self._open(output)
+        elif isinstance(output, Manipulate):
+            self.orders.append(output)
         elif isinstance(output, Lookup):
             self.asked.append(output.question)
             found = self.names.get(output.question, Found(error="does not exist"))

@@ -196,6 +196,35 @@ def test_next_hop_in_dialog(load_border):
     assert moved_call(load_border, in_dialog) == SECOND
 
 
+@pytest.mark.parametrize(("fgdn", "after"), [("false", 1), ("true", 2)])
+def test_fgdn_lets_a_dialog_go_on_at_another_address(load_border, fgdn, after):
+    world = BorderWorld(load_border(*TWO, ("fgdn: false", f"fgdn: {fgdn}")))
+    phone = Phone(world)
+    phone.register()
+    phone.call_office()
+    world.receive(phone.flow, phone.in_dialog("BYE"))
+    world.wait(4.1)
+    assert len(world.opened) == after
+    assert world.opened[-1].remote == (SECOND if after == 2 else FIRST)
+    if after == 2:
+        assert world.take(world.opened[-1]).method == "BYE"
+
+
+TLS_HOP = HOP.replace("priority: 1", "priority: 2").replace("5060, transport: TCP",
+                                                            "5061, transport: TLS")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("securable", "phone", "server"),
+    [("false", "TLS", "TCP"), ("true", "TLS", "TLS"), ("true", "TCP", "TCP")],
+)
+def test_securable_keeps_tls_on_tls(load_border, securable, phone, server):
+    hops = (HOP, f"{HOP}\n        {TLS_HOP}")
+    world = BorderWorld(load_border(hops, ("securable: false", f"securable: {securable}")))
+    Phone(world, transport=Transport[phone]).register()
+    assert [flow.transport for flow in world.opened] == [Transport[server]]
+
+
 def moved_phone(load_border, *changes):
     """Where a phone registers again when the first hop is back."""
     world = BorderWorld(load_border(*TWO, *changes))

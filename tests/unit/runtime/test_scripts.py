@@ -1,0 +1,85 @@
+"""Scripts in their sandbox: what they can do, what they cannot, and that they are killed."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from farline.config.scripts import SignalingScript
+from farline.runtime.scripts import Script
+from farline.sip import Message
+
+INVITE = (Path(__file__).parents[3] / "vectors" / "guide" / "09-invite-phone.sip").read_bytes()
+BODY = "def manipulate(message, direction):\n"
+
+
+@pytest.fixture
+async def script(tmp_path):
+    made = []
+
+    def make(body, **limits):
+        path = tmp_path / f"s{len(made)}.py"
+        path.write_text(BODY + "".join(f"    {line}\n" for line in body.splitlines()))
+        form = SignalingScript(name="s", file=path, **{"time_limit_ms": 2000, **limits})
+        made.append(Script(form, tmp_path))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.stop()
+
+
+async def test_changes_a_message(script):
+    one = script("message.set('X-Site', direction)\nmessage.remove('User-Agent')")
+    for _ in range(3):
+        data, error = await one.run(INVITE, "to_server")
+        assert error == ""
+        assert Message.parse(data).get("X-Site") == "to_server"
+        assert Message.parse(data).get("User-Agent") is None
+    assert one.show()["runs"] == 3
+
+
+async def test_what_it_raises_is_told(script):
+    one = script("raise KeyError('x')")
+    assert await one.run(INVITE, "to_server") == (b"", "KeyError: 'x'")
+    assert "invalid syntax" in (await script("this is no python").run(INVITE, "to_server"))[1]
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ("open('/etc/passwd').read()", "OSError|PermissionError"),
+        ("open('/tmp/x', 'w')", "OSError|PermissionError"),
+        ("import socket; socket.socket()", "ModuleNotFoundError|ImportError|OSError"),
+        ("import os; os.fork()", "PermissionError|BlockingIOError"),
+        ("import os; os.execv('/bin/sh', ['sh'])", "PermissionError|OSError"),
+        ("import os; os.kill(os.getppid(), 9)", "PermissionError"),
+        ("x = bytearray(1 << 30)", "MemoryError"),
+    ],
+)
+async def test_what_it_cannot_do(script, body, error):
+    data, said = await script(body).run(INVITE, "to_server")
+    assert data == b""
+    assert re.match(error, said), said
+
+
+async def test_it_is_killed_when_it_is_late_and_starts_again(script):
+    one = script("while message.get('User-Agent') == 'slow': pass")
+    assert (await one.run(INVITE, "to_server"))[1] == ""
+    slow = Message.parse(INVITE)
+    slow.set("User-Agent", "slow")
+    _, error = await one.run(slow.to_bytes(), "to_server")
+    assert error == "it took longer than 2000 ms and was killed"
+    assert (await one.run(INVITE, "to_server"))[1] == ""
+    assert one.show()["killed"] == 1
+
+
+async def test_one_that_ends_its_process(script):
+    one = script("import os; os._exit(3)")
+    assert (await one.run(INVITE, "to_server"))[1] == "its process died"
+
+
+async def test_the_filter_of_system_calls_is_there(script):
+    one = script("pass")
+    await one.run(INVITE, "to_server")
+    assert "system calls" in one.show()["closed"]
