@@ -53,7 +53,13 @@ async def run_border(context: RoleContext) -> None:
         driver.resolve = resolver.ask
         scripts = Scripts(border.signaling_scripts, context.base, driver.handle)
         stack.push_async_callback(scripts.stop)
-        driver.on_output = scripts.take
+
+        def take(output: object) -> None:
+            """What the driver does not know: each of the two takes its own."""
+            charges.take(output)
+            scripts.take(output)
+
+        driver.on_output = take
         await scripts.start()
         await driver.start()
         driver.handle(Started())
