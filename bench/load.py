@@ -11,8 +11,12 @@ import itertools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from farline.sip import Message, NameAddr, StreamFramer, Uri
+
+if TYPE_CHECKING:
+    import ssl
 
 SDP = (
     "v=0\r\no=- 53655765 2353687637 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n"
@@ -81,6 +85,12 @@ class Phone:
         self.user = f"u{number}"
         self.ip, self.border, self.kind = ip, border, kind
         self.link: Link | None = None
+        self.tls: ssl.SSLContext | None = None
+        """How the border's certificate is judged; set for TLS."""
+
+        self.instance = ""
+        """Parameters of Contact that name the phone wherever it is (RFC 5626)."""
+
         self._waiting: asyncio.Future[Message] | None = None
         self._call = ""
 
@@ -91,7 +101,11 @@ class Phone:
             _, self.link = await loop.create_datagram_endpoint(factory, local_addr=(self.ip, 0))
         else:
             _, self.link = await loop.create_connection(
-                factory, *self.border, local_addr=(self.ip, 0)
+                factory,
+                *self.border,
+                local_addr=(self.ip, 0),
+                ssl=self.tls,
+                server_hostname="bench" if self.tls is not None else None,
             )
 
     def close(self) -> None:
@@ -115,7 +129,7 @@ class Phone:
             f"From: <sip:{self.user}@bench>;tag={call[:8]}",
             f"Call-ID: {call}",
             f"CSeq: {cseq} {method}",
-            f"Contact: <sip:{self.user}@{host}:{port};transport={self.kind}>",
+            f"Contact: <sip:{self.user}@{host}:{port};transport={self.kind}>{self.instance}",
             "User-Agent: bench-phone/1.0",
             "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, REFER, UPDATE",
             *extra,

@@ -29,6 +29,19 @@ PHONES = 20
 RUNS = 3
 COUNTS = {"register": 3000, "call": 1500}
 BORDER_CORE, LOAD_CORE = 1, 0
+PORTS = {"udp": "udp_port: 5060", "tcp": "tcp_port: 5060"}
+PORTS["tls"] = "tcp_port: 5060, tls_port: 5061, tls_profile: bench"
+INNER = {"udp": "udp", "tcp": "tcp", "tls": "tcp"}
+"""What each goes over inside: TLS is for phones."""
+
+TLS_PROFILE = "tls_server_profiles: [{name: bench, certificate: here.pem, key: here.key}]\n"
+KAMAILIO_TLS = """[server:default]
+method = TLSv1.2+
+verify_certificate = no
+require_certificate = no
+private_key = WORK/here.key
+certificate = WORK/here.pem
+"""
 
 
 def cpu_seconds(pids: list[int]) -> float:
@@ -86,8 +99,8 @@ def filled(template: str, **more: str) -> str:
 def farline(transport: str, work: Path, *, trace: bool = False) -> Iterator[list[int]]:
     """Our border and its media engine; gives their process ids."""
     config = work / "border.yaml"
-    ports = f"{transport}_port: 5060"
-    config.write_text(filled("border.yaml", PORTS=ports, TRANSPORT=transport.upper()))
+    text = filled("border.yaml", PORTS=PORTS[transport], TRANSPORT=INNER[transport].upper())
+    config.write_text((TLS_PROFILE if transport == "tls" else "") + text)
     run = [sys.executable, "-m", "farline.cli.main", "run", "--config", str(config)]
     run += ["--run-dir", str(work / "run")] + ([] if trace else ["--no-trace"])
     log = (work / "farline.log").open("wb")
@@ -113,8 +126,10 @@ def wait_for_socket(path: Path, seconds: float = 20.0) -> None:
 def kamailio(transport: str, work: Path) -> Iterator[list[int]]:
     """The peer; gives its process ids."""
     config = work / "kamailio.cfg"
-    config.write_text(filled("kamailio.cfg"))
-    defines = ["-A", "WITH_TCP"] if transport == "tcp" else []
+    config.write_text(filled("kamailio.cfg", WORK=str(work)))
+    (work / "tls.cfg").write_text(KAMAILIO_TLS.replace("WORK", str(work)))
+    wanted = {"udp": (), "tcp": ("WITH_TCP",), "tls": ("WITH_TCP", "WITH_TLS")}[transport]
+    defines = [word for define in wanted for word in ("-A", define)]
     argv = ["kamailio", "-DD", "-E", "-f", str(config), "-m", "256", "-M", "16"]
     argv += ["-P", str(work / "kamailio.pid"), "-Y", str(work), "-w", str(work), *defines]
     log = (work / "kamailio.log").open("wb")

@@ -1,5 +1,6 @@
 //! URIs: SIP and SIPS (RFC 3261 section 19.1), TEL (RFC 3966), any other scheme as opaque text.
 use std::borrow::Cow;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use memchr::{memchr, memchr2};
 
@@ -52,7 +53,15 @@ pub fn is_host(host: &[u8]) -> bool {
 
 pub(crate) fn is_ipv6(address: &[u8]) -> bool {
     let text = std::str::from_utf8(address).unwrap_or("");
-    address.len() <= 45 && text.parse::<std::net::Ipv6Addr>().is_ok()
+    address.len() <= 46 && (text.parse::<Ipv6Addr>().is_ok() || has_third_colon(text))
+}
+
+/// `2001:db8:::192.0.2.1`, as the grammar of RFC 3261 had it by mistake: RFC 5118 section 4.10
+/// asks to take it for `2001:db8::192.0.2.1`.
+fn has_third_colon(text: &str) -> bool {
+    text.rsplit_once(":::").is_some_and(|(head, tail)| {
+        tail.parse::<Ipv4Addr>().is_ok() && format!("{head}::{tail}").parse::<Ipv6Addr>().is_ok()
+    })
 }
 
 /// Splits `host [":" port]`; the port comes second.

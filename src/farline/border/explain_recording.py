@@ -100,35 +100,41 @@ def _arrived(plan: Plan, source: Address, target: Address) -> bool | None:
 
 
 def _with_tls(recording: list[Recorded]) -> list[Recorded]:
-    """Captures of a trace hold TLS in clear on port 5060: the Vias of its requests tell."""
-    tls: set[Connection] = set()
+    """Captures of a trace hold TLS and WebSockets in clear on port 5060: Vias of requests tell."""
+    told: dict[Connection, Transport] = {}
     for one in recording:
-        if one.transport is Transport.TCP and one.connection not in tls and _via_is_tls(one.data):
-            tls.add(one.connection)
+        if one.transport is Transport.TCP and one.connection not in told:
+            transport = _told_by_via(one.data)
+            if transport is not None:
+                told[one.connection] = transport
     return [
-        Recorded(one.time, one.arrived, _secured(one.connection), one.data)
-        if one.connection in tls
+        Recorded(one.time, one.arrived, _unwrapped(one.connection, told[one.connection]), one.data)
+        if one.connection in told
         else one
         for one in recording
     ]
 
 
-def _secured(connection: Connection) -> Connection:
+def _unwrapped(connection: Connection, transport: Transport) -> Connection:
     _, local, remote = connection
-    return Transport.TLS, _sips(local), _sips(remote)
+    return transport, _usual(local, transport), _usual(remote, transport)
 
 
-def _sips(address: Address) -> Address:
-    return Address(address.host, 5061) if address.port == 5060 else address
+def _usual(address: Address, transport: Transport) -> Address:
+    return Address(address.host, transport.default_port) if address.port == 5060 else address
 
 
-def _via_is_tls(data: bytes) -> bool:
+def _told_by_via(data: bytes) -> Transport | None:
+    """What lay below TCP's bytes where a request's Via says so: TLS, WS or WSS."""
     try:
         message = Message.parse(data)
         via = message.top_via
     except WireError:
-        return False
-    return message.is_request and via is not None and via.transport.upper() == "TLS"
+        return None
+    if not message.is_request or via is None:
+        return None
+    found = Transport.__members__.get(via.transport.upper())
+    return found if found is not None and (found.secure or found.is_websocket) else None
 
 
 def _address(text: str) -> Address:

@@ -166,7 +166,9 @@ class Scratch:
         self.ids = CountingIds()
         self.core = ScratchCore(border, self.ids)
         self.now = now
-        self._engine = StandInEngine({item.name: item.ip for item in border.media_interfaces})
+        self._engine = StandInEngine(
+            {item.name: border.shown(item.ip) for item in border.media_interfaces}
+        )
         self._token = 0
         self._local = FIRST_LOCAL_PORT
         self._accepted: dict[tuple[str, Transport, Address], Flow] = {}
@@ -182,7 +184,7 @@ class Scratch:
         key = (interface, transport, remote)
         known = self._accepted.get(key)
         if known is None:
-            local = self.plan.address(interface, transport)
+            local = self.plan.local(interface, transport)
             token = 0
             if transport.reliable:
                 self._token += 1
@@ -256,7 +258,7 @@ class Scratch:
 
     def _connect(self, order: Open) -> Flow:
         self._token += 1
-        host = self.plan.address(order.interface, order.transport).host
+        host = self.plan.local(order.interface, order.transport).host
         local = Address(host, self._local)
         self._local = self._local + 1 if self._local < 65_535 else FIRST_LOCAL_PORT
         return Flow(self._token, order.interface, order.transport, local, order.remote)

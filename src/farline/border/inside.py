@@ -33,6 +33,7 @@ class InsideAddresses:
         outside_nets = {networks[interfaces[name].network] for name in outer}
         self._outside_ips = {interfaces[name].ip for name in outer}
         self._outside_ips |= {media[flow.media_interface].ip for flow in border.subscriber_flows}
+        self._outside_ips |= {border.shown(ip) for ip in self._outside_ips}
         inner = {networks[interfaces[name].network] for name in served}
         self.networks: tuple[IpNetwork, ...] = tuple(
             net for net in inner if not any(_overlap(net, out) for out in outside_nets)

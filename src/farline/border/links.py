@@ -118,5 +118,5 @@ class Links:
 
 def udp_flow(context: Context, interface: str, candidate: Candidate) -> Flow:
     """The flow to a next hop over UDP, which needs no connection."""
-    local = context.plan.address(interface, Transport.UDP)
+    local = context.plan.local(interface, Transport.UDP)
     return Flow(0, interface, Transport.UDP, local, candidate.remote)

@@ -17,6 +17,7 @@ from farline.border.interworking import Interworking
 from farline.config.flows import split_host
 from farline.config.uri_groups import URI_GROUP_ANY, compile_group
 from farline.sip import Address, NameAddr, Transport, WireError
+from farline.sip.transport import canonical_host
 
 if TYPE_CHECKING:
     from farline.config import (
@@ -93,10 +94,14 @@ class Plan:
                     if server.received_interface == flow.signaling_interface:
                         self.server_addresses[server.server_profile] |= {host}
         self.own = self._own_addresses()
-        self._addresses = {
+        self._locals = {
             (item.name, one): Address(item.ip, item.port(one) or one.default_port)
             for item in border.signaling_interfaces
             for one in Transport
+        }
+        self._addresses = {
+            key: Address(border.shown(local.host), local.port)
+            for key, local in self._locals.items()
         }
         self.inside: InsideAddresses = InsideAddresses(
             border, None if past is None else past.inside
@@ -119,11 +124,15 @@ class Plan:
         return self._uri_groups[name].fullmatch(aor) is not None
 
     def address(self, interface: str, transport: Transport) -> Address:
-        """Our address on a signaling interface.
+        """Our address on a signaling interface, as peers are told (Public IP).
 
         Where that transport does not listen, its usual port: the peer answers on the connection.
         """
         return self._addresses[interface, transport]
+
+    def local(self, interface: str, transport: Transport) -> Address:
+        """The address that our socket has."""
+        return self._locals[interface, transport]
 
     def sent_by(self, interface: str, transport: Transport) -> Address:
         """What our Via says: the address, or the name that topology hiding gives it."""
@@ -133,7 +142,7 @@ class Plan:
 
     def is_own(self, host: str, port: int | None) -> bool:
         """Whether host and port of a URI or Via are one of our signaling interfaces."""
-        ports = self.own.get(host)
+        ports = self.own.get(canonical_host(host))
         return ports is not None and (port is None or port in ports)
 
     def _inherit(self, past: Plan) -> None:
@@ -149,6 +158,7 @@ class Plan:
         self.lines = past.lines | self.lines
         self.server_addresses = past.server_addresses | self.server_addresses
         self._addresses = past._addresses | self._addresses
+        self._locals = past._locals | self._locals
         for host, ports in past.own.items():
             self.own[host] = self.own.get(host, set()) | ports
         self.former_servers = dict(past.former_servers)
@@ -184,6 +194,7 @@ class Plan:
         for interface in self.interfaces.values():
             ports = {port for one in Transport if (port := interface.port(one)) is not None}
             own.setdefault(interface.ip, set()).update(ports)
+            own.setdefault(self.border.shown(interface.ip), set()).update(ports)
         for interface_name, name in self._via_names.items():
             own.setdefault(name, set()).update(own[self.interfaces[interface_name].ip])
         return own

@@ -296,7 +296,7 @@ def _contacts(out: Message, rewrite: Callable[[str], str]) -> None:
 
 def _own_to_hop(plan: Plan, line: Line, uri: str) -> str:
     """A URI that names our outside address means the office."""
-    if line.outside.host not in uri:
+    if not _may_name(line.outside.host, uri):
         return uri
     parsed = Uri.parse(uri)
     if not plan.is_own(parsed.host, parsed.port):
@@ -311,8 +311,13 @@ def _own_to_hop(plan: Plan, line: Line, uri: str) -> str:
     return str(moved)
 
 
+def _may_name(host: str, text: str) -> bool:
+    """Whether it is worth while to parse; an IPv6 address has many spellings."""
+    return host in text or (":" in host and "[" in text)
+
+
 def _own_name_to_hop(plan: Plan, line: Line, value: str) -> str:
-    if line.outside.host not in value:
+    if not _may_name(line.outside.host, value):
         return value
     parsed = NameAddr.parse(value)
     return str(parsed.with_uri(Uri.parse(_own_to_hop(plan, line, str(parsed.uri)))))

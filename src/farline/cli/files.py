@@ -37,10 +37,13 @@ def check_text(
 ) -> tuple[Deployment, tuple[Problem, ...]]:
     """`read_checked` for the text of what will stand in `config`."""
     # Here, because a role's process starts by `read_deployment` and needs no certificate parser.
+    from farline.runtime.host_network import host_problems
     from farline.runtime.preflight import preflight
 
     deployment, warnings = load_with_warnings(text, _secrets(config, secrets))
     found = (*warnings, *preflight(deployment, config.resolve().parent, datetime.now(UTC)))
+    if deployment.border is not None:
+        found += tuple(host_problems(deployment.border))
     if any(problem.severity == "error" for problem in found):
         raise ConfigError(found)
     return deployment, found

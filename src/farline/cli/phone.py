@@ -66,7 +66,7 @@ def phone(
     --record heard.wav --hangup-after 6
     """
     server = read_address(registrar)
-    if server is None or transport.upper() not in Transport.__members__:
+    if server is None or transport not in ("udp", "tcp", "tls"):
         raise typer.BadParameter("--transport is udp, tcp or tls")
     account = Account(
         domain=domain,

@@ -12,7 +12,7 @@ from farline.config.interfaces import MediaInterface, SignalingInterface
 from farline.config.lab import Lab
 from farline.config.load import ConfigError, load_deployment, load_secrets, load_with_warnings
 from farline.config.media_engine import MediaEngine, MediaNode
-from farline.config.network import Interface, Network, TlsClientProfile, TlsServerProfile
+from farline.config.network import Interface, Network
 from farline.config.office import Office, User
 from farline.config.policy_groups import EndPointPolicyGroup, Rules
 from farline.config.portal import Portal
@@ -20,6 +20,7 @@ from farline.config.routing import NextHop, RoutingProfile
 from farline.config.server import (
     ServerProfile,
 )
+from farline.config.tls import TlsClientProfile, TlsServerProfile
 from farline.config.topology_hiding import HidingRule, TopologyAudit, TopologyHidingProfile
 from farline.config.uri_groups import UriGroup
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farline.config.check_border import check_border
+from farline.config.check_common import missing
 from farline.config.check_flows import check_flows
 from farline.config.check_media import check_media_engine
 from farline.config.check_ports import check_ports
@@ -26,6 +27,18 @@ def check(deployment: Deployment) -> list[Problem]:
     server_tls = {profile.name for profile in deployment.tls_server_profiles}
     client_tls = {profile.name for profile in deployment.tls_client_profiles}
     problems: list[Problem] = []
+    for index, profile in enumerate(deployment.tls_server_profiles):
+        problems += [
+            missing(
+                f"tls_server_profiles[{index}].sni_profiles",
+                profile,
+                "TLS profile",
+                name,
+                server_tls,
+            )
+            for name in profile.sni_profiles
+            if name not in server_tls
+        ]
     border = deployment.border
     if border is not None:
         problems += check_border(border, server_tls, client_tls)

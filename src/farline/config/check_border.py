@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from farline.config.deployment import Border
+    from farline.config.interfaces import SignalingInterface
 
 
 def check_border(border: Border, server_tls: set[str], client_tls: set[str]) -> list[Problem]:
@@ -74,7 +75,9 @@ def _interfaces(border: Border, server_tls: set[str]) -> Iterator[Problem]:
         yield from _owned(border, place, signaling, signaling.network, signaling.ip)
         if all(signaling.port(transport) is None for transport in Transport):
             yield Problem(place + "tcp_port", "no port at all", "give one", signaling.form)
-        if signaling.tls_port is None:
+        if signaling.ws_port is not None or signaling.wss_port is not None:
+            yield from _websocket(place, signaling)
+        if not signaling.uses_tls:
             continue
         if signaling.tls_profile is None:
             yield Problem(place + "tls_profile", "TLS needs a profile", "name one", signaling.form)
@@ -82,6 +85,25 @@ def _interfaces(border: Border, server_tls: set[str]) -> Iterator[Problem]:
             yield missing(
                 place + "tls_profile", signaling, "TLS profile", signaling.tls_profile, server_tls
             )
+
+
+def _websocket(place: str, signaling: SignalingInterface) -> Iterator[Problem]:
+    if not signaling.ws_origins:
+        yield Problem(
+            place + "ws_origins",
+            "no web page may connect",
+            "name the origin of the page, as https://phone.example.com",
+            signaling.form,
+            severity="warning",
+        )
+    if signaling.ws_port is not None:
+        yield Problem(
+            place + "ws_port",
+            "WS carries passwords' digests and keys of SRTP in clear",
+            "use WSS outside of laboratories",
+            signaling.form,
+            severity="warning",
+        )
 
 
 def _servers(border: Border, client_tls: set[str]) -> Iterator[Problem]:

@@ -95,6 +95,9 @@ def _of_border(border: Border) -> Iterator[Listener]:
             place = f"border.signaling_interfaces[{index}].{field}"
             kind: Kind = "UDP" if transport is Transport.UDP else "TCP"
             yield Listener(one.ip, kind, port, port, owner, place, one.form)
+        if one.shared_control_port is not None:
+            place = f"border.signaling_interfaces[{index}].shared_control_port"
+            yield _tcp(one.ip, one.shared_control_port, owner, place, one)
     for index, media in enumerate(border.media_interfaces):
         owner = f"media interface {media.name!r}"
         place = f"border.media_interfaces[{index}].port_range"

@@ -14,7 +14,7 @@ from farline.config.interworking import DEFAULT_INTERWORKING, InterworkingProfil
 from farline.config.lab import Lab
 from farline.config.media_engine import MediaEngine
 from farline.config.names import Dns
-from farline.config.network import Interface, Network, TlsClientProfile, TlsServerProfile
+from farline.config.network import Interface, Network
 from farline.config.office import Office
 from farline.config.policies import Policies
 from farline.config.portal import Portal
@@ -23,6 +23,7 @@ from farline.config.scripts import SignalingScript
 from farline.config.server import (
     ServerProfile,
 )
+from farline.config.tls import TlsClientProfile, TlsServerProfile
 from farline.config.topology_hiding import TopologyAudit, TopologyHidingProfile
 
 
@@ -54,6 +55,23 @@ class Border(Policies):
         names = {profile.name for profile in self.interworking_profiles}
         shipped = tuple(one for one in DEFAULT_INTERWORKING if one.name not in names)
         return self.interworking_profiles + shipped
+
+    def shown(self, ip: str) -> str:
+        """What peers are told instead of an address of ours: its Public IP, where it has one."""
+        for network in self.networks:
+            for address in network.addresses:
+                if address.ip == ip:
+                    return address.public_ip or ip
+        return ip
+
+    def media_addresses(self) -> dict[str, str]:
+        """What SDP says of each media interface, by name."""
+        return {one.name: self.shown(one.ip) for one in self.media_interfaces}
+
+    def link(self, network: str) -> str | None:
+        """The Linux device of a network; None: none is named."""
+        interface = next((one.interface for one in self.networks if one.name == network), None)
+        return next((one.link for one in self.interfaces if one.name == interface), None)
 
 
 class Ems(Form):

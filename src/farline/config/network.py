@@ -1,14 +1,13 @@
-"""Device Specific Settings > Network Management: interfaces and networks; TLS profiles."""
+"""Device Specific Settings > Network Management: interfaces and networks."""
 
 from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from pathlib import Path
 from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
-from farline.config.base import Form, IpText, Name, only
+from farline.config.base import Form, IpText, Name
 
 
 class Interface(Form):
@@ -16,10 +15,26 @@ class Interface(Form):
 
     form: ClassVar[str] = "Device Specific Settings > Network Management > Interfaces"
     name: Name = Field(title="Interface Name")
-    vlan_tag: Annotated[int | None, only(None, "VLAN tags are not built yet")] = Field(
-        None, title="VLAN Tag"
-    )
+    vlan_tag: Annotated[int | None, Field(ge=1, le=4094)] = Field(None, title="VLAN Tag")
+    """A VLAN of the device: what is sent and heard goes by `link`, as eth1.100."""
+
     enabled: bool = Field(False, title="Status")
+    device: str | None = Field(None, title="Device", pattern=r"^[A-Za-z0-9_.\-]{1,10}$")
+    """The Linux network device. Signaling sockets are bound to it; `farline check` looks whether
+    the host has addresses and routes on it. None: the host's addresses and routes decide."""
+
+    @model_validator(mode="after")
+    def _vlan_of_a_device(self) -> Interface:
+        if self.vlan_tag is not None and self.device is None:
+            raise ValueError("a VLAN tag needs the device that it is on")
+        return self
+
+    @property
+    def link(self) -> str | None:
+        """The device that packets go by: the VLAN's, where there is a tag."""
+        if self.device is None or self.vlan_tag is None:
+            return self.device
+        return f"{self.device}.{self.vlan_tag}"
 
 
 class NetworkAddress(Form):
@@ -27,12 +42,19 @@ class NetworkAddress(Form):
 
     form: ClassVar[str] = "Device Specific Settings > Network Management > Networks"
     ip: IpText = Field(title="IP Address")
-    public_ip: Annotated[IpText | None, only(None, "public addresses are not built yet")] = Field(
-        None, title="Public IP"
-    )
-    gateway_override: Annotated[
-        IpText | None, only(None, "gateway overrides are not built yet")
-    ] = Field(None, title="Gateway Override")
+    public_ip: IpText | None = Field(None, title="Public IP")
+    """What peers are told (Via, Contact, Record-Route, SDP) where a 1:1 NAT stands before us; None:
+    the address itself."""
+
+    gateway_override: IpText | None = Field(None, title="Gateway Override")
+    """The way out for this address; None: the network's gateway. Routes are the host's: `farline
+    check` looks at them and gives the commands."""
+
+    @model_validator(mode="after")
+    def _one_version(self) -> NetworkAddress:
+        if self.public_ip is not None and (":" in self.ip) != (":" in self.public_ip):
+            raise ValueError("IP Address and Public IP are of the same IP version")
+        return self
 
 
 class Network(Form):
@@ -48,7 +70,9 @@ class Network(Form):
     @model_validator(mode="after")
     def _one_subnet(self) -> Network:
         net = self.subnet
-        for address in (self.default_gateway, *(entry.ip for entry in self.addresses)):
+        overrides = [entry.gateway_override for entry in self.addresses if entry.gateway_override]
+        own = [entry.ip for entry in self.addresses]
+        for address in (self.default_gateway, *own, *overrides):
             if ip_address(address) not in net:
                 raise ValueError(f"{address} is not in the network {net}")
         return self
@@ -57,21 +81,3 @@ class Network(Form):
     def subnet(self) -> IPv4Network | IPv6Network:
         """The network that the addresses are in."""
         return ip_network(f"{self.addresses[0].ip}/{self.prefix.lstrip('/')}", strict=False)
-
-
-class TlsServerProfile(Form):
-    """How we show ourselves to TLS clients. Paths are relative to the configuration file."""
-
-    form: ClassVar[str] = "TLS Management > Server Profiles"
-    name: Name = Field(title="Profile Name")
-    certificate: Path = Field(title="Certificate")
-    key: Path = Field(title="Private Key")
-
-
-class TlsClientProfile(Form):
-    """Whom we believe when we connect with TLS."""
-
-    form: ClassVar[str] = "TLS Management > Client Profiles"
-    name: Name = Field(title="Profile Name")
-    peer_certificate_authorities: Path = Field(title="Peer Certificate Authorities")
-    peer_verification: bool = Field(True, title="Peer Verification")

@@ -7,8 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from farline.config.base import Form, Name, Port, only
-from farline.config.server import Destination, is_name
-from farline.sip import Transport
+from farline.config.server import Destination, ServerTransport, is_name
 
 
 def _domain(text: str) -> str:
@@ -50,7 +49,7 @@ class RoutingProfile(Form):
     the priorities and weights of SRV records (RFC 2782)."""
     naptr: bool = Field(False, title="NAPTR")
     """Names without port are looked up with NAPTR first, which chooses transports (RFC 3263)."""
-    transport: Transport | None = Field(None, title="Transport")
+    transport: ServerTransport | None = Field(None, title="Transport")
     """For next hops that leave theirs open: only this one."""
     next_hop_priority: bool = Field(False, title="Next Hop Priority")
     """A phone that was sent to a lesser next hop goes back to the best one when that is up again,

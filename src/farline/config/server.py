@@ -12,6 +12,15 @@ from farline.sip import Address, Transport, Uri, WireError
 from farline.sip.routing import is_numeric
 
 
+def _we_connect(transport: Transport) -> Transport:
+    if transport.is_websocket:
+        raise ValueError("servers are reached over UDP, TCP or TLS; WebSockets are for phones")
+    return transport
+
+
+ServerTransport = Annotated[Transport, AfterValidator(_we_connect)]
+
+
 def _sip_uri(text: str) -> str:
     if text:
         try:
@@ -42,7 +51,7 @@ class Destination(Form):
     address: str = Field(title="IP Address / FQDN", min_length=1, max_length=255)
     port: Port | None = Field(None, title="Port")
     """Empty: by SRV records (RFC 3263), for a name only."""
-    transport: Transport | None = Field(None, title="Transport")
+    transport: ServerTransport | None = Field(None, title="Transport")
     """Empty: by NAPTR records or by preference, for a name only."""
 
     @model_validator(mode="after")

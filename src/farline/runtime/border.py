@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AsyncExitStack, closing
 from typing import TYPE_CHECKING
 
@@ -16,13 +15,12 @@ from farline.runtime.relay import run_relays, stop_relays
 from farline.runtime.resolver import Resolver
 from farline.runtime.scripts import Scripts
 from farline.runtime.sip import Listener, SipDriver
-from farline.runtime.tls import client_context, server_context
+from farline.runtime.tls_keeper import TlsKeeper
 from farline.sip.effects import Started
 from farline.sip.transport import Address
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from farline.config import Border, ServerFlow, SubscriberFlow
     from farline.media.reports import MediaReport
@@ -41,9 +39,9 @@ async def run_border(context: RoleContext) -> None:
     async with AsyncExitStack() as stack:
         trace = await stack.enter_async_context(context.trace())
         core = BorderCore(border, RealIds(), wall=clock.wall_of)
-        servers = _client_contexts(context, border)
+        keeper = TlsKeeper(context.deployment, context.base, trace)
         charges = stack.enter_context(closing(Charges(context.run_dir)))
-        driver = make_driver(context, border, core, servers, trace, charges.take)
+        driver = make_driver(context, border, core, keeper, trace, charges.take)
         media = make_media(context, border, driver.handle)
         driver.media = media.perform
         media.start()
@@ -74,23 +72,27 @@ async def run_border(context: RoleContext) -> None:
                 "dns": resolver.show(),
                 **({"scripts": scripts.show()} if border.signaling_scripts else {}),
                 "relays": [relay.show() for relay in relays],
+                "certificates": keeper.show(),
             }
 
         def apply() -> str:
             """Go by the deployment file as it is now, without touching calls."""
             if context.reload is None:
                 raise RuntimeError("this border was not started from a file")
-            changed = context.reload().border
-            if changed is None:
+            deployment = context.reload()
+            if deployment.border is None:
                 raise RuntimeError("the file has no border any more")
-            verified = _client_contexts(context, changed)
-            servers.clear()
-            servers.update(verified)
-            driver.handle(Reconfigured(changed))
+            keeper.adopt(deployment, driver)
+            driver.handle(Reconfigured(deployment.border))
             return "applied"
 
-        await stack.enter_async_context(context.control({"show": show, "apply": apply}))
-        await asyncio.get_running_loop().create_future()
+        def reload() -> dict[str, str]:
+            """Read certificates, keys and authorities again."""
+            return keeper.reload(driver)
+
+        commands = {"show": show, "apply": apply, "tls-reload": reload}
+        await stack.enter_async_context(context.control(commands))
+        await keeper.watch(driver)
 
 
 def make_media(
@@ -106,12 +108,11 @@ def make_driver(
     context: RoleContext,
     border: Border,
     core: BorderCore,
-    servers: Mapping[str, ssl.SSLContext],
+    keeper: TlsKeeper,
     trace: Callable[[Event], None] | None,
     on_output: Callable[[object], None] | None = None,
 ) -> SipDriver:
-    """The driver with every signaling interface; `servers`: how each, by address, is verified."""
-    deployment, base = context.deployment, context.base
+    """The driver with every signaling interface of the border."""
     listeners = [
         Listener(
             interface.name,
@@ -119,17 +120,20 @@ def make_driver(
             udp_port=interface.udp_port,
             tcp_port=interface.tcp_port,
             tls_port=interface.tls_port,
-            tls=server_context(deployment, interface.tls_profile, base)
-            if interface.tls_profile is not None and interface.tls_port is not None
-            else None,
             qos=signaling_class(border, interface.name),
+            ws_port=interface.ws_port,
+            wss_port=interface.wss_port,
+            ws_origins=interface.ws_origins,
+            tls=keeper.of_interface(interface.name),
+            shared_port=interface.shared_control_port,
+            device=border.link(interface.network),
         )
         for interface in border.signaling_interfaces
     ]
     return SipDriver(
         core,
         listeners,
-        tls_for=lambda remote: servers.get(remote.host),
+        tls_for=lambda remote: keeper.of_server(remote.host),
         trace=trace if context.traced else None,
         on_output=on_output,
     )
@@ -143,14 +147,3 @@ def signaling_class(border: Border, interface: str) -> int:
         if flow.signaling_interface == interface:
             return groups[flow.end_point_policy_group][0].signaling.signaling_qos
     return 0
-
-
-def _client_contexts(context: RoleContext, border: Border) -> dict[str, ssl.SSLContext]:
-    """How each server's certificate is verified: by its profile, found by its address."""
-    contexts: dict[str, ssl.SSLContext] = {}
-    for server in border.server_profiles:
-        if server.tls_client_profile is None:
-            continue
-        verified = client_context(context.deployment, server.tls_client_profile, context.base)
-        contexts |= {entry.address: verified for entry in server.addresses}
-    return contexts

@@ -46,7 +46,13 @@ def border_places(border: Border) -> list[MediaPlace]:
         for number, traffic_class in enumerate(classes):
             name = interface.name if not number else place_name(interface.name, traffic_class)
             places.append(
-                MediaPlace(name, interface.ip, *interface.port_range, traffic_class=traffic_class)
+                MediaPlace(
+                    name,
+                    interface.ip,
+                    *interface.port_range,
+                    traffic_class=traffic_class,
+                    shown=border.shown(interface.ip),
+                )
             )
     return places
 

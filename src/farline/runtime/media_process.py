@@ -56,6 +56,9 @@ class MediaPlace:
     traffic_class: int = VOICE_QOS
     """DS byte of the packets that leave here."""
 
+    shown: str = ""
+    """What SDP says instead of `ip` (1:1 NAT); empty: `ip`."""
+
 
 @dataclass(frozen=True, slots=True)
 class MediaSettings:
@@ -93,7 +96,7 @@ class MediaServer:
             log.info("the kernel relays settled flows")
         elif settings.fast_path != "off":
             log.warning("the kernel relays nothing, the media process relays alone: %s", reason)
-        addresses = {place.name: place.ip for place in places}
+        addresses = {place.name: place.shown or place.ip for place in places}
         self._sessions = MediaSessions(self._relay, addresses, chance)
         self._clients: set[asyncio.Transport] = set()
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from farline.config import Problem
 from farline.config.subnets import literal
+from farline.runtime.certificate_names import borne
 from farline.sip import Transport
 
 if TYPE_CHECKING:
@@ -44,10 +46,20 @@ def preflight(deployment: Deployment, base: Path, now: datetime) -> Iterator[Pro
     for index, server in enumerate(deployment.tls_server_profiles):
         place = f"tls_server_profiles[{index}]"
         yield from _server(server, base, now, place, wanted.get(server.name, []))
+        authorities = server.peer_certificate_authorities
+        if authorities is not None and server.peer_verification != "none":
+            yield from _authorities(
+                server, authorities, base, now, f"{place}.peer_certificate_authorities"
+            )
     for index, client in enumerate(deployment.tls_client_profiles):
+        place = f"tls_client_profiles[{index}]"
         if client.peer_verification:
-            place = f"tls_client_profiles[{index}].peer_certificate_authorities"
-            yield from _client(client, base, now, place)
+            path = client.peer_certificate_authorities
+            yield from _authorities(
+                client, path, base, now, f"{place}.peer_certificate_authorities"
+            )
+        if client.certificate is not None and client.key is not None:
+            yield from _own(client, client.certificate, client.key, base, now, place)
 
 
 def wanted_names(deployment: Deployment) -> dict[str, list[Wanted]]:
@@ -72,7 +84,7 @@ def wanted_names(deployment: Deployment) -> dict[str, list[Wanted]]:
     domain = _sip_domain(deployment)
     outside = {flow.signaling_interface for flow in border.subscriber_flows}
     for interface in border.signaling_interfaces:
-        if interface.name in outside and interface.tls_port is not None:
+        if interface.name in outside and interface.uses_tls:
             want(interface.tls_profile, domain, f"phones dial it at {interface.name}")
     for server in border.server_profiles:
         for address in server.addresses:
@@ -109,7 +121,18 @@ def _server(
     except ValueError:
         yield _unusable(f"{place}.certificate", profile.certificate, "certificate", profile)
         return
+    if profile.certificate_chain is not None:
+        extra = _read(base / profile.certificate_chain)
+        place_of = f"{place}.certificate_chain"
+        if extra is None:
+            yield _absent(place_of, profile.certificate_chain, profile)
+        else:
+            try:
+                chain += x509.load_pem_x509_certificates(extra)
+            except ValueError:
+                yield _unusable(place_of, profile.certificate_chain, "certificate", profile)
     leaf = chain[0]
+    yield from _chain(chain, f"{place}.certificate", profile)
     for one in chain:
         yield from _dates(one, now, f"{place}.certificate", profile)
     if key is not None:
@@ -117,8 +140,34 @@ def _server(
     yield from _names(leaf, wanted, f"{place}.certificate", profile)
 
 
-def _client(profile: TlsClientProfile, base: Path, now: datetime, place: str) -> Iterator[Problem]:
-    path = profile.peer_certificate_authorities
+def _own(
+    profile: TlsClientProfile, path: Path, key: Path, base: Path, now: datetime, place: str
+) -> Iterator[Problem]:
+    """The certificate that we show to servers."""
+    data, secret = _read(base / path), _read(base / key)
+    for field, name, found in (("certificate", path, data), ("key", key, secret)):
+        if found is None:
+            yield _absent(f"{place}.{field}", name, profile)
+    if data is None:
+        return
+    try:
+        chain = x509.load_pem_x509_certificates(data)
+    except ValueError:
+        yield _unusable(f"{place}.certificate", path, "certificate", profile)
+        return
+    for one in chain:
+        yield from _dates(one, now, f"{place}.certificate", profile)
+    if secret is not None:
+        yield from _key(chain[0], secret, f"{place}.key", profile)
+
+
+def _authorities(
+    profile: TlsClientProfile | TlsServerProfile,
+    path: Path,
+    base: Path,
+    now: datetime,
+    place: str,
+) -> Iterator[Problem]:
     data = _read(base / path)
     if data is None:
         yield _absent(place, path, profile)
@@ -166,30 +215,29 @@ def _dates(one: x509.Certificate, now: datetime, place: str, profile: Form) -> I
 def _names(
     leaf: x509.Certificate, wanted: list[Wanted], place: str, profile: Form
 ) -> Iterator[Problem]:
-    try:
-        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
-        names = x509.SubjectAlternativeName([])
-    hosts = [name.lower() for name in names.get_values_for_type(x509.DNSName)]
-    addresses = {str(ip) for ip in names.get_values_for_type(x509.IPAddress)}
+    names = borne(leaf)
     for want in wanted:
-        if want.name in addresses or any(_matches(host, want.name.lower()) for host in hosts):
+        if names.dialled(want.name):
             continue
         kind = "address" if literal(want.name) else "name"
         yield Problem(
             place,
             f"does not bear the {kind} {want.name}: {want.why}",
-            f"it bears: {', '.join([*hosts, *sorted(addresses)]) or 'none'}; have it issued anew",
+            f"it bears: {names}; have it issued anew",
             profile.form,
             severity="warning",
         )
 
 
-def _matches(pattern: str, name: str) -> bool:
-    """A wildcard stands for one label on the left (RFC 9525 section 6.3)."""
-    if pattern.startswith("*."):
-        return "." in name and name.partition(".")[2] == pattern[2:]
-    return pattern == name
+def _chain(chain: list[x509.Certificate], place: str, profile: Form) -> Iterator[Problem]:
+    """Each certificate of the file is that of the issuer of the one before it."""
+    for number, (one, issuer) in enumerate(pairwise(chain), 1):
+        try:
+            one.verify_directly_issued_by(issuer)
+        except (ValueError, TypeError, InvalidSignature):
+            text = f"certificate {number + 1} of the file did not issue certificate {number}"
+            yield Problem(place, text, "put the issuers behind it, in order", profile.form)
+            return
 
 
 def _read(path: Path) -> bytes | None:

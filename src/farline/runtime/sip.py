@@ -12,15 +12,18 @@ import logging
 import os
 import re
 import ssl
-from dataclasses import dataclass, field
+from collections import Counter
 from functools import lru_cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from farline.media.engine import Media, MediaDone
 from farline.runtime import clock
 from farline.runtime.ids import RealIds
 from farline.runtime.qos import mark
-from farline.runtime.sip_stream import StreamConnection, StreamLimits
+from farline.runtime.sip_listen import Listener as Listener
+from farline.runtime.sip_listen import StreamServer, UdpSocket, bind_device, way_out
+from farline.runtime.sip_stream import StreamConnection
+from farline.runtime.tls import Context
 from farline.sip.effects import (
     Close,
     Closed,
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from socket import socket
 
     from farline.media.engine import MediaReply, MediaRequest
+    from farline.runtime.sip_stream import Connection
     from farline.sip.dns import Found, Question
     from farline.trace.events import Direction, Event
 
@@ -50,46 +54,6 @@ log = logging.getLogger(__name__)
 _CALL_ID = re.compile(rb"\r\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]{1,256})", re.IGNORECASE)
 CONNECT_SECONDS = 5.0
 """How long a TCP and TLS set-up may take: well under Timer B (32 s), so that failover follows."""
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Where one signaling interface listens; a port of None is disabled, 0 picks one (tests)."""
-
-    interface: str
-    ip: str
-    udp_port: int | None = None
-    tcp_port: int | None = None
-    tls_port: int | None = None
-    tls: ssl.SSLContext | None = None
-    limits: StreamLimits = field(default_factory=StreamLimits)
-    qos: int = 0
-    """DS byte of what leaves here (RFC 2474), for every transport; 0: as the system does."""
-
-
-class _Udp(asyncio.DatagramProtocol):
-    """Datagrams of one signaling interface."""
-
-    def __init__(self, driver: SipDriver, interface: str) -> None:
-        self.driver = driver
-        self.interface = interface
-        self.local = Address("", 0)
-        self.transport: asyncio.DatagramTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.DatagramTransport", transport)
-        host, port = transport.get_extra_info("sockname")[:2]
-        self.local = Address(host, port)
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        if len(data) < 12 and not data.strip(b"\r\n\0 "):
-            return  # keep-alives of phones behind NAT: nothing to parse, nothing to answer
-        remote = Address(addr[0], addr[1])
-        self.driver.received(Flow(0, self.interface, Transport.UDP, self.local, remote), data)
-
-    def error_received(self, exc: Exception) -> None:
-        # ICMP for an earlier datagram: the transaction's own timer finds the dead peer.
-        log.debug("%s: UDP error: %s", self.interface, exc)
 
 
 class SipDriver:
@@ -129,10 +93,13 @@ class SipDriver:
         self._trace = trace
         self.on_output = on_output
         self._on_pong = on_pong
-        self._udp: dict[str, _Udp] = {}
-        self._servers: dict[tuple[str, Transport], asyncio.Server] = {}
-        self._streams: dict[int, StreamConnection] = {}
+        self._udp: dict[str, UdpSocket] = {}
+        self._servers: dict[tuple[str, Transport], list[StreamServer]] = {}
+        self._streams: dict[int, Connection] = {}
         self._accepted: dict[str, int] = dict.fromkeys(self._listeners, 0)
+        self._websockets: Counter[tuple[str, str]] = Counter()
+        """How many each source has on an interface."""
+
         self._next_token = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -149,24 +116,19 @@ class SipDriver:
 
     async def _listen(self, listener: Listener) -> None:
         loop = asyncio.get_running_loop()
-        plans = (
-            (Transport.UDP, listener.udp_port),
-            (Transport.TCP, listener.tcp_port),
-            (Transport.TLS, listener.tls_port),
-        )
-        for transport, port in plans:
-            if port is None:
-                continue
+        for transport, port in listener.ports():
             try:
                 if transport is Transport.UDP:
                     _, udp = await loop.create_datagram_endpoint(
-                        lambda: _Udp(self, listener.interface), local_addr=(listener.ip, port)
+                        lambda: UdpSocket(self, listener.interface), local_addr=(listener.ip, port)
                     )
                     self._udp[listener.interface] = udp
                     mark(_socket(udp.transport), listener.qos)
+                    bind_device(_socket(udp.transport), listener.device)
                 else:
-                    server = await self._serve(listener, transport, port)
-                    self._servers[listener.interface, transport] = server
+                    server = StreamServer(self, listener, transport)
+                    await server.open(port)
+                    self._servers.setdefault((listener.interface, transport), []).append(server)
             except OSError as error:
                 where = f"{listener.interface}: {transport} {listener.ip}:{port}"
                 # uvloop's own error for UDP has no text; the system's stands behind it.
@@ -174,24 +136,20 @@ class SipDriver:
                 raise OSError(error.errno, f"cannot listen on {where}: {reason}") from error
             self._event(Note("listening", f"{transport} {listener.ip}:{port}", listener.interface))
 
-    async def _serve(self, listener: Listener, transport: Transport, port: int) -> asyncio.Server:
-        if transport is Transport.TLS and listener.tls is None:
-            raise OSError(0, "TLS needs a certificate (tls_profile)")
-        return await asyncio.get_running_loop().create_server(
-            lambda: StreamConnection(self, listener.interface, transport, listener.limits),
-            listener.ip,
-            port,
-            ssl=listener.tls if transport is Transport.TLS else None,
-            backlog=1024,
-        )
+    def renew_tls(self, interface: str, tls: ssl.SSLContext) -> None:
+        """New connections of an interface get this TLS; those that are there keep theirs."""
+        for (name, transport), servers in self._servers.items():
+            for server in servers if name == interface and transport.secure else ():
+                server.renew(tls)
 
     async def stop(self) -> None:
         """Close everything; the core is told nothing more."""
         self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
-        for server in self._servers.values():
-            server.close()
+        for servers in self._servers.values():
+            for server in servers:
+                server.close()
         for stream in list(self._streams.values()):
             stream.close()
         for udp in self._udp.values():
@@ -204,8 +162,8 @@ class SipDriver:
     def ports(self, interface: str) -> dict[Transport, int]:
         """The ports that an interface really listens on (after 0 was asked for)."""
         found = {
-            transport: int(server.sockets[0].getsockname()[1])
-            for (name, transport), server in self._servers.items()
+            transport: servers[0].port
+            for (name, transport), servers in self._servers.items()
             if name == interface
         }
         if interface in self._udp:
@@ -293,28 +251,38 @@ class SipDriver:
 
     async def _open(self, order: Open) -> None:
         listener = self._listeners[order.interface]
+        if order.transport.is_websocket:
+            self.handle(OpenFailed(order.ticket, "a WebSocket is opened by its client"))
+            return
         known_as = Address(order.server_name or order.remote.host, order.remote.port)
         verified = self._tls_for(known_as) if order.transport is Transport.TLS else None
         if order.transport is Transport.TLS and verified is None:
             self.handle(OpenFailed(order.ticket, "no TLS client profile is configured"))
             return
+        name = order.server_name or order.remote.host
         connection = StreamConnection(
-            self, order.interface, order.transport, listener.limits, ticket=order.ticket
+            self,
+            order.interface,
+            order.transport,
+            listener.limits,
+            ticket=order.ticket,
+            expected=name,
         )
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await asyncio.get_running_loop().create_connection(
                     lambda: connection,
-                    order.remote.host,
-                    order.remote.port,
-                    local_addr=(listener.ip, 0),
+                    **await way_out(listener, order.remote),
                     ssl=verified,
-                    server_hostname=(order.server_name or order.remote.host) if verified else None,
+                    server_hostname=_said(verified, name) if verified else None,
                 )
         except TimeoutError:
             self.handle(OpenFailed(order.ticket, f"no answer in {CONNECT_SECONDS:.0f} s"))
         except OSError as error:
             self.handle(OpenFailed(order.ticket, _in_words(error)))
+        else:
+            if connection.doubt is not None:
+                self.handle(OpenFailed(order.ticket, connection.doubt))
 
     async def _look_up(self, order: Lookup) -> None:
         if self.resolve is None:
@@ -330,19 +298,28 @@ class SipDriver:
 
     # ---- connections (called by StreamConnection) ----
 
-    def admit(self, connection: StreamConnection) -> bool:
-        """Whether one more accepted connection fits the interface's limit."""
+    def admit(self, connection: Connection) -> bool:
+        """Whether one more accepted connection fits the interface's limits."""
         if connection.ticket is not None:
             return True
-        limit = self._listeners[connection.interface].limits.max_connections
-        if self._accepted[connection.interface] >= limit:
-            remote = str(connection.remote)
-            self._event(Refused("connections", f"limit {limit}", connection.interface, remote))
+        interface, remote = connection.interface, connection.remote
+        limits = self._listeners[interface].limits
+        full = ""
+        if self._accepted[interface] >= limits.max_connections:
+            full = f"limit {limits.max_connections}"
+        elif connection.kind.is_websocket:
+            if self._websockets[interface, remote.host] >= limits.websockets_per_source:
+                full = f"limit {limits.websockets_per_source} of one source"
+            else:
+                self._websockets[interface, remote.host] += 1
+        if full:
+            self.refused("connections", full, interface, remote)
             return False
-        self._accepted[connection.interface] += 1
+        self._accepted[interface] += 1
+        connection.admitted = True
         return True
 
-    def opened(self, connection: StreamConnection) -> Flow:
+    def opened(self, connection: Connection) -> Flow:
         """Number a new connection and tell the core."""
         if connection.raw is not None:
             mark(_socket(connection.raw), self._listeners[connection.interface].qos)
@@ -358,22 +335,29 @@ class SipDriver:
         self.handle(Opened(flow, connection.ticket))
         return flow
 
-    def closed(self, connection: StreamConnection, flow: Flow, reason: str) -> None:
-        """Forget a connection and tell the core."""
-        if self._streams.pop(flow.token, None) is None:
-            return
-        if connection.ticket is None:
+    def closed(self, connection: Connection, flow: Flow | None, reason: str) -> None:
+        """Forget a connection and tell the core; `flow` None: SIP never began on it."""
+        if connection.admitted:
+            connection.admitted = False
             self._accepted[connection.interface] -= 1
-        self.handle(Closed(flow, reason))
+            if connection.kind.is_websocket:
+                self._leave(connection.interface, connection.remote.host)
+        if flow is not None and self._streams.pop(flow.token, None) is not None:
+            self.handle(Closed(flow, reason))
+
+    def _leave(self, interface: str, host: str) -> None:
+        self._websockets[interface, host] -= 1
+        if not self._websockets[interface, host]:
+            del self._websockets[interface, host]
 
     def pong(self, flow: Flow) -> None:
         """A keep-alive was answered."""
         if self._on_pong is not None:
             self._on_pong(flow)
 
-    def refused(self, reason: str, detail: str, flow: Flow) -> None:
-        """Something on a connection could not be read."""
-        self._event(Refused(reason, detail, flow.interface, str(flow.remote)))
+    def refused(self, reason: str, detail: str, interface: str, remote: Address) -> None:
+        """A peer did something on a connection that is not served."""
+        self._event(Refused(reason, detail, interface, str(remote)))
 
     # ---- trace ----
 
@@ -403,6 +387,11 @@ def _shown(address: Address) -> str:
     return str(address)
 
 
+def _said(context: ssl.SSLContext, name: str) -> str:
+    """What the handshake says of the server's name; "" for nothing."""
+    return context.said(name) if isinstance(context, Context) else name
+
+
 def _socket(transport: asyncio.BaseTransport | None) -> socket | None:
     return transport.get_extra_info("socket") if transport is not None else None
 
@@ -410,4 +399,6 @@ def _socket(transport: asyncio.BaseTransport | None) -> socket | None:
 def _in_words(error: OSError) -> str:
     """Why a connection failed: TLS errors speak for themselves, others by their number."""
     known = error.errno is not None and not isinstance(error, ssl.SSLError)
-    return os.strerror(error.errno) if known else str(error)  # type: ignore[arg-type]  # known
+    if known:
+        return os.strerror(error.errno)  # type: ignore[arg-type]  # known
+    return str(error) or "the server ended the TLS handshake"  # uvloop's reset has no text

@@ -1,17 +1,19 @@
-"""One TCP or TLS connection that carries SIP: framing, keep-alives, and what it may hold."""
+"""Connections that carry SIP: what they may hold; and TCP and TLS with their framing."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from farline.runtime.tls import refusal
 from farline.sip import Message, StreamFramer, WireError, responses
-from farline.sip.transport import Address, Flow, Transport
+from farline.sip.transport import Address
 
 if TYPE_CHECKING:
     from farline.runtime.sip import SipDriver
+    from farline.sip.transport import Flow, Transport
 
 PONG = b"\r\n"
 
@@ -29,9 +31,24 @@ class StreamLimits:
     write_buffer: int = 1 << 20
     """Bytes that a peer may leave unread before it is dropped."""
 
+    handshake_seconds: float = 10.0
+    """How long TLS, and then the upgrade to a WebSocket, may take."""
 
-class StreamConnection(asyncio.Protocol):
-    """Protocol object of one connection; `ticket` is set when we opened it."""
+    handshakes: int = 2_000
+    """TLS handshakes under way on one port; whoever comes then is dropped."""
+
+    websockets_per_source: int = 500
+    """WebSockets of one address: the browsers of an office, not a flood."""
+
+    ping_seconds: float = 30.0
+    """A WebSocket is asked for a sign of life this often, and dropped at the second silence."""
+
+
+class Connection(asyncio.Protocol):
+    """What every connection shares; `ticket` is set when we opened it.
+
+    A kind of connection calls `_begin` when SIP can flow, and `_limit` for what may not last.
+    """
 
     def __init__(
         self,
@@ -41,21 +58,30 @@ class StreamConnection(asyncio.Protocol):
         limits: StreamLimits,
         *,
         ticket: int | None = None,
+        expected: str = "",
     ) -> None:
         self.driver = driver
         self.interface = interface
         self.kind = kind
         self.ticket = ticket
+        self.expected = expected
+        """The name that was dialled, for the peer's certificate."""
+
+        self.doubt: str | None = None
+        """Why the peer's certificate is not believed, and nothing is said to it."""
+
         self.local = Address("", 0)
         self.remote = Address("", 0)
-        self._limits = limits
-        self._framer = StreamFramer()
-        self._flow: Flow | None = None
+        self.admitted = False
+        """It counts among the accepted connections of its interface."""
+
         self.raw: asyncio.Transport | None = None
+        self._limits = limits
+        self._flow: Flow | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Number the connection, or drop it when the interface is full."""
+        """Note who is there, or drop the connection when the interface is full."""
         self.raw = cast("asyncio.Transport", transport)
         self.local = Address(*transport.get_extra_info("sockname")[:2])
         peer = transport.get_extra_info("peername")
@@ -63,23 +89,81 @@ class StreamConnection(asyncio.Protocol):
             self.raw.abort()
             return
         self.remote = Address(*peer[:2])
+        if self.kind.secure:
+            self.doubt = refusal(transport.get_extra_info("ssl_object"), self.expected)
+        if self.doubt is not None:
+            self.refused("certificate", self.doubt)
+            self.raw.abort()
+            return
         if not self.driver.admit(self):
             self.raw.abort()
             return
-        if self.ticket is None:
-            self._limit(self._limits.first_message_seconds, "nothing whole was said")
+        self._connected()
+
+    def _connected(self) -> None:
+        raise NotImplementedError
+
+    def _begin(self) -> None:
+        """SIP can flow: number the connection."""
         self._flow = self.driver.opened(self)
 
     def _limit(self, seconds: float, why: str) -> None:
+        self._unlimit()
+        self._deadline = asyncio.get_running_loop().call_later(seconds, self._too_slow, why)
+
+    def _unlimit(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
-        self._deadline = asyncio.get_running_loop().call_later(seconds, self._too_slow, why)
+            self._deadline = None
 
     def _too_slow(self, why: str) -> None:
         self._deadline = None
-        if self._flow is not None:
-            self.driver.refused("slow", why, self._flow)
+        self.refused("slow", why)
         self.close()
+
+    def refused(self, reason: str, detail: str) -> None:
+        """Say what this peer did that was not served."""
+        self.driver.refused(reason, detail, self.interface, self.remote)
+
+    def eof_received(self) -> bool:
+        """SIP has no use for a half-closed connection."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the driver, once."""
+        self._unlimit()
+        self.driver.closed(self, self._flow, str(exc) if exc else "closed")
+
+    def send(self, data: bytes) -> None:
+        """Send one message, or a keep-alive."""
+        self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        """Write, or drop a peer that does not read."""
+        if self.raw is None or self.raw.is_closing():
+            return
+        self.raw.write(data)
+        if self.raw.get_write_buffer_size() > self._limits.write_buffer:
+            self.refused("unread", "the peer does not read")
+            self.raw.abort()
+
+    def close(self) -> None:
+        """Close after what was written has left."""
+        if self.raw is not None:
+            self.raw.close()
+
+
+class StreamConnection(Connection):
+    """SIP over TCP or TLS (RFC 3261 section 18.3)."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - as Connection
+        super().__init__(*args, **options)
+        self._framer = StreamFramer()
+
+    def _connected(self) -> None:
+        if self.ticket is None:
+            self._limit(self._limits.first_message_seconds, "nothing whole was said")
+        self._begin()
 
     def data_received(self, data: bytes) -> None:
         """Cut the stream and hand on what is whole."""
@@ -100,45 +184,17 @@ class StreamConnection(asyncio.Protocol):
         if self._framer.buffered:
             if self._deadline is None or frames:
                 self._limit(self._limits.unfinished_seconds, "a message did not end")
-        elif frames and self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        elif frames:
+            self._unlimit()
         if self._framer.broken:  # what came before the fault has been handed on
             self.data_received(b"")
 
     def _refuse(self, error: WireError) -> None:
         """A stream that cannot be followed any more: answer if that can be done, then close."""
-        if self._flow is not None:
-            self.driver.refused("malformed", str(error), self._flow)
+        self.refused("malformed", str(error))
         with suppress(WireError):  # a head that is no SIP is not answered
             request = Message.parse(error.head)
             answer = responses.for_error(request, error, to_tag=self.driver.ids.token())
             if answer is not None:
                 self.send(answer.to_bytes())
         self.close()
-
-    def eof_received(self) -> bool:
-        """SIP has no use for a half-closed connection."""
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the driver, once."""
-        if self._deadline is not None:
-            self._deadline.cancel()
-        if self._flow is not None:
-            self.driver.closed(self, self._flow, str(exc) if exc else "closed")
-
-    def send(self, data: bytes) -> None:
-        """Write, or drop a peer that does not read."""
-        if self.raw is None or self.raw.is_closing():
-            return
-        self.raw.write(data)
-        if self.raw.get_write_buffer_size() > self._limits.write_buffer:
-            if self._flow is not None:
-                self.driver.refused("unread", "the peer does not read", self._flow)
-            self.raw.abort()
-
-    def close(self) -> None:
-        """Close after what was written has left."""
-        if self.raw is not None:
-            self.raw.close()

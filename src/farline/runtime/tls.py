@@ -1,53 +1,196 @@
-"""TLS contexts from the profiles of a deployment."""
+"""TLS contexts from the profiles of a deployment, and what a peer's certificate must be."""
 
 from __future__ import annotations
 
+import os
 import ssl
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from cryptography import x509
+
+from farline.runtime.certificate_names import borne
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from farline.config import Deployment, TlsClientProfile, TlsServerProfile
 
+    Profile = TlsServerProfile | TlsClientProfile
+
+_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+_DEMANDS = {
+    "none": ssl.CERT_NONE,
+    "optional": ssl.CERT_OPTIONAL,
+    "required": ssl.CERT_REQUIRED,
+}
+
 
 class TlsError(RuntimeError):
     """A certificate or key that cannot be used; the text names the profile and the file."""
 
 
-def server_context(deployment: Deployment, name: str, base: Path) -> ssl.SSLContext:
+@dataclass(frozen=True, slots=True)
+class PeerRules:
+    """What OpenSSL does not look at by itself."""
+
+    depth: int
+    identity: bool
+    """The certificate must be the SIP domain's (RFC 5922)."""
+
+    hostname: str | None = None
+    """The domain, where it is not what was dialled."""
+
+    def refusal(self, peer: ssl.SSLObject, dialled: str) -> str | None:
+        """Why the peer of a finished handshake is not believed; None when it is."""
+        chain = _verified_chain(peer)
+        if not chain:
+            return None
+        if len(chain) - 1 > self.depth:
+            return (
+                f"{len(chain) - 1} certificates above the peer's; Verification Depth {self.depth}"
+            )
+        expected = self.hostname or dialled
+        if self.identity:
+            names = borne(x509.load_der_x509_certificate(chain[0]))
+            if not names.speaks_for(expected):
+                return f"the certificate is not that of {expected}: it bears {names}"
+        return None
+
+
+class Context(ssl.SSLContext):
+    """A context that knows the rules for its peers."""
+
+    rules: PeerRules | None = None
+    sni: bool = True
+
+    def said(self, name: str) -> str:
+        """What the handshake says of a server's name; "" for nothing."""
+        if not self.sni:
+            return ""
+        return (self.rules.hostname if self.rules is not None else None) or name
+
+
+def server_context(deployment: Deployment, name: str, base: Path) -> Context:
     """The context of the server profile `name`; file names are relative to `base`."""
-    profile = next(entry for entry in deployment.tls_server_profiles if entry.name == name)
-    return _server(profile, base)
+    profiles = {entry.name: entry for entry in deployment.tls_server_profiles}
+    profile = profiles[name]
+    context = _server(profile, base)
+    if profile.sni_profiles:
+        by_names = [
+            (borne(_leaf(profiles[other], base)), _server(profiles[other], base))
+            for other in profile.sni_profiles
+        ]
 
+        def choose(peer: ssl.SSLObject, dialled: str | None, _given: ssl.SSLContext) -> None:
+            for names, other in by_names:
+                if dialled is not None and names.dialled(dialled):
+                    peer.context = other
+                    return
 
-def client_context(deployment: Deployment, name: str, base: Path) -> ssl.SSLContext:
-    """The context of the client profile `name`."""
-    profile = next(entry for entry in deployment.tls_client_profiles if entry.name == name)
-    return _client(profile, base)
-
-
-def _server(profile: TlsServerProfile, base: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    certificate, key = base / profile.certificate, base / profile.key
-    try:
-        context.load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as error:
-        raise TlsError(f"TLS profile {profile.name!r}: {certificate} and {key}: {error}") from error
+        context.sni_callback = choose
     return context
 
 
-def _client(profile: TlsClientProfile, base: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if not profile.peer_verification:
+def client_context(deployment: Deployment, name: str, base: Path, *, sip: bool = False) -> Context:
+    """The context of the client profile `name`.
+
+    `sip`: the peer is a SIP server, whose certificate is judged by RFC 5922 (`PeerRules`) instead
+    of by the rules for hosts.
+    """
+    profile = next(entry for entry in deployment.tls_client_profiles if entry.name == name)
+    return _client(profile, base, sip=sip)
+
+
+def refusal(peer: ssl.SSLObject | None, dialled: str) -> str | None:
+    """Why the peer of a finished handshake is not believed; None when it is, or is not asked."""
+    context = peer.context if peer is not None else None
+    if peer is None or not isinstance(context, Context) or context.rules is None:
+        return None
+    return context.rules.refusal(peer, dialled)
+
+
+def _server(profile: TlsServerProfile, base: Path) -> Context:
+    context = Context(ssl.PROTOCOL_TLS_SERVER)
+    _common(context, profile, base)
+    extra = base / profile.certificate_chain if profile.certificate_chain is not None else None
+    _load(context, profile.name, base / profile.certificate, base / profile.key, extra)
+    context.verify_mode = _DEMANDS[profile.peer_verification]
+    if profile.peer_certificate_authorities is not None and context.verify_mode:
+        _believe(context, profile, base / profile.peer_certificate_authorities)
+        context.rules = PeerRules(profile.verification_depth, identity=False)
+    return context
+
+
+def _client(profile: TlsClientProfile, base: Path, *, sip: bool) -> Context:
+    context = Context(ssl.PROTOCOL_TLS_CLIENT)
+    _common(context, profile, base)
+    if profile.certificate is not None and profile.key is not None:
+        _load(context, profile.name, base / profile.certificate, base / profile.key, None)
+    context.sni = profile.sni
+    if sip or not profile.peer_verification:
         context.check_hostname = False
+    if not profile.peer_verification:
         context.verify_mode = ssl.CERT_NONE
         return context
-    authorities = base / profile.peer_certificate_authorities
-    try:
-        context.load_verify_locations(authorities)
-    except (OSError, ssl.SSLError) as error:
-        raise TlsError(f"TLS client profile {profile.name!r}: {authorities}: {error}") from error
+    _believe(context, profile, base / profile.peer_certificate_authorities)
+    identity = sip and profile.extended_hostname_verification
+    context.rules = PeerRules(profile.verification_depth, identity, profile.server_hostname)
     return context
+
+
+def _common(context: Context, profile: Profile, base: Path) -> None:
+    versions = sorted(_VERSIONS[one] for one in profile.versions)
+    context.minimum_version, context.maximum_version = versions[0], versions[-1]
+    if profile.ciphers:
+        try:
+            context.set_ciphers(profile.ciphers)
+        except ssl.SSLError as error:
+            raise TlsError(f"TLS profile {profile.name!r}: Ciphers: {error}") from error
+    lists = profile.peer_certificate_revocation_lists
+    if lists is not None:
+        _believe(context, profile, base / lists)
+        context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
+
+
+def _believe(context: Context, profile: Profile, path: Path) -> None:
+    """Authorities and revocation lists."""
+    try:
+        context.load_verify_locations(path)
+    except (OSError, ssl.SSLError) as error:
+        raise TlsError(f"TLS profile {profile.name!r}: {path}: {error}") from error
+
+
+def _load(context: Context, name: str, certificate: Path, key: Path, extra: Path | None) -> None:
+    try:
+        if extra is None:
+            context.load_cert_chain(certificate, key)
+            return
+        with os.fdopen(os.memfd_create("chain"), "wb") as whole:
+            whole.write(certificate.read_bytes() + b"\n" + extra.read_bytes())
+            whole.flush()
+            context.load_cert_chain(f"/proc/self/fd/{whole.fileno()}", key)
+    except (OSError, ssl.SSLError) as error:
+        raise TlsError(f"TLS profile {name!r}: {certificate} and {key}: {error}") from error
+
+
+def _leaf(profile: TlsServerProfile, base: Path) -> x509.Certificate:
+    path = base / profile.certificate
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise TlsError(f"TLS profile {profile.name!r}: {path}: {error}") from error
+
+
+def _verified_chain(peer: ssl.SSLObject) -> list[bytes]:
+    """The chain that was verified, the peer's own certificate first, in DER; empty: none."""
+    found = getattr(peer, "get_verified_chain", None)  # Python 3.13
+    if found is not None:
+        return list(found() or ())
+    inner = getattr(peer, "_sslobj", None)  # before 3.13 it is there, without a public name
+    chain = inner.get_verified_chain() if inner is not None else None
+    return [one.public_bytes(_DER) for one in chain or ()]
+
+
+_DER = 2
+"""`_ssl.ENCODING_DER`."""

@@ -166,8 +166,8 @@ def tokens(message: Message, name: str) -> frozenset[str]:
 
 def via_address(via: Via) -> Address:
     """Host and port of a Via's sent-by, the port being the transport's own where none stands."""
-    default = 5061 if via.transport.upper() == Transport.TLS else 5060
-    return Address(via.host, via.port or default)
+    known = Transport.__members__.get(via.transport.upper(), Transport.UDP)
+    return Address(via.host, via.port or known.default_port)
 
 
 def split_params(text: str, where: str) -> tuple[str, dict[str, str]]:

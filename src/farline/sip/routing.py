@@ -84,6 +84,10 @@ def next_hop(request: Message) -> Uri:
     return first
 
 
+_SECURED = {Transport.TCP: Transport.TLS, Transport.WS: Transport.WSS}
+"""What a transport means in a sips URI."""
+
+
 def hop(uri: Uri) -> Hop:
     """What RFC 3263 section 4 says of a URI before DNS is asked.
 
@@ -100,8 +104,8 @@ def hop(uri: Uri) -> Hop:
         if named.upper() not in Transport.__members__:
             raise WireError(400, "unknown transport", "Request-URI")
         transport = Transport[named.upper()]
-        if uri.scheme == "sips" and transport is Transport.TCP:
-            transport = Transport.TLS
+        if uri.scheme == "sips":
+            transport = _SECURED.get(transport, transport)
     elif uri.scheme == "sips":
         transport = Transport.TLS
     elif is_numeric(host) or uri.port is not None:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import NamedTuple
 
 
 class Transport(StrEnum):
-    """A SIP transport, spelt as in Via (RFC 3261 section 20.42)."""
+    """A SIP transport, spelt as in Via (RFC 3261 section 20.42, RFC 7118 section 5.2)."""
 
     UDP = "UDP"
     TCP = "TCP"
     TLS = "TLS"
+    WS = "WS"
+    WSS = "WSS"
 
     @property
     def reliable(self) -> bool:
@@ -24,13 +27,48 @@ class Transport(StrEnum):
 
     @property
     def default_port(self) -> int:
-        """5061 for TLS, else 5060 (RFC 3261 section 19.1.2)."""
-        return 5061 if self is Transport.TLS else 5060
+        """Of RFC 3261 section 19.1.2; of a WebSocket that of HTTP (RFC 7118 section 5.3)."""
+        return DEFAULT_PORTS.get(self, 5060)
+
+    @property
+    def secure(self) -> bool:
+        """Whether TLS is below it."""
+        return self in (Transport.TLS, Transport.WSS)
+
+    @property
+    def is_websocket(self) -> bool:
+        """Whether it is SIP over a WebSocket, which only the client can open (RFC 7118)."""
+        return self in (Transport.WS, Transport.WSS)
 
     @property
     def uri_param(self) -> str:
-        """The value of the URI parameter `transport` (lower case)."""
-        return self.value.lower()
+        """The value of the URI parameter `transport`; "ws" for both (RFC 7118 section 5.2.3)."""
+        return "ws" if self is Transport.WSS else self.value.lower()
+
+
+DEFAULT_PORTS = {Transport.TLS: 5061, Transport.WS: 80, Transport.WSS: 443}
+
+
+def same_host(one: str, other: str) -> bool:
+    """Whether two texts are one host: names without case, addresses however written (RFC 5118)."""
+    if one == other:
+        return True
+    if ":" not in one or ":" not in other:
+        return one.lower() == other.lower()
+    return canonical_host(one) == canonical_host(other)
+
+
+def canonical_host(host: str) -> str:
+    """A host in the one spelling that comparing needs: lower case, IPv6 as RFC 5952 writes it.
+
+    A third colon before an embedded IPv4 address is a slip of RFC 3261 (RFC 5118 section 4.10).
+    """
+    if ":" not in host:
+        return host.lower()
+    try:
+        return str(ip_address(host.strip("[]").replace(":::", "::")))
+    except ValueError:
+        return host.lower()
 
 
 class Address(NamedTuple):

@@ -91,7 +91,7 @@ class BorderWorld:
         self.clock = ManualClock()
         real = wall or (lambda then: then)
         self.core = BorderCore(config, ids or SeededIds(), limits=limits, wall=real)
-        self.engine = FakeEngine({item.name: item.ip for item in config.media_interfaces})
+        self.engine = FakeEngine(config.media_addresses())
         self.refusing: set[Address] = set()
         """Addresses to which no connection can be made."""
 

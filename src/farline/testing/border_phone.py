@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farline import sdp
-from farline.sip import Message, Transport, responses
+from farline.sip import Address, Message, Transport, responses
 
 if TYPE_CHECKING:
     from farline.sip import Flow
@@ -24,8 +24,9 @@ def offer(
     ip: str = "172.22.33.101", port: int = 5000, user: str = "-", direction: str = "sendrecv"
 ) -> bytes:
     """A description with one audio stream."""
+    kind = "IP6" if ":" in ip else "IP4"
     return (
-        f"v=0\r\no={user} 1 2 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n"
+        f"v=0\r\no={user} 1 2 IN {kind} {ip}\r\ns=-\r\nc=IN {kind} {ip}\r\nt=0 0\r\n"
         f"m=audio {port} RTP/AVP 8 101\r\na={direction}\r\na=rtpmap:8 PCMA/8000\r\n"
     ).encode()
 
@@ -33,7 +34,8 @@ def offer(
 def media_address(message: Message) -> tuple[int, str]:
     """Port of the first m= line and address of the first c= line."""
     description = sdp.parse(message.body)
-    return description.media[0].port, message.body.split(b"c=IN IP4 ")[1].split(b"\r\n")[0].decode()
+    line = message.body.split(b"c=IN IP")[1].split(b"\r\n")[0].decode()
+    return description.media[0].port, line.partition(" ")[2]
 
 
 class Phone:
@@ -47,7 +49,14 @@ class Phone:
     upstream: Flow
     invite: Message
     inner_invite: Message
-    target: str = "sip:3003@192.168.64.96:5060;transport=tcp"
+
+    border: Address = Address("192.168.64.96", 5060)
+    """B1 as the phone knows it."""
+
+    inside_border: Address = Address("10.10.10.7", 5060)
+    office: Address = Address(OFFICE, 5060)
+    behind: str = "172.22.33.101"
+    """The phone's own address, which it writes into Via, Contact and SDP."""
 
     def __init__(
         self,
@@ -59,10 +68,11 @@ class Phone:
         transport: Transport = Transport.TCP,
     ) -> None:
         self.world = world
+        self.target = f"sip:3003@{self.border};transport=tcp"
         self.user = user
         self.transport = transport
         self.flow = world.accept("IPORWB1Sig", ip, port, transport)
-        self.contact = f"sip:{user}@172.22.33.101:{port};transport={transport.uri_param}"
+        self.contact = f"sip:{user}@{Address(self.behind, port)};transport={transport.uri_param}"
         self.instance = f"<urn:uuid:00000000-0000-0000-0000-00000000{user}>"
         self.cseq = 0
         self.branch = 0
@@ -73,7 +83,7 @@ class Phone:
         """A Via with a fresh branch."""
         self.branch += 1
         rport = ";rport" if self.transport is Transport.UDP else ""
-        sent_by = f"172.22.33.101:{self.flow.remote.port}"
+        sent_by = Address(self.behind, self.flow.remote.port)
         branch = f"z9hG4bKp{self.user}{self.branch}"
         return f"SIP/2.0/{self.transport} {sent_by};branch={branch}{rport}"
 
@@ -123,15 +133,15 @@ class Phone:
         """A request of the office towards this phone."""
         message = Message.request(method, self.inside)
         branch = f"z9hG4bKo{method}{cseq}{call}{from_tag}"
-        message.add("Via", f"SIP/2.0/TCP {OFFICE}:5060;rport;branch={branch}")
-        message.add("Route", f"<sip:10.10.10.7:5060;lr;transport=tcp;subid_ipcs={self.subid}>")
+        message.add("Via", f"SIP/2.0/TCP {self.office};rport;branch={branch}")
+        message.add("Route", f"<sip:{self.inside_border};lr;transport=tcp;subid_ipcs={self.subid}>")
         message.add("Max-Forwards", "70")
         message.add("From", f'"Dora" <sip:3003@{DOMAIN}>;tag={from_tag}')
         tail = f";tag={to_tag}" if to_tag else ""
         message.add("To", f"<sip:{self.user}@{DOMAIN}>{tail}")
         message.add("Call-ID", call)
         message.add("CSeq", f"{cseq} {method}")
-        message.add("Contact", f'"Dora" <sip:3003@{OFFICE}:5060;transport=tcp>')
+        message.add("Contact", f'"Dora" <sip:3003@{self.office};transport=tcp>')
         for name, value in headers.items():
             message.set(name.replace("_", "-"), value)
         if body and message.get("Content-Type") is None:
@@ -144,7 +154,7 @@ class Phone:
     @property
     def inside(self) -> str:
         """The phone's Contact URI as the office knows it."""
-        return f"sip:{self.user}@10.10.10.7:5060;transport=tcp;subid_ipcs={self.subid}"
+        return f"sip:{self.user}@{self.inside_border};transport=tcp;subid_ipcs={self.subid}"
 
     def register(
         self, expires: int = 3600, granted: int = 180, cseq: int = 1, call: str | None = None
@@ -208,7 +218,7 @@ class Phone:
         """The office answers a request of the border."""
         response = responses.make(request, status, to_tag=to_tag, body=body)
         if status < 300:
-            response.add("Contact", f'"Dora" <sip:3003@{OFFICE}:5060;transport=tcp>')
+            response.add("Contact", f'"Dora" <sip:3003@{self.office};transport=tcp>')
         for name, value in headers.items():
             response.set(name.replace("_", "-"), value)
         self.world.receive(self.upstream, response)
@@ -217,13 +227,13 @@ class Phone:
         """Ruel calls Dora, who answers; the 200 as the phone reads it."""
         world = self.world
         uri = f"sip:3003@{DOMAIN}"
-        self.invite = self.request("INVITE", uri, call=call, body=offer())
+        self.invite = self.request("INVITE", uri, call=call, body=offer(self.behind))
         world.receive(self.flow, self.invite)
         _check(world.take(self.flow).status == 100)
         self.inner_invite = world.take(self.upstream)
         if not answer:
             return None
-        self.office_answer(self.inner_invite, 200, body=offer(OFFICE, 40750))
+        self.office_answer(self.inner_invite, 200, body=offer(self.office.host, 40750))
         ok = world.take(self.flow)
         _check(ok.status == 200)
         world.receive(self.flow, self.in_dialog("ACK", call=call, cseq=self.cseq))
@@ -241,7 +251,7 @@ class Phone:
     ) -> Message:
         """A request of the phone in its call to Dora."""
         to = f"<sip:3003@{DOMAIN}>;tag=office"
-        route = "<sip:192.168.64.96:5060;ipcs-line=11;lr;transport=tcp>"
+        route = f"<sip:{self.border};ipcs-line=11;lr;transport=tcp>"
         return self.request(
             method, self.target, to=to, call=call, cseq=cseq, body=body, Route=route, **headers
         )

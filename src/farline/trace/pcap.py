@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 MAX_CONNECTIONS = 65_536
 SNAP_LENGTH = 262_144
 LINKTYPE_ETHERNET = 1
-SIP_PORT, SIPS_PORT = 5060, 5061
+SIP_PORT = 5060
+WRAPPED_PORTS = frozenset({5061, 80, 443})
 
 
 class PcapFile:
@@ -69,7 +70,7 @@ class PcapFile:
             if len(event.data) > packet.MAX_DATAGRAM[version]:
                 return None
             return [packet.udp_frame(source, target, event.data, self._identify())]
-        if event.transport.upper() == "TLS":
+        if event.transport.upper() in ("TLS", "WS", "WSS"):
             source, target = _in_clear(source), _in_clear(target)
         return list(self._segments(source, target, event.data, packet.MSS[version]))
 
@@ -106,4 +107,4 @@ def pcap(records: Iterable[Record]) -> Iterator[bytes]:
 
 
 def _in_clear(endpoint: Endpoint) -> Endpoint:
-    return Endpoint(endpoint.ip, SIP_PORT) if endpoint.port == SIPS_PORT else endpoint
+    return Endpoint(endpoint.ip, SIP_PORT) if endpoint.port in WRAPPED_PORTS else endpoint

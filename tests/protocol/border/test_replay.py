@@ -178,7 +178,9 @@ class RecordingWorld(BorderWorld):
 
 @pytest.mark.parametrize("transport", list(Transport))
 def test_conversations_over_every_transport_replay_equal(transport):
-    config = border(text=GUIDE)
+    off = "      ws_port: null                  # for browsers: WSS, and their page's origin\n"
+    ports = (off, "      ws_port: 80\n"), ("      wss_port: null\n", "      wss_port: 443\n")
+    config = border(*ports, text=GUIDE)
     world = RecordingWorld(config)
     phone = Phone(world, transport=transport)
     phone.register()

@@ -81,7 +81,7 @@ def make_phone(world, certificates, tmp_path):
     return make
 
 
-@pytest.mark.parametrize("transport", list(Transport))
+@pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP, Transport.TLS])
 async def test_registers_calls_and_hears_its_own_speech(make_phone, server, transport, tmp_path):
     events = []
     phone = make_phone(transport, events)

@@ -20,6 +20,7 @@ from farline.sip.effects import (
     Received,
     Send,
 )
+from farline.testing.core import NotingCore
 from farline.trace.events import MessageSeen, Refused
 
 OPTIONS = (
@@ -27,35 +28,6 @@ OPTIONS = (
     b"Call-ID: c1@x\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
 )
 SHORT = StreamLimits(first_message_seconds=0.2, unfinished_seconds=0.2, write_buffer=100_000)
-
-
-class NotingCore:
-    """Puts inputs on a queue and gives out what the test put into `outputs`."""
-
-    def __init__(self):
-        self.inputs = asyncio.Queue()
-        self.outputs = []
-        self.deadline = None
-        self.fail_on = None
-
-    def handle(self, event, now):
-        if self.fail_on is not None and isinstance(event, self.fail_on):
-            raise RuntimeError("a defect")
-        if isinstance(event, Expired):
-            self.deadline = None
-        self.inputs.put_nowait(event)
-
-    def poll(self):
-        return self.outputs.pop(0) if self.outputs else None
-
-    def next_deadline(self):
-        return self.deadline
-
-    async def next(self, kind):
-        async with asyncio.timeout(5):
-            event = await self.inputs.get()
-        assert isinstance(event, kind), event
-        return event
 
 
 class Wire:

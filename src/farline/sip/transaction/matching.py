@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from farline.sip.transport import Address, Transport
+from farline.sip.transport import Address, Transport, same_host
 
 if TYPE_CHECKING:
     from farline._core import Message, Via
@@ -45,7 +45,7 @@ def note_source(request: Message, via: Via, flow: Flow) -> Flow:
     """
     source = flow.remote
     asks = via.param("rport") is not None
-    if asks or via.host != source.host:
+    if asks or not same_host(via.host, source.host):
         noted = via.with_param("rport", str(source.port)) if asks else via
         request.pop("Via")
         request.prepend("Via", str(noted.with_param("received", source.host)))

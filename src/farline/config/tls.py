@@ -1,0 +1,97 @@
+"""TLS Management: server profiles and client profiles. Paths are relative to the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from farline.config.base import Form, Name
+
+TlsVersion = Literal["1.2", "1.3"]
+
+
+def _some(versions: tuple[TlsVersion, ...]) -> tuple[TlsVersion, ...]:
+    if not versions:
+        raise ValueError("allow 1.2, 1.3 or both")
+    return versions
+
+
+Versions = Annotated[tuple[TlsVersion, ...], AfterValidator(_some), Field(title="Version")]
+Depth = Annotated[int, Field(ge=1, le=10, title="Verification Depth")]
+
+
+class TlsProfile(Form):
+    """What server and client profiles share."""
+
+    name: Name = Field(title="Profile Name")
+    peer_certificate_revocation_lists: Path | None = Field(
+        None, title="Peer Certificate Revocation Lists"
+    )
+    """PEM; every certificate of the peer's chain needs the list of its issuer then."""
+
+    verification_depth: Depth = 3
+    """How many certificates may stand above the peer's own, its root among them."""
+
+    versions: Versions = ("1.2", "1.3")
+    ciphers: str = Field("", title="Ciphers", max_length=2000, pattern=r"^[A-Za-z0-9:+!@=_\-]*$")
+    """Ciphers of TLS 1.2 in OpenSSL's words; empty: its own list. TLS 1.3 has its fixed ones."""
+
+
+class TlsServerProfile(TlsProfile):
+    """How we show ourselves to TLS clients, and whether they must show themselves."""
+
+    form: ClassVar[str] = "TLS Management > Server Profiles"
+    certificate: Path = Field(title="Certificate")
+    """PEM: our certificate, then those of its issuers but the root."""
+
+    key: Path = Field(title="Private Key")
+    certificate_chain: Path | None = Field(None, title="Certificate Chain")
+    """PEM: the issuers, where they stand in a file of their own."""
+
+    sni_profiles: tuple[Name, ...] = Field((), title="SNI Options")
+    """Server profiles that answer instead when the client dials a name that their certificate
+    bears (RFC 6066 section 3)."""
+
+    peer_verification: Literal["none", "optional", "required"] = Field(
+        "none", title="Peer Verification"
+    )
+    """Mutual TLS. optional: who shows a certificate must show a good one."""
+
+    peer_certificate_authorities: Path | None = Field(None, title="Peer Certificate Authorities")
+
+    @model_validator(mode="after")
+    def _somebody_to_believe(self) -> TlsServerProfile:
+        if self.peer_verification != "none" and self.peer_certificate_authorities is None:
+            raise ValueError("peer verification needs Peer Certificate Authorities")
+        return self
+
+
+class TlsClientProfile(TlsProfile):
+    """Whom we believe when we connect with TLS, and how we show ourselves."""
+
+    form: ClassVar[str] = "TLS Management > Client Profiles"
+    peer_certificate_authorities: Path = Field(title="Peer Certificate Authorities")
+    peer_verification: bool = Field(True, title="Peer Verification")
+    certificate: Path | None = Field(None, title="Certificate")
+    """Ours, for servers that ask for one (mutual TLS)."""
+
+    key: Path | None = Field(None, title="Private Key")
+    sni: bool = Field(True, title="SNI")
+    """Say the server's name in the handshake (RFC 6066)."""
+
+    extended_hostname_verification: bool = Field(True, title="Extended Hostname Verification")
+    """SIP: the certificate must be that of the domain (RFC 5922 section 7); off: any certificate
+    of the authorities will do."""
+
+    server_hostname: str | None = Field(
+        None, title="Server Hostname", max_length=255, pattern=r"^[A-Za-z0-9.\-]+$"
+    )
+    """SIP: the name that the certificate must bear, instead of the address that is dialled."""
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> TlsClientProfile:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("Certificate and Private Key go together")
+        return self
