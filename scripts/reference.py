@@ -169,17 +169,27 @@ def kind_of(hint: Any, metadata: list[Any]) -> str:  # noqa: ANN401 - a type hin
         return ", ".join(f"`{value}`" for value in get_args(hint))
     if isinstance(hint, type) and issubclass(hint, Enum):
         return ", ".join(f"`{member.value}`" for member in hint)
-    names = {bool: "`true`, `false`", int: "number", str: "text", Path: "file", Secret: "secret"}
+    names = {
+        bool: "`true`, `false`",
+        int: "number",
+        float: "number",
+        str: "text",
+        Path: "file",
+        Secret: "secret",
+    }
     return names[hint] + bounds(metadata)
 
 
 def bounds(metadata: list[Any]) -> str:
     """Smallest and largest value, where they are limited."""
-    limits = {name: getattr(part, name) for part in metadata for name in ("ge", "le", "multiple_of")
+    limits = {name: getattr(part, name) for part in metadata
+              for name in ("gt", "ge", "le", "multiple_of")
               if getattr(part, name, None) is not None}  # fmt: skip
     text = ""
     if "ge" in limits and "le" in limits:
         text = f" {limits['ge']} to {limits['le']}"
+    elif "gt" in limits and "le" in limits:
+        text = f" above {limits['gt']}, up to {limits['le']}"
     elif "ge" in limits:
         text = f" from {limits['ge']}"
     return text + (f", a multiple of {limits['multiple_of']}" if "multiple_of" in limits else "")

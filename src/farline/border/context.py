@@ -16,7 +16,7 @@ from farline.border.registration import BindingTable
 from farline.border.screening import Rates
 from farline.border.scripts import Manipulate, Manipulated
 from farline.border.session import SessionTable
-from farline.border.shield import Sources
+from farline.border.shield import Shield
 from farline.border.steps import NEXT, Ask, Connect, Dial, Next, Operation, Reach, RunScript
 from farline.border.upstream import Upstreams
 from farline.config import TopologyAudit
@@ -68,6 +68,7 @@ class Context:
         timers: Timers | None,
         limits: Limits,
         wall: Callable[[float], float],
+        country: Callable[[str], str | None] = lambda _host: None,
     ) -> None:
         self.now = 0.0
         self.wall = wall
@@ -82,7 +83,8 @@ class Context:
         self.sessions = SessionTable(
             limits.sessions, lambda text: self.plan.call_ids.canonical(text)
         )
-        self.sources = Sources(limits.shield)
+        self.country = country
+        self.shield = Shield(config.shield, self.bindings.any_from, country)
         self.health = Health(self)
         self.guards = Guards()
         self.links = Links(self)
@@ -110,6 +112,10 @@ class Context:
         held = len(self.bindings) or len(self.sessions)
         self.plan = plan = Plan(config, self.plan if held else None)
         self.hider = _hider(config, plan)
+        if config.shield != self.shield.form:
+            bans = self.shield.bans
+            self.shield = Shield(config.shield, self.bindings.any_from, self.country)
+            self.shield.bans.inherit(bans)
         renewed = {flow.name: flow for flow in config.subscriber_flows}
         for binding in self.bindings:
             binding.subscriber = renewed.get(binding.subscriber.name, binding.subscriber)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
 from typing import TYPE_CHECKING
 
 from farline.border import (
     acknowledging,
     admission,
     calling,
+    guard,
     heartbeat,
     media_news,
     registering,
     relaying,
     screening,
-    shield,
 )
+from farline.border.bans import Banned, Lifted
 from farline.border.context import Context
-from farline.border.exchange import Exchange, Refusal, Verdict
+from farline.border.exchange import Refusal, Verdict
 from farline.border.limits import Limits
 from farline.border.scripts import Manipulated
 from farline.border.show import show
@@ -72,7 +72,7 @@ class BorderCore:
     """A session border controller without I/O (`farline.sip.effects.Core`).
 
     Inputs: `Started`, `Received`, `Opened`, `OpenFailed`, `LookedUp`, `Manipulated`, `Closed`,
-    `Expired`, `Reconfigured`, `MediaDone`, `MediaReport`.
+    `Expired`, `Reconfigured`, `Banned`, `Lifted`, `MediaDone`, `MediaReport`.
     Outputs: `Send`, `Open`, `Lookup`, `Manipulate`, `Close`, `Media`, `Trace`,
     `Charged`.
     """
@@ -85,9 +85,10 @@ class BorderCore:
         timers: Timers | None = None,
         limits: Limits | None = None,
         wall: Callable[[float], float] = lambda then: then,
+        country: Callable[[str], str | None] = lambda _host: None,
     ) -> None:
-        """`wall` gives the wall-clock time of a monotonic one."""
-        self._context = Context(config, ids, timers, limits or Limits(), wall)
+        """`wall`: the wall-clock time of a monotonic one; `country`: an address' ISO 3166 code."""
+        self._context = Context(config, ids, timers, limits or Limits(), wall, country)
         self._flow: Flow | None = None
         """Where the message now being handled came from."""
 
@@ -116,9 +117,8 @@ class BorderCore:
             heartbeat.start(context)
         elif isinstance(event, Closed):
             self._closed(event)
-        elif isinstance(event, Reconfigured):
-            context.reconfigure(event.border)
-            heartbeat.start(context)
+        elif isinstance(event, Banned | Lifted | Reconfigured):
+            self._ordered(event)
         self._pump()
 
     def _answered(self, event: Opened | OpenFailed | LookedUp | Manipulated) -> None:
@@ -150,6 +150,14 @@ class BorderCore:
         """Bindings, sessions and counters, for people."""
         return show(self._context)
 
+    def _ordered(self, order: Banned | Lifted | Reconfigured) -> None:
+        """What the people who run the border want of it."""
+        if isinstance(order, Reconfigured):
+            self._context.reconfigure(order.border)
+            heartbeat.start(self._context)
+        else:
+            guard.by_hand(self._context, order)
+
     # ---- messages ----
 
     def _received(self, flow: Flow, data: bytes) -> None:
@@ -157,13 +165,15 @@ class BorderCore:
         self._flow = flow
         context.interface = flow.interface
         outside = self._is_outside(flow)
+        if outside and not guard.look(context, flow, data):
+            return
         try:
             message = Message.parse(data)
         except WireError as error:
             self._unreadable(flow, None, error, outside=outside)
             return
         context.call = context.plan.call_ids.canonical(message.call_id)
-        if outside and not self._shielded(message, flow, len(data)):
+        if outside and not guard.judge(context, message, flow):
             return
         try:
             message.validate()
@@ -177,23 +187,6 @@ class BorderCore:
         """Whether a flow's peers are strangers until they register."""
         return self._context.is_outside(flow)
 
-    def _shielded(self, message: Message, flow: Flow, size: int) -> bool:
-        """Stage 1. Strangers pay for their requests with credit."""
-        context = self._context
-        host = flow.remote.host
-        stranger = not context.bindings.registered_on(flow)
-        credit = context.sources.credit(host, context.now) if stranger else inf
-        verdict = shield.decide(context.limits.shield, Exchange(message, flow), size, credit)
-        if not verdict.value:
-            context.refused("shield", verdict.because, flow)
-            return False
-        if stranger and message.is_request:
-            context.decided(
-                "shield", "passed", f"{verdict.because}; {host} has credit {credit:.0f}"
-            )
-            context.sources.charge(host, 1.0, context.now)
-        return True
-
     def _unreadable(
         self, flow: Flow, message: Message | None, error: WireError, *, outside: bool
     ) -> None:
@@ -201,7 +194,7 @@ class BorderCore:
         context = self._context
         context.refused("malformed", f"{error.where}: {error.reason}", flow)
         if outside:
-            context.sources.charge(flow.remote.host, 1.0, context.now)
+            guard.offence(context, flow, f"unreadable: {error.where}: {error.reason}")
         if message is None:
             return
         response = responses.for_error(message, error, to_tag=context.ids.token())
@@ -239,7 +232,7 @@ class BorderCore:
         admitted = verdict.value
         if isinstance(admitted, Refusal):
             if self._is_outside(flow):
-                context.sources.charge(flow.remote.host, 1.0, context.now)
+                guard.offence(context, flow, verdict.because)
             context.reject(tx, "admission", Verdict(admitted, verdict.because, verdict.form))
             return
         if admitted is None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from farline.border.registration import BindingLimits
-from farline.border.shield import ShieldLimits
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Table sizes; what does not fit is refused with 503 and counted."""
 
-    shield: ShieldLimits = field(default_factory=ShieldLimits)
     bindings: BindingLimits = field(default_factory=BindingLimits)
     sessions: int = 100_000
     transactions: int = 200_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farline.border import failover
+from farline.border import failover, guard
 from farline.border import flow as flows
 from farline.border.exchange import Exchange, Refusal, Side, Verdict
 from farline.border.passage import Passage
@@ -27,9 +27,6 @@ MAX_CONTACTS = 4
 
 LEASE_SLACK = 2.0
 """Seconds that a binding outlives its lease, for a refresh that is on its way."""
-
-REFUND = 3.0
-"""Credit that a successful registration gives its source: more than its two requests cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +115,9 @@ def _understand(context: Context, tx: ServerTransaction) -> Verdict[Registration
         return Verdict(Refusal(400, "malformed"), f"{error.where}: {error.reason}")
     if not to.user or who.user != to.user or who.host.lower() != to.host.lower():
         return Verdict(Refusal(403, "identity"), "From is not the address that To registers")
+    tries = request.get("Authorization") is not None
+    if tries and not guard.may_register(context, tx.flow, to.user, to.host):
+        return Verdict(Refusal(403, "passwords"), f"passwords of {to.user} are being guessed")
     if len(contacts) > MAX_CONTACTS:
         return Verdict(Refusal(403, "contacts"), f"{len(contacts)} contacts; {MAX_CONTACTS} may be")
     subscriber = found.value
@@ -229,15 +229,14 @@ def _finish(
         return
     leaving: list[Binding] = []
     if 200 <= response.status < 300:
-        context.sources.charge(tx.flow.remote.host, -REFUND, context.now)
+        guard.registered(context, tx.flow, plan.way.user, plan.way.domain)
         restored, leaving = _learn(context, plan, tx.flow, response, granted)
         out.set_all("Contact", restored)
         plan.way.service_routes = tuple(response.values("Service-Route"))
     elif granted:
         out.remove("Contact")
     if response.status in (401, 407, 403) and tx.request.get("Authorization") is not None:
-        context.sources.charge(tx.flow.remote.host, 1.0, context.now)
-        context.refused("credentials", f"{plan.way.aor}: {response.status}", tx.flow)
+        guard.not_registered(context, tx.flow, plan.way, response)
     out.remove("Service-Route")
     out.remove("Path")
     out = yield from passage.manipulated(out, Side.OUTSIDE)

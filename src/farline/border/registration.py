@@ -7,6 +7,7 @@ binding that it names.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,7 @@ class BindingTable:
         self._by_subid: dict[str, Binding] = {}
         self._by_key: dict[BindingKey, Binding] = {}
         self._by_flow: dict[Flow, dict[str, Binding]] = {}
+        self._hosts: Counter[str] = Counter()
         self._of_aor: dict[tuple[str, str], tuple[str, ...]] = {}
         self.pending = 0
 
@@ -109,6 +111,10 @@ class BindingTable:
     def registered_on(self, flow: Flow) -> dict[str, Binding]:
         """The registered bindings of a phone's flow by user; empty for a stranger."""
         return self._by_flow.get(flow) or {}
+
+    def any_from(self, host: str) -> bool:
+        """Whether a phone is registered from an address."""
+        return host in self._hosts
 
     def of_aor(self, user: str, domain: str) -> list[Binding]:
         """Every binding of an address of record."""
@@ -159,11 +165,16 @@ class BindingTable:
         binding.phone = flow
         binding.contact = contact
         binding.expires_at = expires_at
-        self._by_flow.setdefault(flow, {})[binding.user] = binding
+        there = self._by_flow.get(flow)
+        if there is None:
+            there = self._by_flow[flow] = {}
+            self._hosts[flow.remote.host] += 1
+        there[binding.user] = binding
 
     def flow_lost(self, flow: Flow) -> list[Binding]:
         """The phone's connection is gone: its bindings are unreachable until it registers again."""
-        lost = list(self._by_flow.pop(flow, {}).values())
+        lost = list(self._by_flow.get(flow, {}).values())
+        self._forget_flow(flow)
         for binding in lost:
             binding.phone = None
         return lost
@@ -189,4 +200,12 @@ class BindingTable:
         if there is not None and there.get(binding.user) is binding:
             del there[binding.user]
             if not there:
-                del self._by_flow[binding.phone]
+                self._forget_flow(binding.phone)
+
+    def _forget_flow(self, flow: Flow) -> None:
+        if self._by_flow.pop(flow, None) is None:
+            return
+        host = flow.remote.host
+        self._hosts[host] -= 1
+        if not self._hosts[host]:
+            del self._hosts[host]

@@ -1,77 +1,201 @@
 """Stage 1, the shield: what is not even looked at.
 
-A source (an address; behind it may be a whole site) has credit. A request from a phone that is not
-registered costs one, a refused or unreadable one another, a registration that succeeds gives back.
-A source without credit is not answered until time has given it some; phones registered from there
-go on.
+`look` judges bytes before they are parsed (lists, bans, size, a first line that is SIP's, floods);
+`judge` a parsed message (scanners, credit, passwords tried on one address of record). Registered
+phones are never banned and pay with a credit of their own. Whoever is refused here is not
+answered: an answer tells a scanner that we are here.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farline.border.bans import Bans
+from farline.border.credit import Credit
 from farline.border.exchange import Verdict
+from farline.border.flood import Floods
+from farline.config.subnets import literal, network
 
 if TYPE_CHECKING:
-    from farline.border.exchange import Exchange
+    from collections.abc import Callable, Sequence
 
-SCANNERS = ("friendly-scanner", "sipvicious", "sipcli", "vaxsipuseragent", "sip-scan", "sundayddr")
-"""Names that scanners give themselves in User-Agent. An answer tells them that we are here."""
+    from farline.border.bans import Ban
+    from farline.border.flood import State
+    from farline.config import Shield as ShieldForm
+    from farline.config.subnets import IpNetwork
+    from farline.sip import Address, Flow, Message
 
+SCANNERS = (
+    "friendly-scanner", "sipvicious", "sipcli", "vaxsipuseragent", "vaxasip", "sip-scan", "sipscan",
+    "sundayddr", "sipsak", "iwar", "siparmyknife", "sippts", "pplsip", "nm@", "nmap", "masscan",
+    "zgrab", "eyebeam-scanner", "cdrscanner", "smap ", "sivus",
+)  # fmt: skip
+"""Words by which scanners name themselves in User-Agent."""
 
-@dataclass(frozen=True, slots=True)
-class ShieldLimits:
-    """Sizes in bytes, credit in requests."""
+FIRST_LINE = 2048
+"""Bytes in which a message names SIP: the parser reads no longer Request-URI anyway."""
 
-    max_message: int = 32_768
-    """Several times the largest message of a phone."""
-
-    credit: float = 1000.0
-    """What a source may owe: a site whose phones all come back after a power cut."""
-
-    credit_per_second: float = 20.0
-    max_sources: int = 10_000
-
-
-class Sources:
-    """The credit of each source; bounded, the longest unseen is forgotten first."""
-
-    def __init__(self, limits: ShieldLimits) -> None:
-        self._limits = limits
-        self._table: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._table)
-
-    def credit(self, host: str, now: float) -> float:
-        """What a source has left."""
-        known = self._table.get(host)
-        if known is None:
-            return self._limits.credit
-        left, at = known
-        return min(self._limits.credit, left + (now - at) * self._limits.credit_per_second)
-
-    def charge(self, host: str, cost: float, now: float) -> None:
-        """Take credit (or give it back: a negative cost)."""
-        left = min(self._limits.credit, self.credit(host, now) - cost)
-        self._table[host] = (max(left, -1.0), now)
-        self._table.move_to_end(host)
-        if len(self._table) > self._limits.max_sources:
-            self._table.popitem(last=False)
+OFFENCE_REFUSED = 1.0
+SCANNER = "scanner"
 
 
-def decide(limits: ShieldLimits, exchange: Exchange, size: int, credit: float) -> Verdict[bool]:
-    """Whether a message from outside is looked at. `credit` is infinite for registered phones."""
-    if size > limits.max_message:
-        return Verdict(False, f"{size} bytes; at most {limits.max_message} are read")
-    if credit < 1.0:
-        return Verdict(False, f"{exchange.flow.remote.host} has used up its credit")
-    agent = exchange.message.get("User-Agent")
-    if agent is not None:
+class Shield:
+    """The shield of one border. Every method is given `now`, monotonic seconds."""
+
+    def __init__(
+        self,
+        form: ShieldForm,
+        has_phones: Callable[[str], bool],
+        country: Callable[[str], str | None] = lambda _host: None,
+    ) -> None:
+        self.form = form
+        self.bans = Bans(form, has_phones)
+        self.floods = Floods(form.interface_per_second)
+        self.addresses: Credit[str] = Credit(form.address_credit, form.address_credit_per_second)
+        self.devices: Credit[Address] = Credit(form.device_credit, form.device_credit_per_second)
+        self.phones: Credit[Address] = Credit(form.phone_credit, form.phone_credit_per_second)
+        self.passwords: Credit[tuple[str, str]] = Credit(
+            form.aor_failures, form.aor_failures / form.aor_seconds
+        )
+        """By address of record: what is left of the failures that it may see."""
+
+        self._country = country
+        self._allow, self._deny = _networks(form.allow), _networks(form.deny)
+        self._scanners = SCANNERS + tuple(word.lower() for word in form.scanners)
+        self._lists = bool(form.deny or form.countries_allowed or form.countries_denied)
+
+    # ---- before parsing ----
+
+    def look(self, flow: Flow, data: bytes, *, registered: bool, now: float) -> Verdict[bool]:
+        """Whether bytes from outside are parsed."""
+        size = len(data)
+        if size > self.form.max_message:
+            return self._no(f"{size} bytes; at most {self.form.max_message} are read", "Maximum Message Size")  # fmt: skip  # noqa: E501
+        if not data.startswith(b"SIP/") and b" SIP/" not in data[:FIRST_LINE]:
+            return self._no("no SIP in its first line", "")
+        if registered or self.is_allowed(flow.remote.host):
+            return _YES
+        if self._lists:
+            because = self._listed(flow.remote.host)
+            if because:
+                return because
+        ban = self.bans.of(flow.remote, now)
+        if ban is not None:
+            return self._no(
+                f"{ban.who} is banned for {ban.until - now:.0f} s: {ban.why}", "Ban After"
+            )
+        return _YES
+
+    def flooded(self, flow: Flow, now: float) -> tuple[Verdict[bool], State | None]:
+        """Count a stranger's message: whether it is looked at, and the flood state if new."""
+        within, state = self.floods.count(flow.interface, now)
+        if within:
+            return _YES, state
+        limit = f"{self.form.interface_per_second:g} messages of strangers in a second"
+        field = "Strangers per Interface and Second"
+        return self._no(f"{flow.interface} has had {limit}", field), state
+
+    # ---- a message ----
+
+    def judge(self, message: Message, flow: Flow, *, registered: bool, now: float) -> Verdict[bool]:
+        """Whether a parsed message from outside goes on; a stranger's request is charged."""
+        who = flow.remote
+        if self.is_allowed(who.host):
+            return Verdict(True, f"{who.host} is on the allow list", self._field("Allow List"))
+        agent = message.get("User-Agent")
+        word = self._scanner(agent) if agent is not None else ""
+        if word:
+            return self._no(f"User-Agent names the scanner {word}", "Further Scanners")
+        if not message.is_request:
+            return _YES
+        if registered:
+            left = self.phones.charge(who, 1.0, now)
+            if left < 0.0:
+                return self._no(
+                    f"{who} sends too much for one phone", "Credit per Registered Phone"
+                )
+            return _YES
+        if self.addresses.left(who.host, now) < 1.0:
+            return self._no(f"{who.host} has used up its credit", "Credit per Address")
+        if self.devices.left(who, now) < 1.0:
+            return self._no(f"{who} has used up its credit", "Credit per Device")
+        left = self.addresses.charge(who.host, 1.0, now)
+        mine = self.devices.charge(who, 1.0, now)
+        return Verdict(True, f"{who.host} has credit {left + 1:.0f}, this device {mine + 1:.0f}")
+
+    def may_try(self, user: str, domain: str, now: float) -> Verdict[bool]:
+        """Whether a device that is not bound to an address of record may try to register it."""
+        if self.passwords.left((user, domain), now) >= 1.0:
+            return _YES
+        text = f"too many wrong passwords for {user}@{domain}; only bound devices are heard"
+        return self._no(text, "Failed Credentials per Address of Record")
+
+    def wrong_password(self, user: str, domain: str, now: float) -> None:
+        """The office did not take the credentials that somebody sent."""
+        self.passwords.charge((user, domain), 1.0, now)
+
+    def right_password(self, user: str, domain: str, now: float) -> None:
+        """It did: who mistyped and then succeeded owes nothing."""
+        self.passwords.charge((user, domain), -3.0, now)
+
+    # ---- what follows ----
+
+    def offence(self, flow: Flow, why: str, now: float, points: float = 1.0) -> Ban | None:
+        """Charge a stranger for what was refused; the ban when it was one too many."""
+        who = flow.remote
+        if self.is_allowed(who.host):
+            return None
+        self.addresses.charge(who.host, 1.0, now)
+        self.devices.charge(who, 1.0, now)
+        return self.bans.offence(who, points, why, now)
+
+    def scanned(self, flow: Flow, why: str, now: float) -> Ban | None:
+        """A scanner named itself: that is enough."""
+        return self.offence(flow, why, now, float(max(self.form.ban_after, 1)))
+
+    def reward(self, flow: Flow, credit: float, now: float) -> None:
+        """A registration succeeded."""
+        self.addresses.charge(flow.remote.host, -credit, now)
+        self.devices.charge(flow.remote, -credit, now)
+
+    def is_allowed(self, host: str) -> bool:
+        """Whether an address is on the allow list."""
+        return bool(self._allow) and _within(self._allow, host)
+
+    # ---- how ----
+
+    def _listed(self, host: str) -> Verdict[bool] | None:
+        if self._deny and _within(self._deny, host):
+            return self._no(f"{host} is on the deny list", "Deny List")
+        country = self._country(host)
+        if country is None:
+            return None
+        if country in self.form.countries_denied:
+            return self._no(f"{host} is in {country}", "Countries Denied")
+        if self.form.countries_allowed and country not in self.form.countries_allowed:
+            return self._no(f"{host} is in {country}", "Countries Allowed")
+        return None
+
+    def _scanner(self, agent: str) -> str:
         lowered = agent.lower()
-        for name in SCANNERS:
-            if name in lowered:
-                return Verdict(False, f"User-Agent names the scanner {name}")
-    return Verdict(True, "within limits")
+        return next((word for word in self._scanners if word in lowered), "")
+
+    def _no(self, because: str, field: str) -> Verdict[bool]:
+        return Verdict(False, because, self._field(field))
+
+    def _field(self, field: str) -> str:
+        return f"{self.form.form} > {field}" if field else self.form.form
+
+
+_YES = Verdict(True, "within limits")
+
+
+def _networks(subnets: Sequence[str]) -> tuple[IpNetwork, ...]:
+    return tuple(net for net in map(network, subnets) if net is not None)
+
+
+def _within(networks: tuple[IpNetwork, ...], host: str) -> bool:
+    address = literal(host)
+    return address is not None and any(
+        address in net for net in networks if net.version == address.version
+    )

@@ -9,6 +9,7 @@ from farline.border.plan import Candidate
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from farline.border.bans import Ban
     from farline.border.context import Context
     from farline.border.registration import Binding
     from farline.border.session import Session
@@ -27,7 +28,11 @@ def show(context: Context) -> dict[str, object]:
         "pending": context.bindings.pending,
         "transactions": len(context.layer),
         "upstream_connections": len(context.upstreams),
-        "sources": len(context.sources),
+        "shield": {
+            "mode": context.shield.form.mode,
+            **context.shield.floods.states(context.now),
+        },
+        "bans": [_ban(ban, context.now) for ban in context.shield.bans.running(context.now)],
         "counters": {
             **dict(sorted(context.counters.items())),
             "transactions.refused": layer.refused,
@@ -71,6 +76,16 @@ def _flows(flows: Sequence[SubscriberFlow | ServerFlow]) -> list[dict[str, objec
         }
         for order, flow in enumerate(flows, 1)
     ]
+
+
+def _ban(ban: Ban, now: float) -> dict[str, object]:
+    """In preview these are the ones who would be banned."""
+    return {
+        "who": ban.who,
+        "why": ban.why,
+        "seconds left": round(ban.until - now),
+        "times": ban.times,
+    }
 
 
 def _binding(binding: Binding, now: float) -> dict[str, object]:

@@ -16,6 +16,7 @@ from farline.cli import (
     run,
     script,
     secret,
+    shield,
     show,
     tls,
     trace,
@@ -42,6 +43,7 @@ app.command("mobile")(mobile.mobile)
 app.command("phone")(phone.phone)
 app.command("media")(media.media)
 app.add_typer(script.app, name="script")
+app.add_typer(shield.app, name="shield")
 app.add_typer(secret.app, name="secret")
 app.add_typer(tls.app, name="tls")
 app.add_typer(lab.app, name="lab")

@@ -20,6 +20,7 @@ from farline.config.routing import NextHop, RoutingProfile
 from farline.config.server import (
     ServerProfile,
 )
+from farline.config.shield import Shield
 from farline.config.tls import TlsClientProfile, TlsServerProfile
 from farline.config.topology_hiding import HidingRule, TopologyAudit, TopologyHidingProfile
 from farline.config.uri_groups import UriGroup
@@ -48,6 +49,7 @@ __all__ = [
     "Secret",
     "ServerFlow",
     "ServerProfile",
+    "Shield",
     "SignalingInterface",
     "SubscriberFlow",
     "TlsClientProfile",

@@ -23,6 +23,7 @@ from farline.config.scripts import SignalingScript
 from farline.config.server import (
     ServerProfile,
 )
+from farline.config.shield import Shield
 from farline.config.tls import TlsClientProfile, TlsServerProfile
 from farline.config.topology_hiding import TopologyAudit, TopologyHidingProfile
 
@@ -47,6 +48,7 @@ class Border(Policies):
     server_flows: tuple[ServerFlow, ...] = ()
     application_relays: tuple[ApplicationRelay, ...] = ()
     media_engine: MediaEngine = MediaEngine()
+    shield: Shield = Shield()
     dns: Dns = Dns()
 
     @property

@@ -91,6 +91,7 @@ _BORDER: dict[str, frozenset[str]] = {
             "end_point_policy_groups",
             "subscriber_flows",
             "server_flows",
+            "shield",
         ),
         _LIVE,
     ),

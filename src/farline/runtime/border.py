@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextlib import AsyncExitStack, closing
 from typing import TYPE_CHECKING
 
-from farline.border import BorderCore, Reconfigured
+from farline.border import Banned, BorderCore, Lifted, Reconfigured
 from farline.runtime import clock
 from farline.runtime.charging import Charges
+from farline.runtime.countries import Countries
 from farline.runtime.ids import RealIds
 from farline.runtime.media_client import MediaClient
 from farline.runtime.ng_client import NgClient, ng_settings
+from farline.runtime.quarantine import Quarantine
 from farline.runtime.relay import run_relays, stop_relays
 from farline.runtime.resolver import Resolver
 from farline.runtime.scripts import Scripts
@@ -21,6 +23,7 @@ from farline.sip.transport import Address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from farline.config import Border, ServerFlow, SubscriberFlow
     from farline.media.reports import MediaReport
@@ -38,10 +41,15 @@ async def run_border(context: RoleContext) -> None:
         raise ValueError("this deployment has no border")
     async with AsyncExitStack() as stack:
         trace = await stack.enter_async_context(context.trace())
-        core = BorderCore(border, RealIds(), wall=clock.wall_of)
+        form = border.shield
+        countries = Countries(_beside(context, form.country_database))
+        quarantine = Quarantine(context.run_dir / "quarantine") if form.quarantine else None
+        core = BorderCore(border, RealIds(), wall=clock.wall_of, country=countries)
         keeper = TlsKeeper(context.deployment, context.base, trace)
         charges = stack.enter_context(closing(Charges(context.run_dir)))
-        driver = make_driver(context, border, core, keeper, trace, charges.take)
+        driver = make_driver(
+            context, border, core, keeper, trace, charges.take, quarantine=quarantine
+        )
         media = make_media(context, border, driver.handle)
         driver.media = media.perform
         media.start()
@@ -71,6 +79,7 @@ async def run_border(context: RoleContext) -> None:
                 **({"media nodes": media.show()} if isinstance(media, NgClient) else {}),
                 "dns": resolver.show(),
                 **({"scripts": scripts.show()} if border.signaling_scripts else {}),
+                "quarantine": quarantine.show() if quarantine is not None else [],
                 "relays": [relay.show() for relay in relays],
                 "certificates": keeper.show(),
             }
@@ -82,6 +91,7 @@ async def run_border(context: RoleContext) -> None:
             deployment = context.reload()
             if deployment.border is None:
                 raise RuntimeError("the file has no border any more")
+            countries.change(_beside(context, deployment.border.shield.country_database))
             keeper.adopt(deployment, driver)
             driver.handle(Reconfigured(deployment.border))
             return "applied"
@@ -90,7 +100,28 @@ async def run_border(context: RoleContext) -> None:
             """Read certificates, keys and authorities again."""
             return keeper.reload(driver)
 
-        commands = {"show": show, "apply": apply, "tls-reload": reload}
+        def ban(host: str, port: int | None, seconds: float, reason: str) -> str:
+            driver.handle(Banned(host, port, seconds, reason))
+            return "banned"
+
+        def lift(host: str, port: int | None) -> str:
+            driver.handle(Lifted(host, port))
+            return "lifted"
+
+        def release(mark: str) -> str:
+            if quarantine is None:
+                raise RuntimeError("there is no quarantine (Shield > Quarantine is off)")
+            quarantine.release(mark)
+            return "released"
+
+        commands: dict[str, Callable[..., object]] = {
+            "show": show,
+            "apply": apply,
+            "ban": ban,
+            "lift": lift,
+            "release": release,
+            "tls-reload": reload,
+        }
         await stack.enter_async_context(context.control(commands))
         await keeper.watch(driver)
 
@@ -111,6 +142,7 @@ def make_driver(
     keeper: TlsKeeper,
     trace: Callable[[Event], None] | None,
     on_output: Callable[[object], None] | None = None,
+    quarantine: Quarantine | None = None,
 ) -> SipDriver:
     """The driver with every signaling interface of the border."""
     listeners = [
@@ -136,6 +168,7 @@ def make_driver(
         tls_for=lambda remote: keeper.of_server(remote.host),
         trace=trace if context.traced else None,
         on_output=on_output,
+        quarantine=quarantine,
     )
 
 
@@ -147,3 +180,8 @@ def signaling_class(border: Border, interface: str) -> int:
         if flow.signaling_interface == interface:
             return groups[flow.end_point_policy_group][0].signaling.signaling_qos
     return 0
+
+
+def _beside(context: RoleContext, path: Path | None) -> Path | None:
+    """A file named in the deployment; relative paths start at the deployment file."""
+    return None if path is None else context.base / path

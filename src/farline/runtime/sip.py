@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from socket import socket
 
     from farline.media.engine import MediaReply, MediaRequest
+    from farline.runtime.quarantine import Quarantine
     from farline.runtime.sip_stream import Connection
     from farline.sip.dns import Found, Question
     from farline.trace.events import Direction, Event
@@ -67,6 +68,7 @@ class SipDriver:
         media: performs a media request; None: every request is answered with an error.
         trace: takes every message and event; None: nothing is traced.
         on_output: takes outputs that are not for the driver.
+        quarantine: keeps messages that make the core fail, and their like out; None: nothing does.
         on_pong: told of a CRLF on a connection (answer to a keep-alive, RFC 5626 section 3.5.1).
     """
 
@@ -81,6 +83,7 @@ class SipDriver:
         trace: Callable[[Event], None] | None = None,
         on_output: Callable[[object], None] | None = None,
         on_pong: Callable[[Flow], None] | None = None,
+        quarantine: Quarantine | None = None,
     ) -> None:
         self.core = core
         self.ids = RealIds()
@@ -93,6 +96,7 @@ class SipDriver:
         self._trace = trace
         self.on_output = on_output
         self._on_pong = on_pong
+        self._quarantine = quarantine
         self._udp: dict[str, UdpSocket] = {}
         self._servers: dict[tuple[str, Transport], list[StreamServer]] = {}
         self._streams: dict[int, Connection] = {}
@@ -182,6 +186,9 @@ class SipDriver:
             # The last line of defence: a defect met by one message must not end the others' calls.
             log.exception("the core failed on %s", type(event).__name__)
             self._event(Refused("handler-failed", repr(error), "", ""))
+            if self._quarantine is not None and isinstance(event, Received):
+                mark = self._quarantine.take(_message("in", event.flow, event.data), error)
+                self._event(Note("quarantine", f"its like is dropped from now on: {mark}"))
         self._after()
 
     def _after(self) -> None:
@@ -204,6 +211,10 @@ class SipDriver:
 
     def received(self, flow: Flow, data: bytes) -> None:
         """A whole message came in."""
+        if self._quarantine is not None and self._quarantine.holds(data):
+            text = "like a message that made a handler fail"
+            self._event(Refused("quarantine", text, flow.interface, _shown(flow.remote)))
+            return
         if self._trace is not None:
             self._seen("in", flow, data)
         self.handle(Received(flow, data))
@@ -362,23 +373,18 @@ class SipDriver:
     # ---- trace ----
 
     def _seen(self, direction: Direction, flow: Flow, data: bytes) -> None:
-        match = _CALL_ID.search(data, 0, 8192)
-        call = match.group(1).strip().decode("utf-8", "replace") if match else ""
-        self._event(
-            MessageSeen(
-                direction,
-                flow.interface,
-                flow.transport.value,
-                _shown(flow.local),
-                _shown(flow.remote),
-                call,
-                data,
-            )
-        )
+        self._event(_message(direction, flow, data))
 
     def _event(self, event: Event) -> None:
         if self._trace is not None:
             self._trace(event)
+
+
+def _message(direction: Direction, flow: Flow, data: bytes) -> MessageSeen:
+    match = _CALL_ID.search(data, 0, 8192)
+    call = match.group(1).strip().decode("utf-8", "replace") if match else ""
+    local, remote = _shown(flow.local), _shown(flow.remote)
+    return MessageSeen(direction, flow.interface, flow.transport.value, local, remote, call, data)
 
 
 @lru_cache(maxsize=8192)

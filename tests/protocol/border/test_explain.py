@@ -167,7 +167,7 @@ def test_a_message_that_breaks_the_rules_is_explained_too(many):
     assert found.refusal.word == "malformed"
     assert [one.stage for one in found.steps] == ["listener", "shield", "malformed"]
     found = explainer.explain(outside(explainer), b"\x00")
-    assert found.refusal.word == "malformed"
+    assert (found.refusal.word, found.refusal.because) == ("shield", "no SIP in its first line")
     assert found.sent == ()
 
 

@@ -1,14 +1,12 @@
 """The pure decisions of the stages: value, reason, form."""
 
-from math import inf
 from pathlib import Path
 
 import pytest
 
-from farline.border import flow, policy, routing, shield
+from farline.border import flow, policy, routing
 from farline.border.exchange import Exchange
 from farline.border.plan import Candidate, Plan
-from farline.border.shield import ShieldLimits, Sources
 from farline.config import (
     Border,
     EndPointPolicyGroup,
@@ -190,30 +188,6 @@ def test_least_used():
     found, because = first(profile, used=used)
     assert found == "2"
     assert "used by 1 bindings" in because
-
-
-def test_shield():
-    limits = ShieldLimits(max_message=1000)
-    exchange = Exchange(message(User_Agent="SIPVicious 0.3"), OUTSIDE)
-    assert "scanner sipvicious" in shield.decide(limits, exchange, 100, inf).because
-    exchange = Exchange(message(), OUTSIDE)
-    assert shield.decide(limits, exchange, 1000, 1.0).value
-    assert "1001 bytes" in shield.decide(limits, exchange, 1001, inf).because
-    assert "used up" in shield.decide(limits, exchange, 10, 0.5).because
-
-
-def test_credit_of_sources():
-    sources = Sources(ShieldLimits(credit=3, credit_per_second=1, max_sources=2))
-    for _ in range(10):
-        sources.charge("a", 1, 0.0)
-    assert sources.credit("a", 0.0) == -1.0
-    assert sources.credit("a", 2.0) == 1.0
-    sources.charge("a", -100, 2.0)
-    assert sources.credit("a", 2.0) == 3.0
-    sources.charge("b", 1, 2.0)
-    sources.charge("c", 1, 2.0)
-    assert len(sources) == 2
-    assert sources.credit("a", 2.0) == 3.0
 
 
 @pytest.mark.parametrize(
