@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 MAX_KNOWN = 10_000
 
 
-class CountryError(RuntimeError):
+class CountryError(OSError):
     """A database that cannot be used; the text names the file and the reason."""
 
 
