@@ -340,20 +340,23 @@ class Relay:
 
     def __new__(
         cls,
-        interfaces: Sequence[tuple[str, str, int, int, int, int]],
+        interfaces: Sequence[tuple[str, str, int, int, int | None, int]],
         *,
         threads: int,
         rest_ms: int,
         silence_ms: int,
         fast_path: tuple[str, str] | None = None,
+        identity: tuple[bytes, bytes] | None = None,
     ) -> Self:
         """Start `threads` threads (at least one).
 
         interfaces: (name, IP address, first port, last port, port to begin with, traffic class).
+            Without a port to begin with, each pair is drawn at random.
         rest_ms: how long a returned pair of ports is not given again.
         silence_ms: how long a session may be silent before `reports` has it; 0: never.
         fast_path: have the kernel relay settled flows where it can: a name (letters, digits, -)
         that is the same over a restart and no other process's, and "auto" or "xdp".
+        identity: our certificate and its key for DTLS (DER, the key in PKCS #8; ECDSA P-256).
         """
 
     def no_fast_path(self) -> str | None:
@@ -389,6 +392,23 @@ class Relay:
 
         muted: send nothing there. muxed: RTCP shares the RTP port there (RFC 5761). Raises
         RelayError, ValueError for what is no IP address.
+        """
+
+    def shake(
+        self,
+        session: str,
+        stream: int,
+        side: int,
+        fingerprints: Sequence[tuple[str, bytes]],
+        /,
+        *,
+        active: bool,
+    ) -> None:
+        """Let the keys of one side come out of a DTLS handshake on its RTP port (RFC 5764).
+
+        fingerprints: what the peer's certificate must hash to, any of these ("sha-256", digest).
+        active: we begin. Nothing passes before; the same terms again change nothing. Raises
+        RelayError, ValueError for another hash than sha-256, sha-384, sha-512.
         """
 
     def ice(

@@ -8,14 +8,14 @@ use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use relay::{
-    Codec, Content, Credentials, Event, Format, Interface, Kind, MasterKey, Options, PortStats,
-    Protection, Quality, Remote, Report, Suite,
+    Codec, Content, Credentials, Event, Format, Hash, Interface, Kind, MasterKey, Options,
+    PortStats, Protection, Quality, Remote, Report, Suite, Terms,
 };
 
 create_exception!(_core, RelayError, PyException);
 
 /// (name, ip, first, last, start, traffic class), as `_core.pyi` says.
-type InterfaceTuple = (String, String, u16, u16, u16, u8);
+type InterfaceTuple = (String, String, u16, u16, Option<u16>, u8);
 /// Crypto suite, the peer's master key with its salt, and ours.
 type KeysTuple = (String, Vec<u8>, Vec<u8>);
 /// An IP address and a port.
@@ -132,7 +132,8 @@ struct Relay(relay::Relay);
 #[pymethods]
 impl Relay {
     #[new]
-    #[pyo3(signature = (interfaces, *, threads, rest_ms, silence_ms, fast_path = None))]
+    #[pyo3(signature = (interfaces, *, threads, rest_ms, silence_ms, fast_path = None, identity = None))]
+    #[allow(clippy::too_many_arguments)] // Python's keyword arguments.
     fn new(
         py: Python<'_>,
         interfaces: Vec<InterfaceTuple>,
@@ -140,6 +141,7 @@ impl Relay {
         rest_ms: u64,
         silence_ms: u64,
         fast_path: Option<(String, String)>,
+        identity: Option<(Vec<u8>, Vec<u8>)>,
     ) -> PyResult<Self> {
         let interfaces = interfaces
             .into_iter()
@@ -160,7 +162,13 @@ impl Relay {
             });
             relay::Relay::start_beside(interfaces, options, kernel)
         });
-        started.map(Self).map_err(|error| failed(&error))
+        let mut relay = started.map_err(|error| failed(&error))?;
+        if let Some((certificate, key)) = identity {
+            if !relay.identify(certificate, key) {
+                return Err(PyValueError::new_err("not a certificate with its key"));
+            }
+        }
+        Ok(Self(relay))
     }
 
     #[pyo3(signature = (session, stream, interfaces, rtp, /))]
@@ -214,6 +222,31 @@ impl Relay {
     ) -> PyResult<()> {
         let wanted = protection(keys, closed)?;
         let done = self.0.protect(session, stream, side_index(side)?, wanted);
+        done.map_err(|error| failed(&error))
+    }
+
+    #[pyo3(signature = (session, stream, side, fingerprints, /, *, active))]
+    fn shake(
+        &self,
+        session: &str,
+        stream: u16,
+        side: usize,
+        fingerprints: Vec<(String, Vec<u8>)>,
+        active: bool,
+    ) -> PyResult<()> {
+        let known = |(name, digest): (String, Vec<u8>)| {
+            let hash = Hash::from_name(&name);
+            hash.map(|hash| (hash, digest))
+                .ok_or_else(|| PyValueError::new_err(format!("no hash function {name:?}")))
+        };
+        let terms = Terms {
+            fingerprints: fingerprints
+                .into_iter()
+                .map(known)
+                .collect::<PyResult<_>>()?,
+            active,
+        };
+        let done = self.0.shake(session, stream, side_index(side)?, terms);
         done.map_err(|error| failed(&error))
     }
 

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use fastpath::Fastpath;
 
 use crate::crypto::Protection;
+use crate::dtls::{Identity, Terms};
 use crate::error::RelayError;
 use crate::format::Format;
 use crate::ice::Credentials;
-use crate::ledger::{Interface, Ledger, Pair};
+use crate::ledger::{Chance, Interface, Ledger, Pair};
 use crate::ports::PortPool;
 use crate::report::{Event, Report};
 use crate::sys::EventFd;
@@ -52,6 +53,7 @@ pub struct Relay {
     epoch: Instant,
     kernel: Kernel,
     keeper: Option<Keeper>,
+    identity: Option<Arc<Identity>>,
 }
 
 /// The thread that keeps the fast path up to date; it ends when the sender is dropped.
@@ -137,7 +139,12 @@ impl Relay {
             });
         }
         let with_pool = |one: Interface| {
-            let pool = PortPool::new(one.first, one.last, one.start, options.rest);
+            let pool = PortPool::new(
+                one.first,
+                one.last,
+                one.start.unwrap_or(one.first),
+                options.rest,
+            );
             (one, pool)
         };
         let interfaces = interfaces.into_iter().map(with_pool).collect();
@@ -147,6 +154,7 @@ impl Relay {
             names: HashMap::new(),
             used_up: HashSet::new(),
             next: 0,
+            chance: Chance::default(),
         };
         Ok(Self {
             links,
@@ -159,6 +167,7 @@ impl Relay {
             epoch,
             keeper: kernel.as_ref().ok().map(keep).transpose()?,
             kernel,
+            identity: None,
         })
     }
 
@@ -173,6 +182,15 @@ impl Relay {
         self.kernel
             .as_ref()
             .map_or(0, |kernel| kernel.forget_orphans())
+    }
+
+    /// Gives the relay a certificate and its key (DER, the key in PKCS #8), for DTLS. False: they are
+    /// not of a kind that can be used (ECDSA P-256 or P-384 can).
+    #[must_use]
+    pub fn identify(&mut self, certificate: Vec<u8>, private_key: Vec<u8>) -> bool {
+        let identity = Identity::new(certificate, private_key, self.epoch);
+        self.identity = identity.map(Arc::new);
+        self.identity.is_some()
     }
 
     /// Opens a stream between two interfaces (a session begins with its first) and returns the RTP
@@ -263,6 +281,22 @@ impl Relay {
                 wanted,
             },
         )
+    }
+
+    /// Lets the keys of one side of a stream come out of a DTLS handshake on these terms; the same
+    /// terms again change nothing.
+    ///
+    /// # Errors
+    /// `NoIdentity`, `NoStream`, `Stuck`.
+    pub fn shake(
+        &self,
+        session: &str,
+        stream: u16,
+        side: SideIndex,
+        terms: Terms,
+    ) -> Result<(), RelayError> {
+        let identity = self.identity.clone().ok_or(RelayError::NoIdentity)?;
+        self.protect(session, stream, side, Protection::Dtls { identity, terms })
     }
 
     /// Sets our ICE credentials for one side of a stream: from now on only sources that a check has

@@ -1,15 +1,17 @@
 //! What protects one side of a stream: nothing, SRTP, or a lock until the keys are known.
 
 use std::fmt;
+use std::sync::Arc;
 
 use rtp::Class;
 pub(crate) use srtp::Error;
 use srtp::{MasterKey, Receiver, Sender};
 
+use crate::dtls::{Association, Identity, Terms};
 use crate::types::Datagram;
 
 /// What signaling says of the protection of one side of a stream.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub enum Protection {
     /// RTP and RTCP as they are.
     #[default]
@@ -23,6 +25,13 @@ pub enum Protection {
         /// Ours: what leaves is protected with it.
         send: MasterKey,
     },
+    /// The keys come out of a handshake on the port itself (DTLS-SRTP); nothing passes before.
+    Dtls {
+        /// Who we are.
+        identity: Arc<Identity>,
+        /// What the peer must show.
+        terms: Terms,
+    },
 }
 
 /// The contexts behind a `Protection`.
@@ -32,6 +41,7 @@ pub(crate) enum Guard {
     Plain,
     Closed,
     Srtp(Box<(Receiver, Sender)>),
+    Dtls(Box<Association>),
 }
 
 impl Guard {
@@ -41,6 +51,7 @@ impl Guard {
             Protection::Plain => return Self::Plain,
             Protection::Closed => return Self::Closed,
             Protection::Srtp { receive, send } => (receive, send),
+            Protection::Dtls { identity, terms } => return self.shake(identity, terms),
         };
         let (receiver, sender) = match self {
             Self::Srtp(both) => (Some(both.0), Some(both.1)),
@@ -54,10 +65,17 @@ impl Guard {
         )))
     }
 
-    /// The suite that the peer's packets and ours have, by SDP's name.
-    pub fn suite(&self) -> Option<&'static str> {
+    fn shake(self, identity: Arc<Identity>, terms: Terms) -> Self {
         match self {
-            Self::Srtp(both) => Some(both.0.master().suite().name()),
+            Self::Dtls(association) if association.is_on(&terms) => Self::Dtls(association),
+            _ => Self::Dtls(Box::new(Association::new(identity, terms))),
+        }
+    }
+
+    /// The handshake of this side, where keys come from one.
+    pub fn association(&mut self) -> Option<&mut Association> {
+        match self {
+            Self::Dtls(association) => Some(association),
             _ => None,
         }
     }
@@ -67,40 +85,55 @@ impl Guard {
         matches!(self, Self::Plain)
     }
 
+    fn contexts(&mut self) -> Option<&mut (Receiver, Sender)> {
+        match self {
+            Self::Srtp(both) => Some(both),
+            Self::Dtls(association) => association.contexts.as_deref_mut(),
+            Self::Plain | Self::Closed => None,
+        }
+    }
+
+    /// The suite that the peer's packets and ours have, by SDP's name.
+    pub fn suite(&self) -> Option<&'static str> {
+        let receiver = match self {
+            Self::Srtp(both) => &both.0,
+            Self::Dtls(association) => &association.contexts.as_ref()?.0,
+            Self::Plain | Self::Closed => return None,
+        };
+        Some(receiver.master().suite().name())
+    }
+
+    /// Whether packets authenticate, or are to once the keys are there.
     pub fn is_srtp(&self) -> bool {
-        matches!(self, Self::Srtp(_))
+        matches!(self, Self::Srtp(_) | Self::Dtls(_))
     }
 
     /// Unprotects what arrived; what is neither RTP nor RTCP inside is malformed.
     pub fn open(&mut self, class: Class, data: &mut Datagram<'_>) -> Result<(), Error> {
-        match self {
-            Self::Plain => Ok(()),
-            Self::Closed => Err(Error::Unauthentic),
-            Self::Srtp(both) => {
-                let packet = &mut data.room[..data.length];
-                data.length = match class {
-                    Class::Rtcp => both.0.unprotect_rtcp(packet)?,
-                    _ => both.0.unprotect_rtp(packet)?,
-                };
-                let is_it = rtp::classify(&data.room[..data.length]) == class;
-                is_it.then_some(()).ok_or(Error::Malformed)
-            }
+        if matches!(self, Self::Plain) {
+            return Ok(());
         }
+        let (receiver, _) = self.contexts().ok_or(Error::Unauthentic)?;
+        let packet = &mut data.room[..data.length];
+        data.length = match class {
+            Class::Rtcp => receiver.unprotect_rtcp(packet)?,
+            _ => receiver.unprotect_rtp(packet)?,
+        };
+        let is_it = rtp::classify(&data.room[..data.length]) == class;
+        is_it.then_some(()).ok_or(Error::Malformed)
     }
 
     /// Protects what is to leave.
     pub fn seal(&mut self, class: Class, data: &mut Datagram<'_>) -> Result<(), Error> {
-        match self {
-            Self::Plain => Ok(()),
-            Self::Closed => Err(Error::Unauthentic),
-            Self::Srtp(both) => {
-                data.length = match class {
-                    Class::Rtcp => both.1.protect_rtcp(data.room, data.length)?,
-                    _ => both.1.protect_rtp(data.room, data.length)?,
-                };
-                Ok(())
-            }
+        if matches!(self, Self::Plain) {
+            return Ok(());
         }
+        let (_, sender) = self.contexts().ok_or(Error::Unauthentic)?;
+        data.length = match class {
+            Class::Rtcp => sender.protect_rtcp(data.room, data.length)?,
+            _ => sender.protect_rtp(data.room, data.length)?,
+        };
+        Ok(())
     }
 }
 
@@ -110,6 +143,7 @@ impl fmt::Debug for Guard {
             Self::Plain => "Plain",
             Self::Closed => "Closed",
             Self::Srtp(_) => "Srtp(***)",
+            Self::Dtls(_) => "Dtls(***)",
         })
     }
 }

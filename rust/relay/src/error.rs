@@ -12,6 +12,8 @@ pub enum RelayError {
     Exhausted(String),
     /// The session has no such stream, or the stream is there already.
     NoStream(String, u16),
+    /// DTLS was asked for, and the relay has no certificate.
+    NoIdentity,
     /// The system refused a socket or a thread.
     System(io::Error),
     /// A worker thread has ended or does not answer.
@@ -26,6 +28,7 @@ impl fmt::Display for RelayError {
             Self::NoStream(id, stream) => {
                 write!(out, "session {id:?} has no stream {stream} to change")
             }
+            Self::NoIdentity => write!(out, "the relay has no certificate for DTLS"),
             Self::System(error) => write!(out, "the system refused: {error}"),
             Self::Stuck => write!(out, "a relay thread does not answer"),
         }

@@ -19,6 +19,9 @@ const MAX_PROVED: usize = 8;
 /// A latch that was moved by an authentic packet stays for so long: packets of the old path that
 /// come late do not move it back and forth.
 const SETTLED: Millis = 500;
+/// Packets from elsewhere that are looked into each second, a microsecond each: beyond that a flood
+/// is not worth its arithmetic.
+const MAX_TRIES: u32 = 1000;
 
 /// What a port thinks of a packet's source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +44,8 @@ pub struct Latch {
     proved: Option<Vec<SocketAddr>>,
     /// When an authentic packet last moved the latch.
     moved: Option<Millis>,
+    /// The second in which packets from elsewhere were looked into, and how many.
+    tried: (Millis, u32),
 }
 
 impl Latch {
@@ -88,13 +93,19 @@ impl Latch {
         }
     }
 
-    /// Whether a packet from elsewhere that authenticates may move the latch now.
-    #[must_use]
-    pub fn may_roam(&self, now: Millis) -> bool {
+    /// Whether to look if a packet from elsewhere authenticates, and so moves the latch.
+    pub fn may_roam(&mut self, now: Millis) -> bool {
         let settled = self
             .moved
             .is_none_or(|at| now.saturating_sub(at) >= SETTLED);
-        self.proved.is_none() && settled
+        if self.proved.is_some() || !settled {
+            return false;
+        }
+        let second = now / 1000;
+        let (tried_in, tries) = self.tried;
+        let tries = if tried_in == second { tries } else { 0 };
+        self.tried = (second, (tries + 1).min(MAX_TRIES + 1));
+        tries < MAX_TRIES
     }
 
     /// A packet that authenticates has come from a new source.
@@ -286,5 +297,13 @@ mod tests {
         assert_eq!(latch.target(), Some(at("198.51.100.7:9")));
         assert!(!latch.may_roam(1_000 + SETTLED - 1));
         assert!(latch.may_roam(1_000 + SETTLED));
+    }
+
+    #[test]
+    fn a_flood_from_elsewhere_is_looked_into_so_many_times_a_second() {
+        let mut latch = phone_behind_nat();
+        let looked = (0..5 * MAX_TRIES).filter(|_| latch.may_roam(2_300)).count();
+        assert_eq!(looked, MAX_TRIES as usize);
+        assert!(latch.may_roam(3_000));
     }
 }

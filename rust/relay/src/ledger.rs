@@ -1,6 +1,7 @@
 //! Who has which ports: the interfaces' pools, and the sessions that took pairs from them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
@@ -20,8 +21,9 @@ pub struct Interface {
     pub first: u16,
     /// Last port of the range, included.
     pub last: u16,
-    /// Where in the range to begin.
-    pub start: u16,
+    /// Where in the range to begin, and go on in order; None: each pair is drawn at random, so that
+    /// nobody can tell from one call where the next will be.
+    pub start: Option<u16>,
     /// Traffic class (IP TOS byte) of what is sent: 184 is DSCP 46, expedited forwarding.
     pub traffic_class: u8,
 }
@@ -34,6 +36,21 @@ pub(crate) struct Ledger {
     /// Interfaces that had no ports for the last that asked.
     pub used_up: HashSet<String>,
     pub next: u64,
+    pub chance: Chance,
+}
+
+/// Numbers that nobody outside can foretell: a keyed hash of a counter. The key is the system's.
+#[derive(Default)]
+pub(crate) struct Chance {
+    key: RandomState,
+    drawn: u64,
+}
+
+impl Chance {
+    fn draw(&mut self) -> u64 {
+        self.drawn += 1;
+        self.key.hash_one(self.drawn)
+    }
 }
 
 pub(crate) struct Placement {
@@ -70,7 +87,10 @@ impl Ledger {
         let place = place.ok_or_else(|| RelayError::NoInterface(interface.to_owned()))?;
         let (settings, pool) = &mut self.interfaces[place];
         for _ in 0..pool.len() {
-            let Some(port) = pool.take(now) else { break };
+            let chance = settings.start.is_none().then(|| self.chance.draw());
+            let Some(port) = pool.take(now, chance) else {
+                break;
+            };
             match bind_pair(settings, port) {
                 Ok(sockets) => {
                     return Ok(Pair {

@@ -7,6 +7,7 @@
 mod control;
 mod crypto;
 mod digits;
+mod dtls;
 mod error;
 mod format;
 mod ice;
@@ -24,6 +25,7 @@ mod worker;
 
 pub use control::{Kernel, Options, Relay};
 pub use crypto::Protection;
+pub use dtls::{Hash, Identity, Terms};
 pub use error::RelayError;
 pub use format::{Codec, Format};
 pub use ice::Credentials;

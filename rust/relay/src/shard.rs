@@ -157,6 +157,7 @@ impl Shard {
             }
         }
         self.resettle(&keys);
+        self.begin_soon(keys[side][0]);
     }
 
     /// Takes what protects one side of a stream from now on. Streams of raw datagrams have nothing.
@@ -164,9 +165,11 @@ impl Shard {
         let Some(keys) = self.keys(session, stream) else {
             return;
         };
-        let port = self.port_mut(keys[side][0]);
+        let home = keys[side][0];
+        let port = self.port_mut(home);
         if let Some(port) = port.filter(|port| port.content == Content::Rtp) {
             port.guard = std::mem::take(&mut port.guard).change(wanted);
+            self.begin_soon(home);
         }
         self.resettle(&keys);
     }
@@ -202,20 +205,30 @@ impl Shard {
         let (class, length) = (class_of(data.bytes(), protected), data.length);
         let admitted = self
             .port_mut(key)
-            .map_or(Verdict::Gone, |port| port.admit(class, from));
-        if admitted != Verdict::NoTarget {
-            return admitted;
-        }
+            .map_or(Err(Verdict::Gone), |port| port.admit(class, from));
+        let moved = match admitted {
+            Err(verdict) => return verdict,
+            Ok(Acceptance::Refused) => {
+                if !self.may_prove(key, protected, now) {
+                    return Verdict::Refused;
+                }
+                true
+            }
+            Ok(_) => false,
+        };
         let opened = self
             .guard(home)
             .map_or(Ok(()), |guard| guard.open(class, data));
         let Some(port) = self.port_mut(key) else {
             return Verdict::Gone;
         };
-        if let Err(error) = opened {
-            return port.not_opened(error);
+        match opened {
+            Err(_) if moved => return port.refuse(),
+            Err(error) => return port.not_opened(error),
+            Ok(()) if moved => port.latch.roam(from, now),
+            Ok(()) => {}
         }
-        let news = port.latch.accept(from) == Acceptance::Latched;
+        let news = moved || port.latch.accept(from) == Acceptance::Latched;
         port.counters.received_packets += 1;
         port.counters.received_bytes += length as u64;
         port.last_seen = Some(now);
@@ -228,6 +241,19 @@ impl Shard {
             self.resettle_home(home);
         }
         self.leave(exit, class, data, now)
+    }
+
+    /// Whether a packet from elsewhere may show by its authenticity that the peer has moved; else it
+    /// is counted as refused.
+    fn may_prove(&mut self, key: Key, protected: bool, now: Millis) -> bool {
+        let Some(port) = self.port_mut(key) else {
+            return false;
+        };
+        let may = protected && port.latch.may_roam(now);
+        if !may {
+            port.refuse();
+        }
+        may
     }
 
     /// The port through which RTP or RTCP leaves: both share the RTP port where that side has agreed
@@ -446,9 +472,9 @@ impl Shard {
 }
 
 impl Port {
-    /// Judges by what the packet looks like and where it comes from; `NoTarget` is a yes. RTCP may
+    /// Judges by what the packet looks like, and says what the latch thinks of its source. RTCP may
     /// share the RTP port (RFC 5761).
-    fn admit(&mut self, class: Class, from: SocketAddr) -> Verdict {
+    fn admit(&mut self, class: Class, from: SocketAddr) -> Result<Acceptance, Verdict> {
         let belongs = match (self.content, self.kind) {
             (Content::Raw, _) => true,
             (Content::Rtp, Kind::Rtp) => class != Class::Other,
@@ -456,13 +482,15 @@ impl Port {
         };
         if !belongs {
             self.counters.malformed_packets += 1;
-            return Verdict::Malformed;
+            return Err(Verdict::Malformed);
         }
-        if self.latch.judge(from) == Acceptance::Refused {
-            self.counters.refused_packets += 1;
-            return Verdict::Refused;
-        }
-        Verdict::NoTarget
+        Ok(self.latch.judge(from))
+    }
+
+    /// Counts a packet from a source that may not send here.
+    fn refuse(&mut self) -> Verdict {
+        self.counters.refused_packets += 1;
+        Verdict::Refused
     }
 
     /// Counts a packet that could not be unprotected.

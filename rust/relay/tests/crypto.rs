@@ -233,3 +233,44 @@ fn a_stream_of_raw_datagrams_has_no_keys() {
     let verdict = shard.packet(fax, at(PHONE), &mut Datagram::new(&mut room, 5), 5);
     assert_eq!(verdict, Verdict::NoTarget);
 }
+
+#[test]
+fn a_phone_that_moved_is_followed_by_its_first_authentic_packet() {
+    let mut call = call();
+    let ([phone, _], [office, _]) = (call.phone, call.office);
+    let moved = "203.0.113.80:4444";
+    let first = call.sealed(&rtp(1));
+    assert_eq!(call.pass(phone, PHONE, &first), Ok(rtp(1)));
+    for (from, packet) in [(moved, rtp(2)), ("198.51.100.66:6", vec![0x80; 182])] {
+        assert_eq!(call.pass(phone, from, &packet), Err(Verdict::Refused));
+    }
+    // What the phone sent before is no proof in another's hands.
+    let replayed = call.pass(phone, "198.51.100.66:6", &first);
+    assert_eq!(replayed, Err(Verdict::Refused));
+    let next = call.sealed(&rtp(3));
+    assert_eq!(call.pass(phone, moved, &next), Ok(rtp(3)));
+    let back = Datagram::new(&mut rtp(9), 172).bytes().to_vec();
+    let mut room = back;
+    room.resize(2048, 0);
+    let mut data = Datagram::new(&mut room, 172);
+    let (via, to) = (phone, at(moved));
+    let verdict = call.shard.packet(office, at(OFFICE), &mut data, 10);
+    assert_eq!(verdict, Verdict::Forward { via, to });
+    assert_eq!(call.counters().refused_packets, 3);
+}
+
+#[test]
+fn a_thousand_packets_that_do_not_authenticate_change_nothing() {
+    let mut call = call();
+    let [phone, _] = call.phone;
+    let first = call.sealed(&rtp(1));
+    assert_eq!(call.pass(phone, PHONE, &first), Ok(rtp(1)));
+    for at in 0..1000u32 {
+        let mut wrong = first.clone();
+        wrong[2..4].copy_from_slice(&(at as u16).to_be_bytes());
+        wrong[100] ^= 1;
+        assert!(call.pass(phone, PHONE, &wrong).is_err());
+    }
+    let next = call.sealed(&rtp(2));
+    assert_eq!(call.pass(phone, PHONE, &next), Ok(rtp(2)));
+}

@@ -13,7 +13,7 @@ fn relay(first: u16, last: u16) -> Relay {
         ip: IpAddr::from(ip),
         first,
         last,
-        start: first,
+        start: Some(first),
         traffic_class: 184,
     };
     let interfaces = vec![
@@ -138,7 +138,7 @@ fn ipv6_is_relayed_like_ipv4() {
         ip: IpAddr::V6(Ipv6Addr::LOCALHOST),
         first,
         last: first + 99,
-        start: first,
+        start: Some(first),
         traffic_class: 184,
     };
     let interfaces = vec![interface("B1", 41_400), interface("A1", 41_500)];

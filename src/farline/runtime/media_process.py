@@ -71,7 +71,7 @@ class MediaSettings:
     timeout_seconds: float = 60.0
     """After how long without a packet a session is reported; 0: never."""
     first_port: int | None = None
-    """Where each range begins to be used; None: anywhere in it, drawn at random."""
+    """Where each range begins to be used, in order; None: each port is drawn at random."""
     fast_path: str = "off"
     """Whether the kernel relays settled flows: "auto" (where it can), "xdp" (in the network card's
     driver besides), "off"."""
@@ -90,7 +90,7 @@ class MediaServer:
         self, places: Sequence[MediaPlace], settings: MediaSettings, ids: Ids | None = None
     ) -> None:
         chance = ids or RealIds()
-        self._relay = make_relay(places, settings, chance)
+        self._relay = make_relay(places, settings)
         reason = self._relay.no_fast_path()
         if reason is None:
             log.info("the kernel relays settled flows")
@@ -168,10 +168,10 @@ async def serve(
     await MediaServer(interfaces, settings or MediaSettings()).run(socket_path, ready)
 
 
-def make_relay(places: Sequence[MediaPlace], settings: MediaSettings, chance: Ids) -> Relay:
+def make_relay(places: Sequence[MediaPlace], settings: MediaSettings) -> Relay:
     """The relay of a process; its threads run at once."""
     return Relay(
-        [_place(place, settings.first_port, chance) for place in places],
+        [_place(place, settings.first_port) for place in places],
         threads=settings.threads or os.cpu_count() or 1,
         rest_ms=round(settings.rest_seconds * 1000),
         silence_ms=round(settings.timeout_seconds * 1000),
@@ -185,12 +185,9 @@ def instance_name(path: Path) -> str:
 
 
 def _place(
-    place: MediaPlace, first_port: int | None, chance: Ids
-) -> tuple[str, str, int, int, int, int]:
-    start = first_port
-    if start is None:
-        start = place.first + chance.number(16) % (place.last - place.first + 1)
-    return place.name, place.ip, place.first, place.last, start, place.traffic_class
+    place: MediaPlace, first_port: int | None
+) -> tuple[str, str, int, int, int | None, int]:
+    return place.name, place.ip, place.first, place.last, first_port, place.traffic_class
 
 
 def _line(value: dict[str, Any]) -> bytes:

@@ -1,10 +1,13 @@
-//! What the relay says itself on a media port: answers to ICE's checks. RFC 7983 tells the protocols
-//! apart by the first byte; RTP's is 128 or more.
+//! What the relay says itself on a media port: answers to ICE's checks, DTLS handshakes. RFC 7983
+//! tells the protocols apart by the first byte; RTP's is 128 or more.
 
 use std::net::SocketAddr;
 
 use super::Shard;
+use crate::crypto::Guard;
+use crate::dtls::Flight;
 use crate::ice::{Agent, Credentials};
+use crate::latch::Acceptance;
 use crate::types::{Key, Transmit, Verdict};
 use crate::{Millis, SideIndex};
 
@@ -45,7 +48,15 @@ impl Shard {
     /// Does what is due by now.
     pub fn wake(&mut self, now: Millis) {
         while self.next_deadline().is_some_and(|at| at <= now) {
-            self.timers.pop_first();
+            let Some((_, bits)) = self.timers.pop_first() else {
+                return;
+            };
+            let home = Key::from_bits(bits);
+            self.begin(home, now);
+            let association = self.guard(home).and_then(Guard::association);
+            if let Some(flight) = association.map(|one| one.wake(now)) {
+                self.fly(home, None, flight);
+            }
         }
     }
 
@@ -55,19 +66,72 @@ impl Shard {
         key: Key,
         from: SocketAddr,
         data: &[u8],
-        _now: Millis,
+        now: Millis,
     ) -> Option<Verdict> {
         match data.first()? {
-            0..=3 => self.check(key, from, data),
+            0..=3 => self.check(key, from, data, now),
+            20..=63 => self.shake(key, from, data, now),
             _ => None,
         }
     }
 
-    fn check(&mut self, key: Key, from: SocketAddr, data: &[u8]) -> Option<Verdict> {
+    /// Asks for a `wake` at once, where a handshake may be ours to begin.
+    pub(super) fn begin_soon(&mut self, home: Key) {
+        if self.guard(home).and_then(Guard::association).is_some() {
+            self.timers.insert((0, home.to_bits()));
+        }
+    }
+
+    /// Begins the handshake of a side, where that is ours to do and there is somebody to talk to.
+    fn begin(&mut self, home: Key, now: Millis) {
+        if self
+            .port_mut(home)
+            .is_some_and(|port| port.latch.target().is_some())
+        {
+            let association = self.guard(home).and_then(Guard::association);
+            if let Some(flight) = association.map(|one| one.start(now)) {
+                self.fly(home, None, flight);
+            }
+        }
+    }
+
+    /// Takes a DTLS packet. Only who may send media may shake hands, so a stranger's ClientHello is
+    /// never answered (EnableSecurity ES2023-01 and -02).
+    fn shake(&mut self, key: Key, from: SocketAddr, data: &[u8], now: Millis) -> Option<Verdict> {
+        self.guard(key)?.association()?;
+        let port = self.port_mut(key)?;
+        if port.latch.judge(from) == Acceptance::Refused {
+            return Some(port.refuse());
+        }
+        let flight = self.guard(key)?.association()?.packet(data, now);
+        if flight.agreed {
+            self.port_mut(key)?.latch.accept(from);
+        }
+        self.fly(key, Some(from), flight);
+        Some(Verdict::Handled)
+    }
+
+    /// Puts a flight on its way: to where the last packet came from, else where media goes.
+    fn fly(&mut self, home: Key, to: Option<SocketAddr>, flight: Flight) {
+        let target = self.port_mut(home).and_then(|port| port.latch.target());
+        if let Some(at) = flight.deadline {
+            self.timers.insert((at, home.to_bits()));
+        }
+        if let Some(to) = to.or(target) {
+            let packets = flight.packets.into_iter();
+            let transmit = |bytes| Transmit {
+                via: home,
+                to,
+                bytes,
+            };
+            self.outbox.extend(packets.map(transmit));
+        }
+    }
+
+    fn check(&mut self, key: Key, from: SocketAddr, data: &[u8], now: Millis) -> Option<Verdict> {
         let port = self.port_mut(key)?;
         let Some(checked) = port.ice.as_ref()?.check(from, data) else {
-            port.counters.refused_packets += 1;
-            return Some(Verdict::Refused);
+            return Some(port.refuse());
         };
         if let Some(nominated) = checked.proved {
             port.latch.prove(from, nominated);
@@ -77,6 +141,7 @@ impl Shard {
             to: from,
             bytes: checked.answer,
         });
+        self.begin(key, now);
         Some(Verdict::Handled)
     }
 }

@@ -1,0 +1,259 @@
+//! DTLS-SRTP (RFC 5763, RFC 5764) for one side of a stream: a handshake, and the keys out of it.
+//!
+//! Who the peer is only signaling says: its certificate must have the fingerprint in its SDP
+//! (RFC 8122). Until it has been seen with that one, there are no keys and nothing passes. A
+//! handshake that fails makes way for the next; keys that are agreed stay whatever comes after.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dimpl::{Config, Dtls, DtlsCertificate, KeyingMaterial, Output, SrtpProfile};
+use sha2::{Digest, Sha256, Sha384, Sha512};
+use srtp::{MasterKey, Receiver, Sender, Suite};
+
+use crate::Millis;
+
+/// Largest datagram of a handshake: within an Ethernet frame with room for tunnels.
+const MTU: usize = 1150;
+/// Handshakes that may fail on the same terms, so that nobody buys our arithmetic for nothing.
+const MAX_ATTEMPTS: u8 = 8;
+/// A timer that is further away than this is none of a handshake.
+const SOON: Millis = 60_000;
+
+/// Our certificate, and what all handshakes have in common.
+pub struct Identity {
+    config: Arc<Config>,
+    certificate: DtlsCertificate,
+    epoch: Instant,
+}
+
+impl Identity {
+    /// Takes a certificate and its key (both DER, the key in PKCS #8; ECDSA P-256 or P-384).
+    /// `epoch`: where the shard's milliseconds begin. None: dimpl cannot work with them.
+    #[must_use]
+    pub fn new(certificate: Vec<u8>, private_key: Vec<u8>, epoch: Instant) -> Option<Self> {
+        // A check or the SDP address vouches for the source already: no cookie round trip.
+        let config = Config::builder()
+            .mtu(MTU)
+            .use_server_cookie(false)
+            .flight_start_rto(Duration::from_millis(400))
+            .handshake_timeout(Duration::from_secs(30))
+            .build()
+            .ok()?;
+        let certificate = DtlsCertificate {
+            certificate,
+            private_key,
+        };
+        Some(Self {
+            config: Arc::new(config),
+            certificate,
+            epoch,
+        })
+    }
+
+    fn instant(&self, now: Millis) -> Instant {
+        self.epoch + Duration::from_millis(now)
+    }
+
+    /// When an engine wants to be woken; None: it waits for its peer.
+    fn deadline(&self, at: Instant, now: Millis) -> Option<Millis> {
+        let after = at.saturating_duration_since(self.epoch).as_millis();
+        let at = Millis::try_from(after).ok()?.max(now) + 1;
+        (at - now < SOON).then_some(at)
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Identity(***)")
+    }
+}
+
+/// A hash function of `a=fingerprint` that is still good enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hash {
+    /// `sha-256`
+    Sha256,
+    /// `sha-384`
+    Sha384,
+    /// `sha-512`
+    Sha512,
+}
+
+impl Hash {
+    /// The function of a name in SDP.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "sha-256" => Some(Self::Sha256),
+            "sha-384" => Some(Self::Sha384),
+            "sha-512" => Some(Self::Sha512),
+            _ => None,
+        }
+    }
+
+    fn of(self, data: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Sha256 => Sha256::digest(data).to_vec(),
+            Self::Sha384 => Sha384::digest(data).to_vec(),
+            Self::Sha512 => Sha512::digest(data).to_vec(),
+        }
+    }
+}
+
+/// What signaling says of a handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// What the peer's certificate must hash to: any of these.
+    pub fingerprints: Vec<(Hash, Vec<u8>)>,
+    /// We begin (`a=setup:active` is ours), else the peer does.
+    pub active: bool,
+}
+
+/// What a step of a handshake brings.
+#[derive(Debug, Default)]
+pub(crate) struct Flight {
+    pub packets: Vec<Vec<u8>>,
+    pub deadline: Option<Millis>,
+    /// The keys have just been agreed.
+    pub agreed: bool,
+}
+
+/// One side's handshake and its outcome.
+pub(crate) struct Association {
+    identity: Arc<Identity>,
+    terms: Terms,
+    engine: Option<Dtls>,
+    attempts: u8,
+    pub contexts: Option<Box<(Receiver, Sender)>>,
+}
+
+impl Association {
+    pub fn new(identity: Arc<Identity>, terms: Terms) -> Self {
+        Self {
+            identity,
+            terms,
+            engine: None,
+            attempts: 0,
+            contexts: None,
+        }
+    }
+
+    /// Whether new terms are those that it was made with. Roles do not count: who has shaken hands
+    /// keeps the association, whichever role a re-offer shows (RFC 8842 section 5.5).
+    pub fn is_on(&self, terms: &Terms) -> bool {
+        self.terms.fingerprints == terms.fingerprints
+            && (self.contexts.is_some() || self.terms.active == terms.active)
+    }
+
+    /// Begins where beginning is ours and nothing has begun.
+    pub fn start(&mut self, now: Millis) -> Flight {
+        if self.terms.active && self.engine.is_none() {
+            return self.step(None, now);
+        }
+        Flight::default()
+    }
+
+    /// Takes a packet of the peer's, whose source is vouched for.
+    pub fn packet(&mut self, data: &[u8], now: Millis) -> Flight {
+        self.step(Some(data), now)
+    }
+
+    /// Does what is due: repeats a flight, or gives up.
+    pub fn wake(&mut self, now: Millis) -> Flight {
+        if self.engine.is_some() {
+            return self.step(None, now);
+        }
+        Flight::default()
+    }
+
+    fn step(&mut self, data: Option<&[u8]>, now: Millis) -> Flight {
+        let Some(mut engine) = self.engine.take().or_else(|| self.engine(now)) else {
+            return Flight::default();
+        };
+        let told = engine
+            .handle_timeout(self.identity.instant(now))
+            .and_then(|()| data.map_or(Ok(()), |data| engine.handle_packet(data)));
+        let drained = self.drain(&mut engine, now);
+        let Some(flight) = drained.filter(|_| told.is_ok()) else {
+            self.attempts += 1;
+            return Flight::default();
+        };
+        self.engine = Some(engine);
+        flight
+    }
+
+    /// A new engine; None once there are keys, or too many have failed.
+    fn engine(&self, now: Millis) -> Option<Dtls> {
+        if self.contexts.is_some() || self.attempts >= MAX_ATTEMPTS {
+            return None;
+        }
+        let identity = &self.identity;
+        let (config, certificate) = (Arc::clone(&identity.config), identity.certificate.clone());
+        let mut engine = Dtls::new_auto(config, certificate, identity.instant(now));
+        engine.set_active(self.terms.active);
+        Some(engine)
+    }
+
+    /// Takes what the engine has to say; None: the peer is another than signaling has named.
+    fn drain(&mut self, engine: &mut Dtls, now: Millis) -> Option<Flight> {
+        let mut flight = Flight::default();
+        let mut room = vec![0; 2048];
+        loop {
+            match engine.poll_output(&mut room) {
+                Output::Packet(bytes) => flight.packets.push(bytes.to_vec()),
+                Output::BufferTooSmall { needed } => room.resize(needed, 0),
+                Output::PeerCert(der) if !self.is_named(der) => return None,
+                Output::KeyingMaterial(material, profile) if self.contexts.is_none() => {
+                    self.contexts = contexts(&material, profile, self.terms.active);
+                    flight.agreed = self.contexts.is_some();
+                }
+                Output::Timeout(at) => {
+                    flight.deadline = self.identity.deadline(at, now);
+                    return Some(flight);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn is_named(&self, der: &[u8]) -> bool {
+        let named = &self.terms.fingerprints;
+        named.iter().any(|(hash, digest)| hash.of(der) == *digest)
+    }
+}
+
+/// The contexts out of the exported key material: the client's key, the server's, then their salts
+/// (RFC 5764 section 4.2).
+fn contexts(
+    material: &KeyingMaterial,
+    profile: SrtpProfile,
+    client: bool,
+) -> Option<Box<(Receiver, Sender)>> {
+    let suite = match profile {
+        SrtpProfile::AES128_CM_SHA1_80 => Suite::AesCm128HmacSha1_80,
+        SrtpProfile::AEAD_AES_128_GCM => Suite::AeadAes128Gcm,
+        SrtpProfile::AEAD_AES_256_GCM => Suite::AeadAes256Gcm,
+        _ => return None,
+    };
+    let (keys, salts) = material.split_at_checked(2 * suite.key_length())?;
+    let (client_key, server_key) = keys.split_at(suite.key_length());
+    let (client_salt, server_salt) = salts.split_at_checked(suite.salt_length())?;
+    let master = |key: &[u8], salt: &[u8]| MasterKey::new(suite, &[key, salt].concat());
+    let of_client = master(client_key, client_salt)?;
+    let of_server = master(server_key, server_salt)?;
+    let (theirs, ours) = if client {
+        (of_server, of_client)
+    } else {
+        (of_client, of_server)
+    };
+    Some(Box::new((Receiver::new(theirs), Sender::new(ours))))
+}
+
+impl fmt::Debug for Association {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let agreed = self.contexts.is_some();
+        write!(out, "Association(agreed: {agreed})")
+    }
+}

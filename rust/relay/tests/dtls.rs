@@ -1,0 +1,306 @@
+//! DTLS-SRTP on one side: keys come out of a handshake with the peer that signaling has named.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dimpl::{Config, Dtls, DtlsCertificate, Output};
+use relay::{
+    Content, Datagram, Hash, Identity, Key, MasterKey, Protection, Remote, Shard, Suite, Terms,
+    Verdict,
+};
+use sha2::{Digest, Sha256};
+use srtp::{Receiver, Sender};
+
+const CALL: u64 = 7;
+const BROWSER: &str = "203.0.113.5:50000";
+const OFFICE: &str = "10.10.10.13:40752";
+const STRANGER: &str = "198.51.100.66:6666";
+
+const BORDER_CERTIFICATE: &[u8] = include_bytes!("identities/border.crt.der");
+const BORDER_KEY: &[u8] = include_bytes!("identities/border.key.der");
+const CERTIFICATE: &[u8] = include_bytes!("identities/browser.crt.der");
+const KEY: &[u8] = include_bytes!("identities/browser.key.der");
+
+fn at(text: &str) -> SocketAddr {
+    text.parse().expect("an address")
+}
+
+fn rtp(sequence: u8) -> Vec<u8> {
+    let mut packet = vec![0x80, 8, 0, sequence, 0, 0, 0, 160, 0, 0, 0, 7];
+    packet.resize(172, 0xd5);
+    packet
+}
+
+/// A call whose outer side shakes hands, and a browser without a network.
+struct Call {
+    shard: Shard,
+    browser: Key,
+    office: Key,
+    peer: Dtls,
+    epoch: Instant,
+    now: u64,
+    /// The browser's contexts, once it has them.
+    contexts: Option<(Receiver, Sender)>,
+    named: Vec<u8>,
+}
+
+fn call(active: bool, fingerprint: &[u8]) -> Call {
+    let mut shard = Shard::default();
+    let pair = |ip: &str| [at(&format!("{ip}:35000")), at(&format!("{ip}:35001"))];
+    let ports = [pair("192.168.64.96"), pair("10.10.10.7")];
+    let [browser, office] = shard.open(CALL, 0, Content::Rtp, &ports, 0);
+    for (side, text) in [(0, BROWSER), (1, OFFICE)] {
+        let rtp = at(text);
+        let remote = Remote {
+            rtp: Some(rtp),
+            source: Some(rtp.ip()),
+            muxed: side == 0,
+            ..Remote::default()
+        };
+        shard.signal(CALL, 0, side, &remote);
+    }
+    let epoch = Instant::now();
+    let identity = Identity::new(BORDER_CERTIFICATE.to_vec(), BORDER_KEY.to_vec(), epoch);
+    let terms = Terms {
+        fingerprints: vec![(Hash::Sha256, Sha256::digest(fingerprint).to_vec())],
+        active,
+    };
+    let identity = Arc::new(identity.expect("an identity"));
+    shard.protect(CALL, 0, 0, Protection::Dtls { identity, terms });
+    Call {
+        shard,
+        browser: browser[0],
+        office: office[0],
+        peer: browser_engine(!active, epoch),
+        epoch,
+        now: 0,
+        contexts: None,
+        named: Vec::new(),
+    }
+}
+
+fn browser_engine(active: bool, epoch: Instant) -> Dtls {
+    let config = Arc::new(Config::builder().build().expect("a configuration"));
+    let certificate = DtlsCertificate {
+        certificate: CERTIFICATE.to_vec(),
+        private_key: KEY.to_vec(),
+    };
+    let mut engine = Dtls::new_auto(config, certificate, epoch);
+    engine.set_active(active);
+    engine
+}
+
+fn master(suite: Suite, key: &[u8], salt: &[u8]) -> MasterKey {
+    MasterKey::new(suite, &[key, salt].concat()).expect("of the right length")
+}
+
+impl Call {
+    fn pass(&mut self, key: Key, from: &str, bytes: &[u8]) -> Result<Vec<u8>, Verdict> {
+        let mut room = bytes.to_vec();
+        room.resize(2048, 0);
+        let mut data = Datagram::new(&mut room, bytes.len());
+        match self.shard.packet(key, at(from), &mut data, self.now) {
+            Verdict::Forward { .. } => Ok(data.bytes().to_vec()),
+            other => Err(other),
+        }
+    }
+
+    /// What the browser has to send now.
+    fn poll(&mut self) -> Vec<Vec<u8>> {
+        let mut room = vec![0; 4096];
+        let mut packets = Vec::new();
+        loop {
+            match self.peer.poll_output(&mut room) {
+                Output::Packet(bytes) => packets.push(bytes.to_vec()),
+                Output::PeerCert(der) => self.named = der.to_vec(),
+                Output::KeyingMaterial(material, profile) => {
+                    let suite = match profile {
+                        dimpl::SrtpProfile::AES128_CM_SHA1_80 => Suite::AesCm128HmacSha1_80,
+                        dimpl::SrtpProfile::AEAD_AES_128_GCM => Suite::AeadAes128Gcm,
+                        _ => Suite::AeadAes256Gcm,
+                    };
+                    let (key, salt) = (suite.key_length(), suite.salt_length());
+                    let (client, rest) = material.split_at(key);
+                    let (server, rest) = rest.split_at(key);
+                    let (client_salt, server_salt) = rest.split_at(salt);
+                    let client = master(suite, client, client_salt);
+                    let server = master(suite, server, server_salt);
+                    let (theirs, ours) = if self.peer.is_active() {
+                        (server, client)
+                    } else {
+                        (client, server)
+                    };
+                    self.contexts = Some((Receiver::new(theirs), Sender::new(ours)));
+                }
+                Output::Timeout(_) => return packets,
+                _ => {}
+            }
+        }
+    }
+
+    /// Carries packets to and fro until neither has any; `lost` of the relay's get lost first.
+    fn shake(&mut self, mut lost: usize) {
+        for _ in 0..200 {
+            self.now += 20;
+            let instant = self.epoch + Duration::from_millis(self.now);
+            self.peer.handle_timeout(instant).expect("alive");
+            for packet in self.poll() {
+                let verdict = self.pass(self.browser, BROWSER, &packet);
+                assert_eq!(verdict, Err(Verdict::Handled));
+            }
+            self.shard.wake(self.now);
+            while let Some(transmit) = self.shard.poll_transmit() {
+                assert_eq!((transmit.via, transmit.to), (self.browser, at(BROWSER)));
+                if lost > 0 {
+                    lost -= 1;
+                    continue;
+                }
+                // An engine that refuses us has ended: that is for the test to see.
+                let _ = self.peer.handle_packet(&transmit.bytes);
+            }
+            self.poll().into_iter().for_each(|packet| {
+                let verdict = self.pass(self.browser, BROWSER, &packet);
+                assert_eq!(verdict, Err(Verdict::Handled));
+            });
+        }
+    }
+
+    fn sealed(&mut self, packet: &[u8]) -> Vec<u8> {
+        let (_, sender) = self.contexts.as_mut().expect("agreed");
+        let mut room = packet.to_vec();
+        room.resize(packet.len() + 20, 0);
+        let length = sender.protect_rtp(&mut room, packet.len()).expect("sealed");
+        room.truncate(length);
+        room
+    }
+
+    fn opened(&mut self, mut packet: Vec<u8>) -> Vec<u8> {
+        let (receiver, _) = self.contexts.as_mut().expect("agreed");
+        let length = receiver.unprotect_rtp(&mut packet).expect("authentic");
+        packet.truncate(length);
+        packet
+    }
+
+    fn speaks_both_ways(&mut self) {
+        let sealed = self.sealed(&rtp(1));
+        assert_eq!(self.pass(self.browser, BROWSER, &sealed), Ok(rtp(1)));
+        let back = self.pass(self.office, OFFICE, &rtp(9)).expect("forwarded");
+        assert_ne!(back, rtp(9));
+        assert_eq!(self.opened(back), rtp(9));
+    }
+}
+
+#[test]
+fn keys_come_out_of_a_handshake_in_either_role() {
+    for active in [false, true] {
+        let mut call = call(active, CERTIFICATE);
+        assert_eq!(
+            call.pass(call.office, OFFICE, &rtp(1)),
+            Err(Verdict::Unprotected)
+        );
+        assert_eq!(
+            call.pass(call.browser, BROWSER, &rtp(1)),
+            Err(Verdict::Unauthentic)
+        );
+        call.shake(0);
+        assert_eq!(call.named, BORDER_CERTIFICATE);
+        call.speaks_both_ways();
+    }
+}
+
+#[test]
+fn lost_flights_are_repeated() {
+    for active in [false, true] {
+        let mut call = call(active, CERTIFICATE);
+        call.shake(3);
+        call.speaks_both_ways();
+    }
+}
+
+#[test]
+fn another_certificate_than_the_signaled_one_gets_no_keys() {
+    for active in [false, true] {
+        let mut call = call(active, b"another certificate");
+        for _ in 0..20 {
+            let mut room = vec![0; 4096];
+            call.now += 500;
+            let instant = call.epoch + Duration::from_millis(call.now);
+            if call.peer.handle_timeout(instant).is_err() {
+                break;
+            }
+            while let Output::Packet(bytes) = call.peer.poll_output(&mut room) {
+                let _ = call.pass(call.browser, BROWSER, bytes);
+            }
+            call.shard.wake(call.now);
+            while let Some(transmit) = call.shard.poll_transmit() {
+                let _ = call.peer.handle_packet(&transmit.bytes);
+            }
+        }
+        let verdict = call.pass(call.browser, BROWSER, &rtp(1));
+        assert_eq!(verdict, Err(Verdict::Unauthentic));
+        let stats = call.shard.stats(CALL, call.now).expect("a session");
+        assert!(stats.iter().all(|port| port.suite.is_none()));
+    }
+}
+
+#[test]
+fn a_strangers_client_hello_gets_no_answer_before_or_after() {
+    let mut call = call(false, CERTIFICATE);
+    let mut stranger = browser_engine(true, call.epoch);
+    stranger.handle_timeout(call.epoch).expect("alive");
+    let mut room = vec![0; 4096];
+    let hello = match stranger.poll_output(&mut room) {
+        Output::Packet(bytes) => bytes.to_vec(),
+        other => panic!("no ClientHello: {other:?}"),
+    };
+    for shaken in [false, true] {
+        if shaken {
+            call.shake(0);
+        }
+        let verdict = call.pass(call.browser, STRANGER, &hello);
+        assert_eq!(verdict, Err(Verdict::Refused));
+        assert_eq!(call.shard.poll_transmit(), None);
+    }
+    call.speaks_both_ways();
+}
+
+#[test]
+fn noise_from_the_peers_own_address_neither_ends_the_handshake_nor_the_call() {
+    let mut call = call(false, CERTIFICATE);
+    for shaken in [false, true] {
+        if shaken {
+            call.shake(0);
+        }
+        for at in 0..40u8 {
+            let mut noise = vec![20 + at; 60];
+            noise[1..3].copy_from_slice(&[0xfe, 0xfd]);
+            let verdict = call.pass(call.browser, BROWSER, &noise);
+            assert_eq!(verdict, Err(Verdict::Handled));
+        }
+        while call.shard.poll_transmit().is_some() {}
+    }
+    call.speaks_both_ways();
+}
+
+#[test]
+fn terms_that_stay_keep_the_keys_and_another_fingerprint_drops_them() {
+    let mut call = call(false, CERTIFICATE);
+    call.shake(0);
+    let protect = |call: &mut Call, digest: Vec<u8>| {
+        let (certificate, key) = (BORDER_CERTIFICATE.to_vec(), BORDER_KEY.to_vec());
+        let identity = Identity::new(certificate, key, call.epoch).expect("an identity");
+        let terms = Terms {
+            fingerprints: vec![(Hash::Sha256, digest)],
+            active: true,
+        };
+        let identity = Arc::new(identity);
+        let wanted = Protection::Dtls { identity, terms };
+        call.shard.protect(CALL, 0, 0, wanted);
+    };
+    protect(&mut call, Sha256::digest(CERTIFICATE).to_vec());
+    call.speaks_both_ways();
+    protect(&mut call, vec![0; 32]);
+    let verdict = call.pass(call.office, OFFICE, &rtp(10));
+    assert_eq!(verdict, Err(Verdict::Unprotected));
+}
