@@ -102,9 +102,10 @@ class MediaRule(Form):
 
     form: ClassVar[str] = "Domain Policies > Media Rules"
     name: Name = Field("default", title="Rule Name")
-    encryption: Literal["required", "preferred", "off"] = Field("off", title="Encryption")
+    encryption: Literal["required", "preferred", "off", "dtls"] = Field("off", title="Encryption")
     """SRTP on the flow's leg, with keys in SDP: "preferred" takes it where the peer can, "required"
-    refuses RTP in the clear (488). Off on both legs of a call: what the peers agree on passes."""
+    refuses RTP in the clear (488). "dtls": keys by DTLS-SRTP with ICE, for browsers, and nothing
+    else (488). Off on both legs of a call: what the peers agree on passes."""
     audio: Codecs = Codecs()
     video: Codecs = Codecs()
     voice_qos: DsByte = Field(184, title="Voice QoS (DS byte)")

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from farline._core import RelayError
-from farline.media.negotiation import Negotiation
+from farline.media.handshake import Handshake, Invitation
+from farline.media.negotiation import Negotiation, Place
 from farline.media.stream import Remote, Stream
 from farline.sdp import MediaPorts, SdpError, ip_version, rewrite
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
     from farline._core import PortStats
     from farline.media.engine import Side
-    from farline.media.security import Draw, Keys
-    from farline.sdp import Description, Media, MediaSecurity
+    from farline.media.security import Agreement, Draw, Proposal
+    from farline.sdp import Description, Fingerprint, IceCredentials, Media, MediaSecurity
 
 
 class RelayControl(Protocol):
@@ -67,6 +68,23 @@ class RelayControl(Protocol):
     def gather(self, gathering: bool, /) -> None:
         """What is told meanwhile takes effect at its end (False) at the latest."""
 
+    def shake(
+        self,
+        session: str,
+        stream: int,
+        side: int,
+        fingerprints: Sequence[tuple[str, bytes]],
+        /,
+        *,
+        active: bool,
+    ) -> None:
+        """Let the keys of one side come out of a DTLS handshake."""
+
+    def ice(
+        self, session: str, stream: int, side: int, credentials: tuple[str, str] | None, /
+    ) -> None:
+        """Our ICE credentials on one side; None: ICE is not spoken there."""
+
     def hold(self, session: str, held: bool, /) -> None:
         """On hold, silence is not reported."""
 
@@ -95,6 +113,8 @@ class MediaSession:
     draw: Draw
     sides: list[Side]
     """0 is the sender of the first offer."""
+    fingerprint: Fingerprint | None = None
+    """Of our certificate; None: DTLS is not served."""
     streams: dict[int, Stream] = field(default_factory=dict)
     """The live stream of each m= line."""
     fresh: dict[int, Stream] = field(default_factory=dict)
@@ -126,15 +146,15 @@ class MediaSession:
             stream = self._newest(media.index)
             if stream is not None and not stream.answered:
                 self._protect(stream, offerer, offered.keys[media.index])
-                closed = bool(offered.lines[media.index])
-                self._protect(stream, 1 - offerer, None, closed=closed)
+                self._propose(stream, 1 - offerer, offered.lines[media.index])
                 self._signal(stream, offerer, media)
                 self._signal(stream, 1 - offerer, None)
                 if stream.rtp:
                     self._describe(stream, 1 - offerer, media, media)
         if self.fresh and not self.streams:
             self.relay.hold(self.name, True)  # ringing may take longer than silence is allowed to
-        return self._shown(description, 1 - offerer, offered.shown_offer())
+        shown = offered.shown_offer(self._places(description, 1 - offerer))
+        return self._shown(description, 1 - offerer, shown)
 
     def answer(self, description: Description, sender: Side, receiver: Side) -> bytes:
         """Take the answer to the last offer, and return it as the offerer is to see it.
@@ -155,7 +175,9 @@ class MediaSession:
             self._settle(ours, theirs, answerer, agreed)
         idle = not self.streams or offer.on_hold or description.on_hold
         self.relay.hold(self.name, idle)
-        return self._shown(description, 1 - answerer, self.offered.shown_answer())
+        places = self._places(description, 1 - answerer)
+        shown = self.offered.shown_answer(description, places)
+        return self._shown(description, 1 - answerer, shown)
 
     def stream_index(self, number: int) -> int | None:
         """The m= line of one of the relay's stream numbers."""
@@ -211,10 +233,15 @@ class MediaSession:
             (stream.keys[offerer], stream.keys[1 - offerer]) if stream is not None else (None, None)
             for stream in newest
         ]
-        return Negotiation.begin(description, offerer, (sender, receiver), before, self.draw)
+        sides = (sender, receiver)
+        return Negotiation.begin(description, offerer, sides, before, self.draw, self.fingerprint)
 
     def _settle(
-        self, ours: Media, theirs: Media, answerer: int, keys: tuple[Keys | None, Keys | None]
+        self,
+        ours: Media,
+        theirs: Media,
+        answerer: int,
+        keys: tuple[Agreement | None, Agreement | None],
     ) -> None:
         """Put one m= line into force; `keys` are the offerer's and the answerer's."""
         index = ours.index
@@ -231,9 +258,8 @@ class MediaSession:
         stream.answered = True
         self._protect(stream, 1 - answerer, keys[0])
         self._protect(stream, answerer, keys[1])
-        muxed = ours.rtcp_mux and theirs.rtcp_mux
-        self._signal(stream, 1 - answerer, ours, muxed=muxed)
-        self._signal(stream, answerer, theirs, muxed=muxed)
+        for side, said, agreed in ((1 - answerer, ours, keys[0]), (answerer, theirs, keys[1])):
+            self._signal(stream, side, said, muxed=self._muxed(ours, theirs, agreed))
         if stream.rtp:
             self._describe(stream, 1 - answerer, theirs, ours)
             self._describe(stream, answerer, ours, theirs)
@@ -274,25 +300,56 @@ class MediaSession:
             muxed=remote.muxed,
         )
 
+    def _muxed(self, ours: Media, theirs: Media, agreed: Agreement | None) -> bool:
+        """Whether RTCP shares the RTP port of a leg.
+
+        With DTLS it does, beside a leg with DTLS it does not; else as both peers agree.
+        """
+        if isinstance(agreed, Handshake):
+            return True
+        bridged = self.offered is not None and self.offered.bridged(ours.index)
+        return ours.rtcp_mux and theirs.rtcp_mux and not bridged
+
+    def _propose(self, stream: Stream, side: int, offered: Proposal) -> None:
+        """Nothing passes until a leg that is offered keys has answered; its checks are answered."""
+        self._protect(stream, side, None, closed=bool(offered))
+        if isinstance(offered, Invitation):
+            self._speak_ice(stream, side, offered.ours)
+
     def _protect(
-        self, stream: Stream, side: int, keys: Keys | None, *, closed: bool = False
+        self, stream: Stream, side: int, keys: Agreement | None, *, closed: bool = False
     ) -> None:
         """Tell the relay what protects one side, where that has changed."""
         if not stream.rtp or (stream.keys[side], stream.closed[side]) == (keys, closed):
             return
         stream.keys[side], stream.closed[side] = keys, closed
+        self._speak_ice(stream, side, keys.ours if isinstance(keys, Handshake) else None)
+        if isinstance(keys, Handshake):
+            named = [(one.hash, one.digest) for one in keys.fingerprints]
+            self.relay.shake(self.name, stream.number, side, named, active=keys.active)
+            return
         told = None if keys is None else (keys.suite, keys.theirs, keys.ours)
         self.relay.protect(self.name, stream.number, side, told, closed=closed)
+
+    def _speak_ice(self, stream: Stream, side: int, ours: IceCredentials | None) -> None:
+        """Tell the relay our ICE credentials on one side, where they have changed."""
+        if stream.ice[side] != ours:
+            stream.ice[side] = ours
+            told = None if ours is None else (ours.fragment, ours.password)
+            self.relay.ice(self.name, stream.number, side, told)
+
+    def _places(self, description: Description, side: int) -> list[Place | None]:
+        """Where our ends of the m= lines are, on one side."""
+        address = self.addresses[self.sides[side].interface]
+        streams = [self._newest(media.index) for media in description.media]
+        return [None if one is None else Place(address, one.ports[side]) for one in streams]
 
     def _shown(
         self, description: Description, side: int, security: Sequence[MediaSecurity | None]
     ) -> bytes:
         """The description with our ports, and our keys, on that side."""
-        ports = []
-        for media in description.media:
-            stream = self._newest(media.index)
-            rtp = stream.ports[side] if stream is not None else None
-            ports.append(MediaPorts(rtp, rtp + 1) if rtp is not None else None)
+        places = self._places(description, side)
+        ports = [None if one is None else MediaPorts(one.port, one.port + 1) for one in places]
         address = self.addresses[self.sides[side].interface]
         return rewrite(description, address, ports, security)
 

@@ -16,14 +16,25 @@ if TYPE_CHECKING:
     from farline.media.engine import MediaRequest
     from farline.media.security import Draw
     from farline.media.session import RelayControl
+    from farline.sdp import Fingerprint
     from farline.sip.ids import Ids
 
 
 class MediaSessions:
     """Every session of one relay."""
 
-    def __init__(self, relay: RelayControl, addresses: Mapping[str, str], ids: Ids) -> None:
-        """`addresses`: what SDP shows for each media interface, by name; `ids` draws keys."""
+    def __init__(
+        self,
+        relay: RelayControl,
+        addresses: Mapping[str, str],
+        ids: Ids,
+        fingerprint: Fingerprint | None = None,
+    ) -> None:
+        """`addresses`: what SDP shows for each media interface, by name; `ids` draws keys.
+
+        `fingerprint`: of the relay's certificate for DTLS.
+        """
+        self._fingerprint = fingerprint
         self._relay = relay
         # Made from `ids` alone: a method of ours would tie sessions and relay into a cycle, and the
         # relay's ports would stay open until the collector came by.
@@ -74,7 +85,9 @@ class MediaSessions:
             if side.interface not in self._addresses:
                 raise SessionError(f"no media interface is called {side.interface!r}")
         sides = [request.sender, request.receiver]
-        session = MediaSession(request.session, self._relay, self._addresses, self._draw, sides)
+        session = MediaSession(
+            request.session, self._relay, self._addresses, self._draw, sides, self._fingerprint
+        )
         try:
             sdp = session.offer(description, request.sender, request.receiver)
         except (SdpError, SessionError, RelayError):

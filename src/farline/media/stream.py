@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from farline.sdp import ip_version
 
 if TYPE_CHECKING:
-    from farline.media.security import Keys
-    from farline.sdp import Media
+    from farline.media.security import Agreement
+    from farline.sdp import IceCredentials, Media
 
 HostPort = tuple[str, int]
 
@@ -53,8 +53,10 @@ class Stream:
     rtp: bool
     """RTP, or any datagrams (T.38 over UDPTL)."""
     answered: bool = False
-    keys: list[Keys | None] = field(default_factory=lambda: [None, None])
+    keys: list[Agreement | None] = field(default_factory=lambda: [None, None])
     """What each side agreed to; None: RTP in the clear, or not agreed yet."""
     closed: list[bool] = field(default_factory=lambda: [False, False])
     """Sides at which nothing passes until the keys are agreed."""
+    ice: list[IceCredentials | None] = field(default_factory=lambda: [None, None])
+    """Ours on each side; None: ICE is not spoken there."""
     remotes: list[Remote] = field(default_factory=lambda: [Remote(), Remote()])

@@ -24,6 +24,7 @@ from farline.media.engine import Delete
 from farline.media.reports import encode_report, from_relay
 from farline.media.sessions import MediaSessions
 from farline.media.wire import MediaWireError, decode_request, encode_reply
+from farline.runtime.certificate import DtlsIdentity
 from farline.runtime.ids import RealIds
 from farline.runtime.line_server import LineServer
 from farline.runtime.process import die_with_parent, run_until_signal
@@ -90,14 +91,15 @@ class MediaServer:
         self, places: Sequence[MediaPlace], settings: MediaSettings, ids: Ids | None = None
     ) -> None:
         chance = ids or RealIds()
-        self._relay = make_relay(places, settings)
+        identity = DtlsIdentity.make()
+        self._relay = make_relay(places, settings, identity)
         reason = self._relay.no_fast_path()
         if reason is None:
             log.info("the kernel relays settled flows")
         elif settings.fast_path != "off":
             log.warning("the kernel relays nothing, the media process relays alone: %s", reason)
         addresses = {place.name: place.shown or place.ip for place in places}
-        self._sessions = MediaSessions(self._relay, addresses, chance)
+        self._sessions = MediaSessions(self._relay, addresses, chance, identity.fingerprint)
         self._clients: set[asyncio.Transport] = set()
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -168,13 +170,16 @@ async def serve(
     await MediaServer(interfaces, settings or MediaSettings()).run(socket_path, ready)
 
 
-def make_relay(places: Sequence[MediaPlace], settings: MediaSettings) -> Relay:
+def make_relay(
+    places: Sequence[MediaPlace], settings: MediaSettings, identity: DtlsIdentity
+) -> Relay:
     """The relay of a process; its threads run at once."""
     return Relay(
         [_place(place, settings.first_port) for place in places],
         threads=settings.threads or os.cpu_count() or 1,
         rest_ms=round(settings.rest_seconds * 1000),
         silence_ms=round(settings.timeout_seconds * 1000),
+        identity=(identity.certificate, identity.key),
         fast_path=None if settings.fast_path == "off" else (settings.instance, settings.fast_path),
     )
 

@@ -22,6 +22,7 @@ from farline.media.ng.service import NgService
 from farline.media.reports import MediaTimeout, PortsExhausted, from_relay
 from farline.media.sessions import MediaSessions
 from farline.runtime import clock
+from farline.runtime.certificate import DtlsIdentity
 from farline.runtime.ids import RealIds
 from farline.runtime.media_process import MediaBrokenError, MediaSettings, make_relay
 
@@ -73,9 +74,10 @@ class NgServer(asyncio.DatagramProtocol):
     def __init__(self, places: Sequence[MediaPlace], settings: MediaSettings) -> None:
         self.counters = NgCounters()
         self._places = tuple(places)
-        chance = RealIds()
-        self._relay = make_relay(places, settings, chance)
-        sessions = MediaSessions(self._relay, {place.name: place.ip for place in places}, chance)
+        identity = DtlsIdentity.make()
+        self._relay = make_relay(places, settings, identity)
+        addresses = {place.name: place.ip for place in places}
+        sessions = MediaSessions(self._relay, addresses, RealIds(), identity.fingerprint)
         self._side_name = sessions.side_name
         self.service = NgService(sessions.perform, [place.name for place in places])
         self._answers = _Answers()

@@ -5,11 +5,13 @@ Nothing here resolves names, opens ports or keeps state. Lines not rewritten kee
 
 from farline.sdp.crypto import KEY_LENGTHS, Crypto
 from farline.sdp.description import Description, Direction, Media
+from farline.sdp.dtls import Fingerprint, IceCredentials
 from farline.sdp.errors import SdpError
 from farline.sdp.fields import Connection, Origin, Rtcp, ip_version
 from farline.sdp.formats import Format
 from farline.sdp.parse import MAX_LINE, MAX_MEDIA, MAX_SIZE, parse
 from farline.sdp.rewrite import MediaPorts, MediaSecurity, rewrite
+from farline.sdp.transport import Endpoint, Transport
 
 __all__ = [
     "KEY_LENGTHS",
@@ -20,13 +22,17 @@ __all__ = [
     "Crypto",
     "Description",
     "Direction",
+    "Endpoint",
+    "Fingerprint",
     "Format",
+    "IceCredentials",
     "Media",
     "MediaPorts",
     "MediaSecurity",
     "Origin",
     "Rtcp",
     "SdpError",
+    "Transport",
     "ip_version",
     "parse",
     "rewrite",

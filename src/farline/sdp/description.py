@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from farline.sdp.crypto import MAX_CRYPTO, Crypto
+from farline.sdp.dtls import MAX_FINGERPRINTS, Fingerprint, IceCredentials
 from farline.sdp.formats import Format, read_formats
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Media:
     direction: Direction
     attributes: tuple[bytes, ...]
     """The values of its a= lines, in order, trimmed."""
+    shared: tuple[bytes, ...] = ()
+    """Those of the session part, which count where the section has none of the name."""
 
     @property
     def kind(self) -> str:
@@ -90,6 +93,36 @@ class Media:
         return tuple(found.values())
 
     @property
+    def fingerprints(self) -> tuple[Fingerprint, ...]:
+        """The certificates that its writer may show (DTLS), by hashes that we serve."""
+        own = _named(self.attributes, b"fingerprint")
+        named = own or _named(self.shared, b"fingerprint")
+        read = (Fingerprint.read(one) for one in named[:MAX_FINGERPRINTS])
+        return tuple(one for one in read if one is not None)
+
+    @property
+    def setup(self) -> str:
+        """Who begins with DTLS: "active", "passive", "actpass", ...; empty: not said."""
+        named = _named(self.attributes, b"setup") or _named(self.shared, b"setup")
+        return named[0].partition(b":")[2].decode("ascii", "replace") if named else ""
+
+    @property
+    def ice(self) -> IceCredentials | None:
+        """Its writer's ICE credentials; None: no ICE."""
+        return IceCredentials.read((*self.attributes, *self.shared))
+
+    @property
+    def ice_lite(self) -> bool:
+        """Whether its writer sends no checks either."""
+        return b"ice-lite" in self.shared
+
+    @property
+    def mid(self) -> bytes:
+        """Its name in groups; empty: none."""
+        named = _named(self.attributes, b"mid")
+        return named[0].partition(b":")[2].strip() if named else b""
+
+    @property
     def is_datagrams(self) -> bool:
         """Whether it runs over UDP; MSRP and the like (TCP/...) do not."""
         return self.line.protocol.split("/")[0] != "TCP"
@@ -101,8 +134,11 @@ class Media:
 
     @property
     def null_address(self) -> bool:
-        """Its connection address is the null address: nothing is to be sent there."""
-        return self.connection is not None and self.connection.is_null
+        """Its connection address is the null address: nothing is to be sent there.
+
+        With ICE it only says that candidates come later (RFC 8840 section 4.1.1).
+        """
+        return self.connection is not None and self.connection.is_null and self.ice is None
 
     @property
     def on_hold(self) -> bool:
@@ -125,6 +161,10 @@ class Media:
         if self.rtcp is not None:
             return self.rtcp.address or at[0], self.rtcp.port
         return (at[0], at[1] + 1) if at[1] < 65535 else None
+
+
+def _named(attributes: tuple[bytes, ...], name: bytes) -> tuple[bytes, ...]:
+    return tuple(one for one in attributes if one.partition(b":")[0] == name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,9 +38,10 @@ def parse(data: bytes) -> Description:
     session_end = starts[0] if starts else len(lines)
     connection = _connection(lines, 0, session_end)
     direction = _direction(lines[:session_end], Direction.SENDRECV)
+    shared = _attributes(lines[:session_end])
     ends = [*starts, len(lines)][1:]
     media = tuple(
-        _media(index, lines, start, end, connection, direction)
+        _media(index, lines, start, end, connection, direction, shared)
         for index, (start, end) in enumerate(zip(starts, ends, strict=True))
     )
     return Description(lines, origin, connection, media)
@@ -92,6 +93,7 @@ def _media(
     end: int,
     session: Connection | None,
     direction: Direction,
+    shared: tuple[bytes, ...],
 ) -> Media:
     line = MediaLine.read(lines[start].value, start + 1)
     connection = _connection(lines, start, end) or session
@@ -102,7 +104,7 @@ def _media(
         if lines[at].kind == b"a" and lines[at].value.startswith(b"rtcp:"):
             rtcp = Rtcp.read(lines[at].value.removeprefix(b"rtcp:"), at + 1)
     section = lines[start:end]
-    attributes = tuple(one.value.strip() for one in section if one.kind == b"a")
+    attributes = _attributes(section)
     return Media(
         index=index,
         line=line,
@@ -111,4 +113,9 @@ def _media(
         rtcp_mux=b"rtcp-mux" in attributes,
         direction=_direction(section, direction),
         attributes=attributes,
+        shared=shared,
     )
+
+
+def _attributes(lines: tuple[Line, ...]) -> tuple[bytes, ...]:
+    return tuple(one.value.strip() for one in lines if one.kind == b"a")

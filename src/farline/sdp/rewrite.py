@@ -10,6 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from farline.sdp.description import Line
 from farline.sdp.fields import address_type, is_null
+from farline.sdp.transport import (
+    Transport,
+    belongs_to_transport,
+    session_values,
+    with_address,
+    with_profile,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +44,9 @@ class MediaSecurity(NamedTuple):
     """The profile: RTP/SAVP(F), else RTP/AVP(F)."""
     crypto: tuple[Crypto, ...] = ()
     """Its a=crypto lines."""
+    transport: Transport | None = None
+    """How its packets travel, where one of the two legs is a browser's: in place of all that the
+    description says of that, the profile above too."""
 
 
 def rewrite(
@@ -55,19 +65,60 @@ def rewrite(
     if len(ports) != len(description.media):
         raise ValueError(f"{len(description.media)} m= lines and {len(ports)} ports")
     ended = security or (None,) * len(ports)
-    out: list[Line] = []
-    last = len(description.lines) - 1
-    for at, (section, line) in enumerate(description.numbered()):
-        keys = ended[section] if section >= 0 else None
-        if section < 0:
-            if not any(ended) or not _is_key(line):
-                out.append(_session_line(line, address))
-        elif keys is None or not _is_key(line):
-            changed = _media_line(line, description.media[section], ports[section], address)
-            out.append(changed if keys is None else _with_profile(changed, secure=keys.secure))
-        if keys is not None and (at == last or description.lines[at + 1].kind == b"m"):
-            out += _crypto_lines(keys, line.end)
-    return b"".join(line.to_bytes() for line in out)
+    replaced = [one.transport for one in ended if one is not None and one.transport is not None]
+    session: list[Line] = []
+    sections: list[list[Line]] = [[] for _ in ports]
+    for section, line in description.numbered():
+        if section >= 0:
+            media, given, keys = description.media[section], ports[section], ended[section]
+            sections[section] += _section_line(line, media, given, keys, address)
+        elif not (any(ended) and _is_key(line)) and not (replaced and belongs_to_transport(line)):
+            session.append(_session_line(line, address, null_stays=not replaced))
+    end = description.lines[0].end or b"\r\n"
+    session += [Line(b"a", value, end) for value in session_values(replaced)]
+    for lines, keys in zip(sections, ended, strict=True):
+        lines += _added(keys, end)
+    out = [*session, *(line for lines in sections for line in lines)]
+    return b"".join(line.to_bytes() for line in _ended(out, description))
+
+
+def _ended(lines: list[Line], description: Description) -> list[Line]:
+    """The end of the last line stays what it was, none perhaps, unless lines were added behind."""
+    last = description.lines[-1]
+    whole = [one._replace(end=one.end or b"\r\n") for one in lines]
+    if whole and lines[-1].end == last.end:
+        whole[-1] = whole[-1]._replace(end=last.end)
+    return whole
+
+
+def _section_line(
+    line: Line,
+    media: Media,
+    given: MediaPorts | None,
+    keys: MediaSecurity | None,
+    address: str,
+) -> list[Line]:
+    """What becomes of a line of an m= section: itself, changed, or nothing."""
+    if keys is None:
+        return [_media_line(line, media, given, address)]
+    if keys.transport is None:
+        if _is_key(line):
+            return []
+        return [_with_profile(_media_line(line, media, given, address), secure=keys.secure)]
+    if belongs_to_transport(line):
+        return []
+    changed = with_profile(_media_line(line, media, given, address), keys.transport.profile)
+    null_stays = media.null_address and not media.rejected
+    return [changed if null_stays else with_address(changed, address)]
+
+
+def _added(keys: MediaSecurity | None, end: bytes) -> list[Line]:
+    """The lines to put after the last of a section."""
+    if keys is None:
+        return []
+    transport = keys.transport.lines if keys.transport is not None else ()
+    values = [*transport, *(one.to_bytes() for one in keys.crypto)]
+    return [Line(b"a", value, end) for value in values]
 
 
 def _is_key(line: Line) -> bool:
@@ -83,16 +134,12 @@ def _with_profile(line: Line, *, secure: bool) -> Line:
     return line._replace(value=_PROFILE.sub(profile, line.value, count=1))
 
 
-def _crypto_lines(keys: MediaSecurity, end: bytes) -> list[Line]:
-    """The lines to put after the last of a section."""
-    return [Line(b"a", one.to_bytes(), end or b"\r\n") for one in keys.crypto]
-
-
-def _session_line(line: Line, address: str) -> Line:
+def _session_line(line: Line, address: str, *, null_stays: bool) -> Line:
     if line.kind == b"o":
         return line._replace(value=_with_address(line.value, address))
     if line.kind == b"c":
-        return line._replace(value=_unless_null(line.value, address))
+        changed = _unless_null if null_stays else _with_address
+        return line._replace(value=changed(line.value, address))
     return line
 
 
