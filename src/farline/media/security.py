@@ -79,8 +79,8 @@ Proposal = tuple[Crypto, ...] | Invitation
 def accept_offer(rule: str, media: Media, before: Agreement | None, draw: Draw) -> Agreement | None:
     """What protects a leg whose peer offers `media`; None: RTP in the clear.
 
-    Raises EncryptionError. `before`: what has protected it so far. Our key stays where the suite does, so a re-INVITE that
-    changes no keys changes nothing (RFC 4568 section 7.1.4).
+    Raises EncryptionError. `before`: what has protected it so far. Our key stays where the suite
+    does, so a re-INVITE that changes no keys changes nothing (RFC 4568 section 7.1.4).
     """
     if not _concerned(media):
         return None
