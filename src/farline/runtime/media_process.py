@@ -189,9 +189,7 @@ def instance_name(path: Path) -> str:
     return hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:20]
 
 
-def _place(
-    place: MediaPlace, first_port: int | None
-) -> tuple[str, str, int, int, int | None, int]:
+def _place(place: MediaPlace, first_port: int | None) -> tuple[str, str, int, int, int | None, int]:
     return place.name, place.ip, place.first, place.last, first_port, place.traffic_class
 
 
