@@ -1,4 +1,4 @@
-"""A browser's leg against aiortc, which is not ours: ICE, DTLS-SRTP, and a phone without either."""
+"""A browser's leg against aiortc: ICE, DTLS-SRTP, and a phone without either."""
 
 from __future__ import annotations
 
@@ -8,44 +8,24 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack
 
 from farline.media.engine import Answer, Offer, Query, Side
-from farline.media.g711 import encode_alaw
-from farline.runtime.media_client import MediaClient
-from farline.runtime.media_process import MediaPlace, MediaSettings, serve
 from farline.sdp import parse
+from farline.testing.media import audio_sdp, engine, tone
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    import pytest
 
 B1, A1 = "127.85.1.96", "127.85.2.7"
 BROWSER, OFFICE = "127.85.3.61", "127.85.4.13"
 OUTSIDE = Side("outside", "B1", BROWSER, "dtls")
 INSIDE = Side("inside", "A1", OFFICE)
 PROFILE = "UDP/TLS/RTP/SAVPF"
-
-
-@asynccontextmanager
-async def engine(directory: Path) -> AsyncIterator[MediaClient]:
-    path = directory / "media.sock"
-    places = [MediaPlace("B1", B1, 36000, 36999), MediaPlace("A1", A1, 36000, 36999)]
-    ready = asyncio.Event()
-    task = asyncio.create_task(serve(path, places, MediaSettings(threads=1), ready.set))
-    client = MediaClient(path, lambda _news: None)
-    try:
-        await ready.wait()
-        client.start()
-        await client.wait_connected()
-        yield client
-    finally:
-        await client.stop()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
 
 
 @asynccontextmanager
@@ -64,20 +44,6 @@ async def phone() -> AsyncIterator[socket.socket]:
         made.bind((OFFICE, 0))
         made.setblocking(False)
         yield made
-
-
-def phone_sdp(at: socket.socket) -> bytes:
-    address, port = at.getsockname()
-    head = f"v=0\r\no=- 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n"
-    return f"{head}m=audio {port} RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\na=sendrecv\r\n".encode()
-
-
-def tone(sequence: int) -> bytes:
-    """20 ms of 1 kHz in A-law."""
-    at = np.arange(160) + 160 * sequence
-    samples = (8000 * np.sin(2 * np.pi * at / 8)).astype(np.int16)
-    head = bytes([0x80, 8]) + sequence.to_bytes(2) + (160 * sequence).to_bytes(4) + b"ssrc"
-    return head + encode_alaw(samples)
 
 
 async def speaks_both_ways(peer: RTCPeerConnection, at: socket.socket, to: tuple[str, int]) -> None:
@@ -109,7 +75,7 @@ async def speaks_both_ways(peer: RTCPeerConnection, at: socket.socket, to: tuple
 
 
 async def test_a_browser_calls_a_phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with engine(tmp_path) as client, browser(monkeypatch) as peer, phone() as office:
+    async with engine(tmp_path, B1, A1) as client, browser(monkeypatch) as peer, phone() as office:
         peer.addTrack(AudioStreamTrack())
         await peer.setLocalDescription(await peer.createOffer())
         offer = peer.localDescription.sdp.encode()
@@ -119,7 +85,7 @@ async def test_a_browser_calls_a_phone(tmp_path: Path, monkeypatch: pytest.Monke
         assert inner.line.protocol == "RTP/AVP"
         for word in (b"ice-", b"fingerprint", b"candidate", b"ssrc", b"extmap", b"BUNDLE", b"msid"):
             assert word not in offered.sdp
-        answer = Answer("call", phone_sdp(office), INSIDE, OUTSIDE)
+        answer = Answer("call", audio_sdp(office), INSIDE, OUTSIDE)
         answered = await client.perform(answer)
         assert answered.sdp is not None, answered.error
         (outer,) = parse(answered.sdp).media
@@ -132,8 +98,8 @@ async def test_a_browser_calls_a_phone(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 async def test_a_phone_calls_a_browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with engine(tmp_path) as client, browser(monkeypatch) as peer, phone() as office:
-        offered = await client.perform(Offer("call", phone_sdp(office), INSIDE, OUTSIDE))
+    async with engine(tmp_path, B1, A1) as client, browser(monkeypatch) as peer, phone() as office:
+        offered = await client.perform(Offer("call", audio_sdp(office), INSIDE, OUTSIDE))
         assert offered.sdp is not None, offered.error
         (outer,) = parse(offered.sdp).media
         assert (outer.line.protocol, outer.setup) == (PROFILE, "actpass")
@@ -149,12 +115,12 @@ async def test_a_phone_calls_a_browser(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 async def test_an_offer_or_answer_in_the_clear_is_refused_by_the_rule(tmp_path: Path) -> None:
-    async with engine(tmp_path) as client, phone() as office:
-        offered = await client.perform(Offer("call", phone_sdp(office), OUTSIDE, INSIDE))
+    async with engine(tmp_path, B1, A1) as client, phone() as office:
+        offered = await client.perform(Offer("call", audio_sdp(office), OUTSIDE, INSIDE))
         assert (offered.status, offered.sdp) == (488, None)
         assert offered.error is not None
         assert "Media Rule: Encryption is 'dtls'" in offered.error
-        offered = await client.perform(Offer("call", phone_sdp(office), INSIDE, OUTSIDE))
+        offered = await client.perform(Offer("call", audio_sdp(office), INSIDE, OUTSIDE))
         assert offered.sdp is not None, offered.error
-        answered = await client.perform(Answer("call", phone_sdp(office), OUTSIDE, INSIDE))
+        answered = await client.perform(Answer("call", audio_sdp(office), OUTSIDE, INSIDE))
         assert answered.status == 488
