@@ -28,7 +28,7 @@ class Side:
     """IP address that the peer's signaling comes from: besides the address in its SDP the only
     one that may latch (a phone behind NAT writes an address of its own into SDP). Empty: none."""
     encryption: str = "off"
-    """The media rule of this leg: "off", "preferred" (SRTP where the peer can, else RTP) or
+    """The media rule of this leg: "off", "preferred" (SRTP where the peer can, else RTP), "dtls" or
     "required". With both sides off, descriptions pass as far as encryption is concerned: two peers
     may then agree on keys of their own through us."""
     classes: tuple[tuple[str, int], ...] = ()
