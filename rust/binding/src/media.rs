@@ -2,7 +2,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use fastpath::{Fastpath, Hook, Place, Settings};
+use fastpath::{Fastpath, Hook, Settings};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
@@ -114,13 +114,9 @@ fn fast_path_settings(
             "an instance is letters, digits and -",
         ));
     }
-    let place = |one: &Interface| Place {
-        ip: one.ip,
-        traffic_class: one.traffic_class,
-    };
     Ok(Settings {
         instance,
-        places: interfaces.iter().map(place).collect(),
+        addresses: interfaces.iter().map(|one| one.ip).collect(),
         hook,
     })
 }

@@ -41,22 +41,13 @@ pub enum Hook {
     Xdp,
 }
 
-/// A media interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Its address.
-    pub ip: IpAddr,
-    /// DS byte of what leaves there; its ECN bits do not count.
-    pub traffic_class: u8,
-}
-
 /// What a fast path is started with.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Names the pins: the same over a restart, another for each deployment on a machine.
     pub instance: String,
-    /// The media interfaces.
-    pub places: Vec<Place>,
+    /// The addresses of the media interfaces.
+    pub addresses: Vec<IpAddr>,
     /// How to attach.
     pub hook: Hook,
 }
@@ -66,8 +57,10 @@ pub struct Settings {
 pub enum Unavailable {
     /// Built without clang.
     NotBuilt,
-    /// No address is on an Ethernet interface.
+    /// The media interfaces are on loopback.
     Loopback,
+    /// No Ethernet interface has the address of a media interface.
+    NoInterface,
     /// The kernel does not take the program, or this process may not load it.
     Load(aya::EbpfError),
     /// The kernel does not take the program, or not on this interface.
@@ -85,10 +78,14 @@ impl fmt::Display for Unavailable {
         match self {
             Self::NotBuilt => out.write_str("built without clang"),
             Self::Loopback => out.write_str("loopback"),
+            Self::NoInterface => out.write_str("no Ethernet interface has a media address"),
             Self::Load(error) => write!(out, "{}", Chain(error)),
             Self::Program(error) => write!(out, "{}", Chain(error)),
             Self::Link(error) => write!(out, "{}", Chain(error)),
             Self::Pin(error) => write!(out, "{}", Chain(error)),
+            Self::System(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                write!(out, "no privilege (CAP_BPF, CAP_NET_ADMIN): {error}")
+            }
             Self::System(error) => write!(out, "{error}"),
         }
     }
@@ -145,7 +142,7 @@ struct Inside {
 pub struct Fastpath {
     inside: Mutex<Inside>,
     directory: PathBuf,
-    places: Vec<Place>,
+    addresses: Vec<IpAddr>,
 }
 
 impl Fastpath {
@@ -155,7 +152,7 @@ impl Fastpath {
     /// # Errors
     /// Whatever stands in the way; the relay then serves alone.
     pub fn start(settings: &Settings) -> Result<Self, Unavailable> {
-        if settings.places.iter().all(|place| place.ip.is_loopback()) {
+        if settings.addresses.iter().all(IpAddr::is_loopback) {
             return Err(Unavailable::Loopback);
         }
         let changes = Changes::new()?;
@@ -171,11 +168,11 @@ impl Fastpath {
                 changes,
             }),
             directory,
-            places: settings.places.clone(),
+            addresses: settings.addresses.clone(),
         };
-        let attached = fastpath.inside().attach(&fastpath.places)?;
+        let attached = fastpath.inside().attach(&fastpath.addresses)?;
         if attached == 0 {
-            return Err(Unavailable::Loopback);
+            return Err(Unavailable::NoInterface);
         }
         fastpath.inside().table.reroute();
         fastpath.inside().table.renew();
@@ -191,9 +188,7 @@ impl Fastpath {
         if all.iter().any(|at| at.is_ipv4() != all[0].is_ipv4()) {
             return Err(Refusal::Families);
         }
-        let exit = self.places.iter().find(|place| place.ip == flow.from.ip());
-        let exit = exit.ok_or(Refusal::NoInterface(flow.from.ip()))?;
-        self.inside().table.settle(flow, exit.traffic_class)
+        self.inside().table.settle(flow)
     }
 
     /// Gives a flow back to the relay, with what was counted; None: it was not settled.
@@ -231,7 +226,7 @@ impl Fastpath {
     pub fn maintain(&self) -> Result<(), Unavailable> {
         let mut inside = self.inside();
         if inside.changes.any() {
-            inside.attach(&self.places)?;
+            inside.attach(&self.addresses)?;
             inside.table.reroute();
         }
         inside.table.renew();
@@ -246,12 +241,12 @@ impl Fastpath {
 
 impl Inside {
     /// Attaches to every Ethernet interface that has one of the addresses; says how many those are.
-    fn attach(&mut self, places: &[Place]) -> Result<usize, Unavailable> {
+    fn attach(&mut self, addresses: &[IpAddr]) -> Result<usize, Unavailable> {
         let found = self.table.addresses()?;
         let links = self.table.learn_links()?;
         let ours = |index| {
             let mut here = found.iter().filter(|(_, at)| *at == index);
-            here.any(|(ip, _)| places.iter().any(|place| place.ip == *ip))
+            here.any(|(ip, _)| addresses.contains(ip))
         };
         let ethernet = links.iter().filter(|link| link.ethernet.is_some());
         let wanted: Vec<_> = ethernet

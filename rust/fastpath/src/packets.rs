@@ -48,6 +48,7 @@ fn flow4() -> Flow {
         from: at("10.10.10.7:35002"),
         to: at("10.10.10.13:40752"),
         payload_types: 1 << 0 | 1 << ALAW,
+        traffic_class: 184,
         clock_rate: 8000,
     }
 }
@@ -82,7 +83,7 @@ impl Rig {
             flow,
         };
         rig.hop(u64::MAX, 1500);
-        let value = Plain(flow.to_abi(3, 184));
+        let value = Plain(flow.to_abi(3));
         match keys(&flow.key) {
             Keys::V4(key) => rig.maps.flows4.insert(Plain(key), value, 0),
             Keys::V6(key) => rig.maps.flows6.insert(Plain(key), value, 0),

@@ -112,12 +112,12 @@ impl Table {
 
     /// Puts a flow into the kernel. One that is there (an earlier process's, or the same with other
     /// words) keeps its counters.
-    pub fn settle(&mut self, flow: &Flow, traffic_class: u8) -> Result<(), Refusal> {
+    pub fn settle(&mut self, flow: &Flow) -> Result<(), Refusal> {
         let way = (flow.from.ip(), flow.to.ip());
         let route = self.route(way)?;
         let before = self.read(&flow.key);
         let hop = self.hold(route)?;
-        let wanted = flow.to_abi(hop, traffic_class);
+        let wanted = flow.to_abi(hop);
         let value = before.map_or(wanted, |before| abi::Flow {
             packets: before.packets,
             bytes: before.bytes,

@@ -26,6 +26,8 @@ pub struct Flow {
     pub to: SocketAddr,
     /// The payload types to relay, as bits; all others go to the relay.
     pub payload_types: u128,
+    /// DS byte of what leaves; its ECN bits do not count.
+    pub traffic_class: u8,
     /// RTP clock of the payload types, in hertz, for the jitter.
     pub clock_rate: u32,
 }
@@ -87,9 +89,8 @@ impl From<io::Error> for Refusal {
 const RTCP: u128 = ((1 << 32) - 1) << 64;
 
 impl Flow {
-    /// The flow as the kernel has it; counters begin at nothing. Of the DS byte `traffic_class` the
-    /// ECN bits do not count.
-    pub(crate) fn to_abi(self, hop: u32, traffic_class: u8) -> abi::Flow {
+    /// The flow as the kernel has it; counters begin at nothing.
+    pub(crate) fn to_abi(self, hop: u32) -> abi::Flow {
         let types = self.payload_types & !RTCP;
         let (from, to) = (words(self.from.ip()), words(self.to.ip()));
         let old = [words(self.key.remote.ip()), words(self.key.local.ip())];
@@ -107,7 +108,7 @@ impl Flow {
                 &ports(self.key.remote.port(), self.key.local.port()),
                 &ports(self.from.port(), self.to.port()),
             ),
-            traffic_class: traffic_class & 0xfc,
+            traffic_class: self.traffic_class & 0xfc,
             ..abi::Flow::default()
         }
     }

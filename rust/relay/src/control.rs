@@ -224,6 +224,7 @@ impl Relay {
         };
         let ports = [first.addresses(), second.addresses()];
         let taken = [(first.place, first.port), (second.place, second.port)];
+        let classes = taken.map(|(place, _)| ledger.interfaces[place].0.traffic_class);
         let (number, worker) = ledger.place(session, stream, taken, self.links.len());
         let sockets = first.sockets.into_iter().chain(second.sockets).collect();
         let open = Command::Open {
@@ -231,6 +232,7 @@ impl Relay {
             stream,
             content,
             ports,
+            classes,
             sockets,
         };
         self.tell(worker, open)?;

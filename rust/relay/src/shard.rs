@@ -39,6 +39,8 @@ struct Port {
     guard: Guard,
     latch: Latch,
     muted: bool,
+    /// DS byte of what leaves, for the fast path: the driver's sockets have it already.
+    traffic_class: u8,
     counters: Counters,
     last_seen: Option<Millis>,
     /// What the side's packets say; at the RTP port, for both.
@@ -118,6 +120,7 @@ impl Shard {
                     guard: Guard::Plain,
                     latch: Latch::default(),
                     muted: false,
+                    traffic_class: 0,
                     counters: Counters::default(),
                     last_seen: None,
                     senses: (content == Content::Rtp && kind == Kind::Rtp).then(Box::default),

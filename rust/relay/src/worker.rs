@@ -32,6 +32,8 @@ pub(crate) enum Command {
         stream: u16,
         content: Content,
         ports: StreamPorts,
+        /// DS byte of what leaves, by side.
+        classes: [u8; 2],
         sockets: Vec<UdpSocket>,
     },
     Signal {
@@ -207,9 +209,11 @@ impl State {
                 stream,
                 content,
                 ports,
+                classes,
                 sockets,
             } => {
                 let keys = self.shard.open(session, stream, content, &ports, now);
+                self.shard.mark(session, stream, classes);
                 for (key, socket) in keys.concat().into_iter().zip(sockets) {
                     self.watch(key, socket, epoll);
                 }

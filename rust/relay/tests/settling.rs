@@ -57,6 +57,7 @@ impl Call {
     fn new(kernel: Result<(), String>) -> Self {
         let mut shard = Shard::with_kernel(kernel);
         let keys = shard.open(CALL, 0, Content::Rtp, &ports(), 0);
+        shard.mark(CALL, 0, [184, 136]);
         shard.signal(CALL, 0, 0, &remote("172.22.33.101:5000", "192.168.67.61"));
         shard.signal(CALL, 0, 1, &remote(OFFICE, "10.10.10.13"));
         let formats = [
@@ -112,6 +113,7 @@ fn inwards() -> Flow {
         from: at("10.10.10.7:35000"),
         to: at(OFFICE),
         payload_types: 1 << 8,
+        traffic_class: 136,
         clock_rate: 8000,
     }
 }
@@ -124,6 +126,7 @@ fn outwards() -> Flow {
         },
         from: at("192.168.64.96:35000"),
         to: at(PHONE),
+        traffic_class: 184,
         ..inwards()
     }
 }

@@ -67,6 +67,21 @@ impl Shard {
         }
     }
 
+    /// Takes the DS byte of what leaves on each side of a stream.
+    pub fn mark(&mut self, session: u64, stream: u16, classes: [u8; 2]) {
+        let Some(keys) = self.keys(session, stream) else {
+            return;
+        };
+        for (side, class) in keys.iter().zip(classes) {
+            for key in side {
+                if let Some(port) = self.port_mut(*key) {
+                    port.traffic_class = class;
+                }
+            }
+        }
+        self.resettle(&keys);
+    }
+
     /// The next command for the fast path; to be asked after `packet`, `tick` and every command.
     pub fn poll_offload(&mut self) -> Option<Offload> {
         self.offloads.pop_front()
@@ -176,6 +191,7 @@ impl Shard {
             from: exit.local,
             to,
             payload_types,
+            traffic_class: exit.traffic_class,
             clock_rate,
         })
     }
