@@ -39,6 +39,7 @@ RATE = 20_000
 LATENCY_RATE = 10_000
 STARTS: dict[tuple[str, bool], relays.Start] = {
     ("ours", False): relays.farline,
+    ("kernel", False): relays.kernel,
     ("ours", True): partial(relays.farline, encryption="required"),
     ("peer", False): relays.rtpengine,
     ("peer", True): partial(relays.rtpengine, transport_protocol="RTP/AVP"),
@@ -125,9 +126,9 @@ def relayed(whose: str, calls: int, *, srtp: bool, moderation: int = MODERATION)
 
 
 @contextmanager
-def forwarded(calls: int) -> Iterator[Calls]:
+def forwarded(calls: int, moderation: int = 0) -> Iterator[Calls]:
     """Linux forwards the packets of as many calls, with no relay."""
-    with network(moderation=0, forwarding=True) as net:
+    with network(moderation=moderation, forwarding=True) as net:
         flows = [Flow(one, FIRST_PORT + 2 * one, FIRST_PORT + 2 * one) for one in range(calls)]
         yield Calls(net, [], (flows, flows), (spoken(), spoken()), [])
 
@@ -158,6 +159,26 @@ def measure_cost(name: str, *, srtp: bool, runs: int = RUNS) -> list[Row]:
     return [Row(f"{name} vs rtpengine", "µs CPU a packet", found["ours"], found["peer"], PEER)]
 
 
+def fast(runs: int = RUNS) -> list[Row]:
+    """Settled RTP in the kernel, beside Linux forwarding the same packets, and rtpengine."""
+    found: dict[str, list[float]] = {"kernel": [], "forwarding": [], "peer": []}
+    for _ in range(runs):
+        for whose, figures in found.items():
+            if whose == "peer" and "peer" not in sides():
+                continue
+            if whose == "forwarding":
+                calls = forwarded(RATE // 100, MODERATION)
+            else:
+                calls = relayed(whose, RATE // 100, srtp=False)
+            with calls as made:
+                figures.append(round(without_loss(made, RATE, 3.0).cpu, 3))
+    unit, ours = "µs CPU a packet", found["kernel"]
+    return [
+        Row("rtp-fast vs forwarding", unit, ours, found["forwarding"], "Linux IP forwarding"),
+        Row("rtp-fast vs rtpengine", unit, ours, found["peer"], PEER),
+    ]
+
+
 def user() -> list[Row]:
     """RTP to RTP in user space."""
     return measure_cost("rtp-user", srtp=False)
@@ -171,7 +192,11 @@ def with_srtp() -> list[Row]:
 def latency(runs: int = RUNS) -> list[Row]:
     """Phone to phone, less the same packets' time through Linux forwarding."""
     rows = []
-    for name, srtp in (("user", False), ("srtp", True)):
+    for name, ours, srtp in (
+        ("fast", "kernel", False),
+        ("user", "ours", False),
+        ("srtp", "ours", True),
+    ):
         found: dict[str, dict[str, list[float]]] = {
             point: {"ours": [], "peer": []} for point in ("p50", "p99")
         }
@@ -179,7 +204,8 @@ def latency(runs: int = RUNS) -> list[Row]:
             with forwarded(LATENCY_RATE // 100) as calls:
                 base = without_loss(calls, LATENCY_RATE, 3.0)
             for whose in sides():
-                with relayed(whose, LATENCY_RATE // 100, srtp=srtp, moderation=0) as calls:
+                relay = ours if whose == "ours" else whose
+                with relayed(relay, LATENCY_RATE // 100, srtp=srtp, moderation=0) as calls:
                     result = without_loss(calls, LATENCY_RATE, 3.0)
                 found["p50"][whose].append(result.p50 - base.p50)
                 found["p99"][whose].append(result.p99 - base.p99)
@@ -218,4 +244,5 @@ def most(runs: int = RUNS) -> list[Row]:
 
 def measure(name: str) -> list[Row]:
     """The rows of one benchmark."""
-    return {"user": user, "srtp": with_srtp, "latency": latency, "calls": most}[name]()
+    found = {"fast": fast, "user": user, "srtp": with_srtp, "latency": latency, "calls": most}
+    return found[name]()

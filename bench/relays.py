@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol
 
-from farline.media.engine import Answer, Delete, MediaReply, MediaRequest, Offer, Side
+from farline.media.engine import Answer, Delete, MediaReply, MediaRequest, Offer, Query, Side
 from farline.media.ng.message import pack, unpack
 from farline.media.wire import decode_reply, encode_request
 from veth import PHONES, RELAY, RELAY_CORE, Net, in_namespace
@@ -103,12 +103,12 @@ class Farline:
 
 
 @contextmanager
-def farline(net: Net, encryption: str = "off") -> Iterator[Farline]:
+def farline(net: Net, encryption: str = "off", fast_path: str = "off") -> Iterator[Farline]:
     """Our media process with one relay thread; `encryption`: the media rule of the leg outside."""
     with TemporaryDirectory() as folder, ExitStack() as stack:
         path = Path(folder) / "media.sock"
         argv = [sys.executable, "-m", "farline.runtime.media_process", "--socket", str(path)]
-        argv += ["--threads", "1"]
+        argv += ["--threads", "1", "--fast-path", fast_path]
         for name, address in zip(("out", "in"), RELAY, strict=True):
             argv += ["--interface", f"{name}={address}:{PORTS[0]}-{PORTS[1]}"]
         pid = stack.enter_context(process(net, argv, path.exists))
@@ -117,6 +117,17 @@ def farline(net: Net, encryption: str = "off") -> Iterator[Farline]:
         outside = Side("outside", "out", PHONES[0], encryption)
         inside = Side("inside", "in", PHONES[1])
         yield Farline([pid], control.makefile("rwb"), outside, inside)
+
+
+@contextmanager
+def kernel(net: Net) -> Iterator[Farline]:
+    """The same with its fast path. Raises RuntimeError where a call did not stay in the kernel."""
+    with farline(net, fast_path="auto") as relay:
+        yield relay
+        stats = relay.ask(Query("bench-0")).stats
+        kept = [one.why for one in stats if one.kind == "rtp" and one.path != "kernel"]
+        if kept:
+            raise RuntimeError(f"the kernel did not relay: {kept}")
 
 
 @dataclass

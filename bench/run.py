@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "call-udp": ("signaling", ("call", "udp"), "CPU a call costs the border, INVITE to BYE"),
     "call-tcp": ("signaling", ("call", "tcp"), "the same over TCP"),
     "tls-register": ("tls", (), "CPU of a new TLS connection with a REGISTER; memory a connection"),
+    "rtp-fast": ("media", ("fast",), "CPU a packet that the kernel relays, beside forwarding"),
     "rtp-user": ("media", ("user",), "CPU a relayed RTP packet costs in user space"),
     "srtp": ("media", ("srtp",), "CPU a packet costs where one leg is SRTP and the other RTP"),
     "media-calls": ("media", ("calls",), "G.711 calls that a core carries without loss"),

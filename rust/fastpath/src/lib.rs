@@ -264,6 +264,8 @@ impl Inside {
 
 impl Drop for Fastpath {
     fn drop(&mut self) {
+        // The kernel lets go of a program a while after its last pin is gone: its table is empty then.
+        self.inside().table.clear();
         self.inside().program.detach();
         // A pin that cannot be removed is taken over, and emptied, by the next process.
         drop(place::clear(&self.directory));

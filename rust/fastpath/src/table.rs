@@ -168,6 +168,14 @@ impl Table {
         orphans.len()
     }
 
+    /// Takes every flow out.
+    pub fn clear(&mut self) {
+        let keys: Vec<_> = self.flows.keys().copied().collect();
+        for key in keys {
+            self.withdraw(&key);
+        }
+    }
+
     /// The flows of an earlier process that nobody has settled again.
     pub fn orphans(&self) -> &[FlowKey] {
         &self.orphans
