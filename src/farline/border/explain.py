@@ -160,15 +160,27 @@ class Explainer:
                 return candidates.source_flows(plan, exchange)
         elif event.stage == "policy":
             return candidates.policy_sets(plan, event.value, event.form)
-        elif event.stage == "routing":
-            for profile in plan.routing.values():
-                if event.form == f"{profile.form}: {profile.name}":
-                    return candidates.next_hops(plan, profile)
+        elif event.stage in ("routing-rule", "routing"):
+            return self._routing(event, exchange)
         elif event.stage == "server-flow":
             aor = _aor(exchange)
             found_hop = self._hop(exchange.flow.interface, aor, event)
             if found_hop is not None:
                 return candidates.server_flows(plan, *found_hop, aor)
+        return ()
+
+    def _routing(self, event: Decision, exchange: Exchange) -> tuple[Considered, ...]:
+        """The rules of a routing profile, or the next hops of the rule that gave these words."""
+        plan = self.scratch.plan
+        for rules in plan.routing.values():
+            if event.form != f"{rules[0].form}: {rules[0].name}":
+                continue
+            if event.stage == "routing-rule":
+                return candidates.routing_rules(plan, rules, _aor(exchange), self.scratch.wall)
+            for rule in rules:
+                ways = routing.decide(plan, rule, routing.Standing()).value
+                if len(rules) == 1 or event.value == ", ".join(map(str, ways)):
+                    return candidates.next_hops(plan, rule)
         return ()
 
     def _hop(
@@ -177,10 +189,10 @@ class Explainer:
         """What a server flow was decided for: the first next hop that gives the same words."""
         plan = self.scratch.plan
         for subscriber in plan.subscriber_flows.get(received, ()):
-            profile = plan.routing[subscriber.routing_profile]
-            for hop in routing.decide(plan, profile, routing.Standing()).value:
-                if flows.decide_server(plan, subscriber, hop, aor).because == event.because:
-                    return subscriber, hop
+            for rule in plan.routing[subscriber.routing_profile]:
+                for hop in routing.decide(plan, rule, routing.Standing()).value:
+                    if flows.decide_server(plan, subscriber, hop, aor).because == event.because:
+                        return subscriber, hop
         return None
 
 

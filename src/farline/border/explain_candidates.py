@@ -82,6 +82,16 @@ def policy_sets(plan: Plan, group: str, form: str) -> tuple[Considered, ...]:
     return tuple(rows)
 
 
+def routing_rules(
+    plan: Plan, rules: tuple[RoutingProfile, ...], aor: str, wall: float
+) -> tuple[Considered, ...]:
+    """Every rule of a routing profile, for an end point (user@domain) at a time."""
+    return _first_wins(
+        (f"rule {order}", routing.rule_mismatch(plan, rule, aor, wall))
+        for order, rule in enumerate(rules, 1)
+    )
+
+
 def next_hops(plan: Plan, profile: RoutingProfile) -> tuple[Considered, ...]:
     """Every next hop of a profile, none of which has failed yet."""
     ways = routing.decide(plan, profile, routing.Standing()).value

@@ -118,6 +118,10 @@ class ScratchCore(BorderCore):
         """Its configuration, resolved."""
         return self._context.plan
 
+    def wall(self, now: float) -> float:
+        """Seconds since 1970 of a time of this core's clock."""
+        return self._context.wall(now)
+
     def adopt(
         self,
         subscriber: SubscriberFlow,
@@ -178,6 +182,11 @@ class Scratch:
     def plan(self) -> Plan:
         """The configuration, resolved."""
         return self.core.plan
+
+    @property
+    def wall(self) -> float:
+        """The time that rules with a time of day are held to: seconds since 1970."""
+        return self.core.wall(self.now)
 
     def flow(self, interface: str, transport: Transport, remote: Address) -> Flow:
         """The flow of a peer: its connection, made when it comes for the first time."""

@@ -146,6 +146,8 @@ class Passage:
         flow: Flow | None = yield Reach(self.binding, frozenset(self._tried), routes, first)
         upstream = self.binding.upstream
         self._candidate = upstream.candidate if upstream is not None else None
+        if upstream is not None and flow is None and upstream.rule is None:
+            self.status = 403
         if flow is None or not self._guarded():
             return None
         address = self.binding.subscriber.presence_server_address
@@ -172,7 +174,7 @@ class Passage:
 
     @property
     def _profile(self) -> RoutingProfile:
-        return self.context.plan.routing[self.binding.subscriber.routing_profile]
+        return self.context.upstreams.rule(self.binding)
 
     def _dialog_hop(self, far: End) -> Candidate | None:
         """The next hop that a dialog leads to, where that is not the binding's way any more."""

@@ -15,6 +15,7 @@ from farline.border.header_hiding import HeaderHiding
 from farline.border.inside import InsideAddresses
 from farline.border.interworking import Interworking
 from farline.config.flows import split_host
+from farline.config.policy_rules import TimeOfDay
 from farline.config.uri_groups import URI_GROUP_ANY, compile_group
 from farline.sip import Address, NameAddr, Transport, WireError
 from farline.sip.transport import canonical_host
@@ -62,8 +63,15 @@ class Plan:
         self.servers: dict[str, ServerProfile] = {
             item.name: item for item in border.server_profiles
         }
-        self.routing: dict[str, RoutingProfile] = {
-            item.name: item for item in border.routing_profiles
+        self.routing: dict[str, tuple[RoutingProfile, ...]] = {
+            item.name: item.rules for item in border.routing_profiles
+        }
+        """The rules of each profile in their order."""
+
+        self.times = {
+            name: rule
+            for name, rule in border.rules["time_of_day"].items()
+            if isinstance(rule, TimeOfDay)
         }
         self.groups = border.resolved_groups()
         profiles = {one.name: Interworking(one) for one in border.interworking}
@@ -149,6 +157,7 @@ class Plan:
         self.interfaces = past.interfaces | self.interfaces
         self.servers = past.servers | self.servers
         self.routing = past.routing | self.routing
+        self.times = past.times | self.times
         self.groups = past.groups | self.groups
         self.media = past.media | self.media
         self._uri_groups = past._uri_groups | self._uri_groups

@@ -33,7 +33,7 @@ def select(sets: tuple[Rules, ...], wall: float, *, in_dialog: bool) -> Verdict[
 
     What is begun goes on: in a dialog the last set holds where no other does.
     """
-    if len(sets) == 1 and always(sets[0]):
+    if len(sets) == 1 and sets[0].time_of_day.always:
         return Verdict(sets[0], f"order {sets[0].order} holds at all times")
     at = datetime.fromtimestamp(wall, UTC).astimezone()
     minute = at.hour * 60 + at.minute
@@ -49,12 +49,6 @@ def select(sets: tuple[Rules, ...], wall: float, *, in_dialog: bool) -> Verdict[
     if in_dialog:
         return Verdict(sets[-1], text)
     return Verdict(Refusal(403, "time-of-day"), text, sets[-1].place("time_of_day", "Days"))
-
-
-def always(rules: Rules) -> bool:
-    """Whether a set holds at every time."""
-    window = rules.time_of_day
-    return len(window.days) == len(DAYS) and (window.start, window.end) == ("00:00", "24:00")
 
 
 def admit(

@@ -7,10 +7,12 @@ binding stays with the next hop that it got while that one serves it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from farline.border.exchange import Verdict
 from farline.border.plan import Candidate
+from farline.config.policy_rules import DAYS
 from farline.sip import Address, NameAddr, Transport, Uri, WireError
 from farline.sip.locate import PREFERRED, Locator, Place
 from farline.sip.routing import is_numeric
@@ -47,6 +49,34 @@ class Standing:
 
     routes: tuple[str, ...] = ()
     """Route values of the request."""
+
+
+def select(plan: Plan, name: str, aor: str, wall: float) -> Verdict[RoutingProfile | None]:
+    """The first rule of a routing profile that fits an end point now; None: no request goes on.
+
+    `aor`: the end point's user@domain; `wall`: seconds since 1970.
+    """
+    rules = plan.routing[name]
+    passed: list[str] = []
+    for order, rule in enumerate(rules, 1):
+        field = rule_mismatch(plan, rule, aor, wall)
+        if field is None:
+            because = "; ".join([*passed, f"rule {order} is the first that fits"])
+            return Verdict(rule, because, f"{rule.form}: {name}")
+        passed.append(f"rule {order}: {field}")
+    return Verdict(None, f"no rule fits {aor}: {'; '.join(passed)}", f"{rules[0].form}: {name}")
+
+
+def rule_mismatch(plan: Plan, rule: RoutingProfile, aor: str, wall: float) -> str | None:
+    """The first field of a routing rule that does not fit; None when both do."""
+    if not plan.in_uri_group(rule.uri_group, f"<sip:{aor}>"):
+        return f"URI Group is {rule.uri_group}"
+    window = plan.times[rule.time_of_day]
+    if not window.always:
+        at = datetime.fromtimestamp(wall, UTC).astimezone()
+        if not window.holds(at.weekday(), at.hour * 60 + at.minute):
+            return f"Time of Day is {window.name}, and it is {DAYS[at.weekday()]} {at:%H:%M}"
+    return None
 
 
 def decide(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from farline.border.context import Context
+    from farline.border.exchange import Verdict
     from farline.border.registration import Binding
     from farline.border.steps import Reach, Step, Steps
     from farline.config import NextHop, RoutingProfile, ServerFlow
@@ -49,6 +50,9 @@ class Upstream:
     search: Operation | None = None
     """Looks for the way just now."""
 
+    rule: RoutingProfile | None = None
+    """The rule of the routing profile that it was chosen by; None after a search: none fits."""
+
     stale: bool = False
     """The configuration changed since it was chosen: choose again once no call needs it."""
 
@@ -61,7 +65,9 @@ class Upstreams:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._by_flow: dict[Flow, Binding] = {}
-        self._turns: Counter[str] = Counter()
+        self._turns: Counter[tuple[str, str, str]] = Counter()
+        """How often each rule of a profile was asked: profile, URI group, time of day."""
+
         self.used: Counter[Candidate] = Counter()
         """Bindings whose way leads to a next hop."""
 
@@ -78,7 +84,7 @@ class Upstreams:
         upstream = binding.upstream
         if upstream is None:
             upstream = binding.upstream = Upstream()
-        if upstream.stale and not binding.sessions:
+        if not binding.sessions and (upstream.stale or (step.better and self._turned(binding))):
             self._choose_again(upstream)
         if upstream.flow is not None:
             if upstream.candidate not in step.avoid and not (step.better and self._lesser(binding)):
@@ -116,10 +122,27 @@ class Upstreams:
 
     # ---- the search for a way ----
 
+    def rule(self, binding: Binding) -> RoutingProfile:
+        """The rule of the routing profile that a binding's requests follow."""
+        upstream = binding.upstream
+        if upstream is not None and upstream.rule is not None:
+            return upstream.rule
+        return self._context.plan.routing[binding.subscriber.routing_profile][0]
+
+    def _select(self, binding: Binding) -> Verdict[RoutingProfile | None]:
+        context = self._context
+        name, wall = binding.subscriber.routing_profile, context.wall(context.now)
+        return routing.select(context.plan, name, binding.aor, wall)
+
+    def _turned(self, binding: Binding) -> bool:
+        """Whether another rule of the routing profile fits now."""
+        upstream = binding.upstream
+        return upstream is not None and self._select(binding).value is not upstream.rule
+
     def _lesser(self, binding: Binding) -> bool:
         """Whether the best next hop is up and the way leads elsewhere; asked for names too late."""
         context, upstream = self._context, binding.upstream
-        profile = context.plan.routing[binding.subscriber.routing_profile]
+        profile = self.rule(binding)
         if upstream is None or not profile.next_hop_priority or binding.calls:
             return False
         if profile.load_balancing != "priority" or not upstream.spare:
@@ -184,16 +207,26 @@ class Upstreams:
         self, binding: Binding, routes: tuple[str, ...]
     ) -> Generator[Question, Found, tuple[Candidate, ...]]:
         context = self._context
-        profile = context.plan.routing[binding.subscriber.routing_profile]
+        selected = self._select(binding)
+        profile = selected.value
+        if binding.upstream is not None:
+            binding.upstream.rule = profile
+        if profile is None:
+            context.decided("routing-rule", "nowhere", selected.because, selected.form)
+            return ()
+        if len(context.plan.routing[profile.name]) > 1:
+            order = context.plan.routing[profile.name].index(profile) + 1
+            context.decided("routing-rule", f"rule {order}", selected.because, selected.form)
+        key = (profile.name, profile.uri_group, profile.time_of_day)
         located = yield from self._locate(profile)
         standing = routing.Standing(
             context.health.why_down,
             self.used,
-            self._turns[profile.name],
+            self._turns[key],
             context.chance,
             () if profile.ignore_route_header else routes,
         )
-        self._turns[profile.name] += 1
+        self._turns[key] += 1
         verdict = routing.decide(context.plan, profile, standing, located)
         value = ", ".join(map(str, verdict.value)) or "nowhere"
         context.decided("routing", value, verdict.because, verdict.form)

@@ -14,6 +14,7 @@ from farline.border.explain_replay import Replay
 from farline.border.explain_scratch import Scratch
 from farline.border.topology import token_of
 from farline.cli import offline
+from farline.runtime import clock
 from farline.runtime.control import ControlError, call
 from farline.sip import Address, Flow, Message, Transport, WireError
 from farline.trace.summary import printable
@@ -85,7 +86,7 @@ def _message(
     bindings: list[dict[str, Any]],
 ) -> Explanation:
     """One message, after the phones asked for were made registered."""
-    explainer = Explainer(Scratch(border))
+    explainer = Explainer(Scratch(border, clock.wall()))
     plan = explainer.scratch.plan
     interface = plan.interfaces.get(at)
     if interface is None:

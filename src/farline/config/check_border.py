@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from farline.config.base import Form, Problem
 from farline.config.check_common import duplicates, missing
+from farline.config.policy_rules import TimeOfDay
 from farline.sip import Transport
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from farline.config.deployment import Border
     from farline.config.interfaces import SignalingInterface
+    from farline.config.routing import RoutingProfile
 
 
 def check_border(border: Border, server_tls: set[str], client_tls: set[str]) -> list[Problem]:
@@ -128,8 +130,9 @@ def _servers(border: Border, client_tls: set[str]) -> Iterator[Problem]:
             place = f"border.server_profiles[{index}].advanced.signaling_manipulation_script"
             yield missing(place, server.advanced, "signaling script", script, scripts)
     for index, profile in enumerate(border.routing_profiles):
-        for number, hop in enumerate(profile.next_hops):
-            place = f"border.routing_profiles[{index}].next_hops[{number}]."
+        yield from _routing_rules(border, index, profile)
+        for within, _, hop in profile.all_hops:
+            place = f"border.routing_profiles[{index}].{within}."
             target = servers.get(hop.server)
             if target is None:
                 yield missing(place + "server", hop, "server profile", hop.server, servers)
@@ -144,6 +147,33 @@ def _servers(border: Border, client_tls: set[str]) -> Iterator[Problem]:
                     f"it has: {listed}",
                     hop.form,
                 )
+
+
+def _routing_rules(border: Border, index: int, profile: RoutingProfile) -> Iterator[Problem]:
+    """Names in the rules of a routing profile, and rules that stand behind one that always fits."""
+    groups = {"*", *(group.name for group in border.uri_groups)}
+    times = border.rules["time_of_day"]
+    taken_by = 0
+    for order, rule in enumerate(profile.rules, 1):
+        place = f"border.routing_profiles[{index}]"
+        place += f".further_rules[{order - 2}]" if order > 1 else ""
+        if rule.uri_group not in groups:
+            yield missing(f"{place}.uri_group", profile, "URI group", rule.uri_group, groups)
+        if rule.time_of_day not in times:
+            yield missing(f"{place}.time_of_day", profile, "time of day rule", rule.time_of_day,
+                          times)  # fmt: skip
+            continue
+        if taken_by:
+            yield Problem(
+                place,
+                f"rule {order} of {profile.name!r} can never match: rule {taken_by} fits always",
+                f"move it before rule {taken_by}, or narrow that one",
+                profile.form,
+                severity="warning",
+            )
+        window = times[rule.time_of_day]
+        if rule.uri_group == "*" and isinstance(window, TimeOfDay) and window.always:
+            taken_by = taken_by or order
 
 
 def _in_words(address: str, port: int | None, transport: Transport | None) -> str:

@@ -143,8 +143,8 @@ def _tcp(ip: str, port: int, owner: str, place: str, form: Form) -> Listener:
 
 def _next_hops(border: Border, own: list[Listener]) -> Iterator[Problem]:
     for index, profile in enumerate(border.routing_profiles):
-        for number, hop in enumerate(profile.next_hops):
-            place = f"border.routing_profiles[{index}].next_hops[{number}].address"
+        for within, _, hop in profile.all_hops:
+            place = f"border.routing_profiles[{index}].{within}.address"
             if hop.fixed is not None:
                 kind: Kind = "UDP" if hop.transport is Transport.UDP else "TCP"
                 yield from _ourselves(own, *hop.fixed[1], kind, place, hop.form)

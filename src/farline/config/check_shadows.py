@@ -99,19 +99,19 @@ def _server_flows(border: Border) -> Iterator[Problem]:
 def _unreached(border: Border) -> Iterator[Problem]:
     """Next hops that no server flow takes for a subscriber flow that is routed there."""
     profiles = {profile.name: (i, profile) for i, profile in enumerate(border.routing_profiles)}
-    said: set[tuple[int, int, str]] = set()
+    said: set[tuple[int, str, str]] = set()
     for flow in border.subscriber_flows:
         found = profiles.get(flow.routing_profile)
         if found is None:
             continue
         index, profile = found
-        for number, hop in enumerate(profile.next_hops):
-            key = (index, number, flow.signaling_interface)
+        for within, _, hop in profile.all_hops:
+            key = (index, within, flow.signaling_interface)
             if key in said or _is_reached(border, hop, flow.signaling_interface):
                 continue
             said.add(key)
             yield Problem(
-                f"border.routing_profiles[{index}].next_hops[{number}]",
+                f"border.routing_profiles[{index}].{within}",
                 f"no server flow takes {hop.server} {hop.address} ({hop.transport}) for requests "
                 f"received on {flow.signaling_interface}: {flow.name!r} cannot use this next hop",
                 "add a server flow with that server, transport, subnet and received interface",

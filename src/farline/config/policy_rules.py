@@ -264,6 +264,11 @@ class TimeOfDay(Form):
             raise ValueError("the window is empty")
         return self
 
+    @property
+    def always(self) -> bool:
+        """Whether the window never closes."""
+        return len(self.days) == len(DAYS) and (self.start, self.end) == ("00:00", "24:00")
+
     def holds(self, weekday: int, minute: int) -> bool:
         """Whether the window is open. weekday: 0 is Monday; minute: of the day."""
         start, end = _minute(self.start), _minute(self.end)

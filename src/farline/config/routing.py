@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from farline.config.base import Form, Name, Port, only
+from farline.config.base import Form, Name, Port
 from farline.config.server import Destination, ServerTransport, is_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def _domain(text: str) -> str:
@@ -30,17 +33,15 @@ class NextHop(Destination):
     port: Port | None = Field(None, title="Next Hop Address (port)")
 
 
-class RoutingProfile(Form):
-    """Where requests go next."""
+class RoutingRule(Form):
+    """For whom and when, and which next hops then."""
 
     form: ClassVar[str] = "Global Policies > Routing Profile"
-    name: Name = Field(title="Profile Name")
-    uri_group: Annotated[str, only("*", "URI groups are not built yet")] = Field(
-        "*", title="URI Group"
-    )
-    time_of_day: Annotated[str, only("default", "times of day are not built yet")] = Field(
-        "default", title="Time of Day"
-    )
+    uri_group: Name = Field("*", title="URI Group")
+    """The end point's address is one of the group's; or *."""
+    time_of_day: Name = Field("default", title="Time of Day")
+    """A time of day rule. A phone comes under another rule with its next REGISTER, once it has no
+    call."""
     load_balancing: Literal["priority", "round_robin", "weighted", "least_used", "dns_srv"] = Field(
         "priority", title="Load Balancing"
     )
@@ -70,3 +71,35 @@ class RoutingProfile(Form):
     def by_priority(self) -> tuple[NextHop, ...]:
         """The next hops in the order in which they are tried."""
         return tuple(sorted(self.next_hops, key=lambda hop: hop.priority))
+
+
+class RoutingProfile(RoutingRule):
+    """Where requests go next: the first rule that fits, of which the form's own fields are one."""
+
+    name: Name = Field(title="Profile Name")
+    further_rules: tuple[RoutingRule, ...] = Field((), max_length=50, title="Further Rules")
+    """Tried in their order after the profile's own fields."""
+
+    @property
+    def rules(self) -> tuple[RoutingProfile, ...]:
+        """Every rule in order, each as the profile that has it alone."""
+        alone = self.model_copy(update={"further_rules": ()})
+        return (
+            alone,
+            *(
+                RoutingProfile.model_construct(
+                    name=self.name,
+                    further_rules=(),
+                    **{key: getattr(rule, key) for key in RoutingRule.model_fields},
+                )
+                for rule in self.further_rules
+            ),
+        )
+
+    @property
+    def all_hops(self) -> Iterator[tuple[str, RoutingProfile, NextHop]]:
+        """Every next hop with the rule that has it, and its place within the profile."""
+        for order, rule in enumerate(self.rules):
+            place = f"further_rules[{order - 1}]." if order else ""
+            for number, hop in enumerate(rule.next_hops):
+                yield f"{place}next_hops[{number}]", rule, hop

@@ -48,9 +48,9 @@ async def probe(deployment: Deployment, base: Path) -> list[Problem]:
     resolver = Resolver([Address(one.ip, one.port) for one in border.dns.servers])
     gate = asyncio.Semaphore(AT_ONCE)
     hops = [
-        _Hop(f"border.routing_profiles[{index}].next_hops[{number}].address", profile, hop)
+        _Hop(f"border.routing_profiles[{index}].{within}.address", rule, hop)
         for index, profile in enumerate(border.routing_profiles)
-        for number, hop in enumerate(profile.next_hops)
+        for within, rule, hop in profile.all_hops
     ]
     found = await asyncio.gather(*(_hop(deployment, base, resolver, gate, one) for one in hops))
     return [problem for problems in found for problem in problems]

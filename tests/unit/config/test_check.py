@@ -75,6 +75,15 @@ def test_nothing_is_said_of_the_guides_deployment():
         ("remote_subnet: \"*\"", "remote_subnet: 10.10.11.0/24",
          "border.routing_profiles[0].next_hops[0]", "no server flow takes IPO 10.10.10.13 (TCP)",
          "warning"),
+        ("uri_group: \"*\"\n      time_of_day", "uri_group: sales\n      time_of_day",
+         "border.routing_profiles[0].uri_group", "no such URI group 'sales'", "error"),
+        ("time_of_day: default", "time_of_day: lunch",
+         "border.routing_profiles[0].time_of_day", "no such time of day rule 'lunch'", "error"),
+        ("enum_suffix: \"\"\n",
+         "enum_suffix: \"\"\n      further_rules:\n        - {next_hops: [{server: IPO,"
+         " address: 10.10.10.13, port: 5060, transport: UDP}]}\n",
+         "border.routing_profiles[0].further_rules[0]", "can never match: rule 1 fits always",
+         "warning"),
     ],
 )  # fmt: skip
 def test_each_problem_has_place_text_remedy(old, new, place, text, severity):
