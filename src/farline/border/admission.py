@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from farline.border import flow as flows
 from farline.border.exchange import Exchange, Refusal, Side, Verdict
 from farline.border.registering import guest
+from farline.border.registration import are_one_device
 from farline.border.topology import token_of
 from farline.sip import NameAddr, Uri, Via, WireError
 from farline.sip.headers import via_address
@@ -208,7 +209,8 @@ def _phone(context: Context, request: Message, flow: Flow) -> Binding | None:
     if request.to_tag:
         for session in context.sessions.of_call(request.call_id):
             binding = session.binding
-            mine = phones.get(binding.user) is binding
+            there = phones.get(binding.user)
+            mine = there is not None and are_one_device(there, binding)
             if mine and context.sessions.find(binding, request, Side.OUTSIDE) is not None:
                 return binding
     return phones.get(_from_user(request))

@@ -86,7 +86,7 @@ class Calling:
             if self._given_up():
                 return
             if flow is None:
-                self._fail(self.passage.status, "no way to the other side")
+                self._fail(self.passage.status, "no way to the other side", self.passage.told())
                 return
             if self._too_short():
                 return
@@ -215,7 +215,7 @@ class Calling:
         self.passage.failed(cause)
         if self.cancelled:
             self._fail(487, "cancelled, and no answer came")
-        elif self.rang or self.passage.sender is Side.INSIDE:
+        elif self.rang or (self.passage.sender is Side.INSIDE and not self.passage.has_other_flow):
             status = 408 if cause is Cause.TIMEOUT else self.passage.status
             self._fail(status, f"the called side is lost: {cause}")
 

@@ -11,13 +11,25 @@ from farline.border.dos import Guards
 from farline.border.health import Health
 from farline.border.hiding import Hider
 from farline.border.links import Links
+from farline.border.pacing import Pacer
 from farline.border.plan import Plan
+from farline.border.push import Pushes
 from farline.border.registration import BindingTable
 from farline.border.screening import Rates
 from farline.border.scripts import Manipulate, Manipulated
 from farline.border.session import SessionTable
 from farline.border.shield import Shield
-from farline.border.steps import NEXT, Ask, Connect, Dial, Next, Operation, Reach, RunScript
+from farline.border.steps import (
+    NEXT,
+    Ask,
+    Connect,
+    Dial,
+    Next,
+    Operation,
+    Reach,
+    RunScript,
+    Wake,
+)
 from farline.border.upstream import Upstreams
 from farline.config import TopologyAudit
 from farline.media.engine import Delete, Media, MediaReply
@@ -90,6 +102,8 @@ class Context:
         self.links = Links(self)
         self.upstreams = Upstreams(self)
         self.rates = Rates()
+        self.pacer = Pacer(self.chance)
+        self.pushes = Pushes(self)
         self.schedule = Schedule()
         self.counters: Counter[str] = Counter()
         self.out: deque[object] = deque()
@@ -134,6 +148,8 @@ class Context:
         """Put out a message, and look whether it tells an outsider anything of the inside."""
         self.out.append(output)
         flow = output.flow
+        for binding in self.bindings.registered_on(flow).values():
+            binding.nat.heard_at = self.now  # what we send keeps the flow open too
         if flow.interface not in self.plan.subscriber_flows or not self.hider.leaks(output.data):
             return
         for where, what in self.hider.findings(output.data) if self.is_outside(flow) else ():
@@ -142,6 +158,11 @@ class Context:
             action = "reported only" if self.hider.report_only else "it cannot be replaced"
             text = f"{what} in {where} of a message to {flow.remote}: {action}"
             self.decided("audit", f"leak in {where}", text, TopologyAudit.form)
+
+    def heard(self, flow: Flow) -> None:
+        """A phone sent something: its NAT holds the flow."""
+        for binding in self.bindings.registered_on(flow).values():
+            binding.nat.heard(self.now)
 
     def is_outside(self, flow: Flow) -> bool:
         """Whether a flow's peers are strangers until they register."""
@@ -298,18 +319,24 @@ class Context:
                 known, value = self.links.reach(step.interface, step.candidate, operation)
                 if not known:
                     return
-            elif isinstance(step, Dial):
-                self._dial(operation, step)
-                return
-            elif isinstance(step, RunScript):
-                self._run_script(operation, step)
-                return
-            elif isinstance(step, Question):
-                self._look_up(operation, step)
+            elif self._begin(operation, step):
                 return
             else:
-                self._ask(operation, step)
-                return
+                value = None
+
+    def _begin(self, operation: Operation, step: Wake | Dial | Question | RunScript | Ask) -> bool:
+        """Let an operation wait for something from without; False: nothing will come."""
+        if isinstance(step, Wake):
+            return self.pushes.wait(step.binding, step.method, operation)
+        if isinstance(step, Dial):
+            self._dial(operation, step)
+        elif isinstance(step, RunScript):
+            self._run_script(operation, step)
+        elif isinstance(step, Question):
+            self._look_up(operation, step)
+        else:
+            self._ask(operation, step)
+        return True
 
     def _dial(self, operation: Operation, step: Dial) -> None:
         ticket, candidate = self.ticket(), step.candidate

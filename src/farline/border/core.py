@@ -32,6 +32,7 @@ from farline.sip.effects import (
     Closed,
     Deadline,
     Expired,
+    KeptAlive,
     LookedUp,
     Opened,
     OpenFailed,
@@ -71,10 +72,10 @@ class Reconfigured:
 class BorderCore:
     """A session border controller without I/O (`farline.sip.effects.Core`).
 
-    Inputs: `Started`, `Received`, `Opened`, `OpenFailed`, `LookedUp`, `Manipulated`, `Closed`,
-    `Expired`, `Reconfigured`, `Banned`, `Lifted`, `MediaDone`, `MediaReport`.
+    Inputs: `Started`, `Received`, `KeptAlive`, `Opened`, `OpenFailed`, `LookedUp`, `Manipulated`,
+    `Closed`, `Expired`, `Reconfigured`, `Banned`, `Lifted`, `MediaDone`, `MediaReport`.
     Outputs: `Send`, `Open`, `Lookup`, `Manipulate`, `Close`, `Media`, `Trace`,
-    `Charged`.
+    `Charged`, `Push`.
     """
 
     def __init__(
@@ -117,6 +118,8 @@ class BorderCore:
             heartbeat.start(context)
         elif isinstance(event, Closed):
             self._closed(event)
+        elif isinstance(event, KeptAlive):
+            context.heard(event.flow)
         elif isinstance(event, Banned | Lifted | Reconfigured):
             self._ordered(event)
         self._pump()
@@ -162,6 +165,7 @@ class BorderCore:
 
     def _received(self, flow: Flow, data: bytes) -> None:
         context = self._context
+        context.heard(flow)
         self._flow = flow
         context.interface = flow.interface
         outside = self._is_outside(flow)

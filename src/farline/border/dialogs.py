@@ -59,9 +59,12 @@ def open_session(context: Context, passage: Passage, out: Message, *, is_call: b
 
 
 def open_anchor(context: Context, session: Session, upstream: Flow, passage: Passage) -> None:
-    """The media session of a call, with the addresses that its signaling comes from now."""
+    """The media session of a call, with the addresses that its signaling comes from now.
+
+    `upstream`: the flow to the side that did not send the request.
+    """
     binding, sender = session.binding, passage.sender
-    line, phone = binding.line, binding.phone
+    line, phone = binding.line, upstream if sender is Side.INSIDE else binding.phone
     if line is None or phone is None:
         return
     office = upstream.remote.host if sender is Side.OUTSIDE else line.hop.host

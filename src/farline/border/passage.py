@@ -8,7 +8,7 @@ from farline.border import routing, scripts, signaling_policy
 from farline.border.exchange import Refusal, Side
 from farline.border.health import DOWN_SECONDS
 from farline.border.plan import Candidate
-from farline.border.steps import Connect, Reach
+from farline.border.steps import Connect, Reach, Wake
 from farline.border.topology import (
     inward_request,
     inward_response,
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from farline.sip import Message
     from farline.sip.dns import Found as DnsFound
     from farline.sip.dns import Question
+
+FLOW_FAILED = frozenset({408, 430})
+"""Answers after which the phone's other flow is tried (RFC 5626 section 7)."""
 
 FAILOVER_SECONDS = 4.0
 """How long a next hop may say nothing while there is another one: an eighth of Timer B."""
@@ -77,6 +80,8 @@ class Passage:
         """The next hop that `reach` led to."""
 
         self._attempts = 0
+        self._flows: list[Flow] = []
+        """The phone's flows that a request of the office was sent on."""
 
     @property
     def line(self) -> Line:
@@ -126,12 +131,10 @@ class Passage:
     def reach(self) -> Generator[Step, Any, Flow | None]:
         """The flow to the far side; None when there is none (then `status` says what to answer)."""
         self._attempts += 1
-        if self.sender is Side.INSIDE:
-            if self.binding.phone is None:
-                self.status = 430 if self.binding.outbound else 480
-            return self.binding.phone if self._attempts == 1 else None
         if self._attempts > MAX_ATTEMPTS:
             return None
+        if self.sender is Side.INSIDE:
+            return (yield from self._reach_phone())
         if self.far is None:
             yield from self._enumerate()
         elif self._attempts == 1 and (elsewhere := self._dialog_hop(self.far)) is not None:
@@ -154,6 +157,42 @@ class Passage:
         if address is None or not _concerns_presence(self.request):
             return flow
         return (yield from self._reach_presence(address))
+
+    def _reach_phone(self) -> Generator[Wake, Any, Flow | None]:
+        """The next flow of the phone (RFC 5626 section 7); a phone that sleeps is woken."""
+        binding = self.binding
+        flow = self._other_flow()
+        if flow is None and not self._flows:
+            self.status = 430 if binding.outbound else 480
+            if binding.push and binding.subscriber.registrations.push_url is not None:
+                self.status = 480
+                flow = yield Wake(binding, self.request.method)
+        if flow is not None:
+            self._flows.append(flow)
+        return flow
+
+    def _other_flow(self) -> Flow | None:
+        """A flow of the phone that this request was not yet sent on."""
+        for one in (self.binding, *self.context.bindings.other_flows(self.binding)):
+            if one.phone is not None and one.phone not in self._flows:
+                return one.phone
+        return None
+
+    @property
+    def has_other_flow(self) -> bool:
+        """Whether a request of the office can be sent on another flow of the phone."""
+        return self.sender is Side.INSIDE and self._other_flow() is not None
+
+    @property
+    def survivable(self) -> bool:
+        """Whether the flow holds phones while no next hop answers."""
+        return self.binding.subscriber.registrations.survivable_lease > 0
+
+    def told(self) -> tuple[tuple[str, str], ...]:
+        """What stands beside `status`: when to come again, while the office is down."""
+        if self.status != 503 or self.sender is Side.INSIDE or not self.survivable:
+            return ()
+        return (("Retry-After", str(self.context.pacer.later(self.binding.subscriber))),)
 
     def _guarded(self) -> bool:
         """Whether the server's DoS protection lets one more request pass."""
@@ -229,12 +268,15 @@ class Passage:
 
         A dialog stays where it is, unless the server is a group (FGDN): another does not know it.
         """
+        if self.sender is Side.INSIDE:
+            return FAILOVER_SECONDS if self.far is None and self.has_other_flow else None
         upstream = self.binding.upstream
-        if self.sender is Side.INSIDE or upstream is None or self._candidate is None:
+        if upstream is None or self._candidate is None:
             return None
         if self.far is not None and not self._group(self._candidate):
             return None
-        if all(other in self._tried for other in upstream.spare):
+        alone = all(other in self._tried for other in upstream.spare)
+        if alone and not (self.survivable and self.far is None):
             return None
         return self.works.profile.timers.trans_expire or FAILOVER_SECONDS
 
@@ -249,6 +291,8 @@ class Passage:
 
     def refused_by_hop(self, response: Message) -> bool:
         """Whether a response means that another next hop is to be tried (RFC 3263 section 4.3)."""
+        if self.sender is Side.INSIDE:
+            return response.status in FLOW_FAILED and self.has_other_flow
         if response.status != 503 or self._candidate is None or self.patience() is None:
             return False
         try:
@@ -266,6 +310,8 @@ class Passage:
         """The flow that `reach` gave did not bring an answer."""
         if cause is Cause.TIMEOUT:
             self.status = 408
+            if self.sender is Side.OUTSIDE and self.survivable:
+                self.status = 503
             if self.sender is Side.OUTSIDE and self._candidate is not None:
                 self._gone(self._candidate, f"{self.binding.aor}: no answer from it")
         elif self.sender is Side.OUTSIDE:
@@ -297,7 +343,9 @@ class Passage:
                 out.set_all("Route", list(self.binding.service_routes))
         else:
             contact = self.binding.contact
-            out = outward_request(self.line, context.hider, request, self.far, contact)
+            out = outward_request(self._phone_line(), context.hider, request, self.far, contact)
+            if self.binding.path and (self.far is None or not self.far.target):
+                out.set_all("Route", list(self.binding.path))
         if self.session is not None and self.session.names[Side.OUTSIDE].masked:
             self._unmask(out, self.session)
         self._police(out)
@@ -308,6 +356,15 @@ class Passage:
                 self.works.from_server(out)
         self.masked = out.get("From") != request.get("From") or out.get("To") != request.get("To")
         return out
+
+    def _phone_line(self) -> Line:
+        """The line, as it looks from the flow that the request goes out by."""
+        if not self._flows or self._flows[-1] == self.binding.phone:
+            return self.line
+        for other in self.context.bindings.other_flows(self.binding):
+            if other.phone == self._flows[-1] and other.line is not None:
+                return self.line.seen_from(other.line)
+        return self.line
 
     def to_near(self, response: Message) -> Message:
         """A response of the far side as the sender reads it."""

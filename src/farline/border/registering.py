@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farline.border import failover, guard
+from farline.border import failover, guard, lease, outbound
 from farline.border import flow as flows
 from farline.border.exchange import Exchange, Refusal, Side, Verdict
 from farline.border.passage import Passage
 from farline.border.registration import Binding, contact_key
 from farline.border.screening import screen_flow
-from farline.border.teardown import drop_binding
+from farline.border.teardown import drop_binding, lose_phone
 from farline.border.topology import contact_inside, make_line
 from farline.sip import NameAddr, WireError, headers
 
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 MAX_CONTACTS = 4
 """Contacts in one REGISTER: an old and a new one is usual."""
 
-LEASE_SLACK = 2.0
-"""Seconds that a binding outlives its lease, for a refresh that is on its way."""
-
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -37,6 +34,18 @@ class Wanted:
     contact: str
     header: str
     outbound: bool
+    """It has a reg-id."""
+
+    is_flow: bool
+    """The phone asks for RFC 5626."""
+
+    asked: float
+    """Seconds of lease; 0: the phone leaves."""
+
+    path: tuple[str, ...]
+    push: tuple[tuple[str, str], ...]
+    fresh: bool
+    """This REGISTER made the binding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,8 @@ def register(context: Context, operation: Operation, tx: ServerTransaction) -> S
     if refused is not None:
         context.reject(tx, "policy", refused)
         return
+    if _answered_here(context, plan, tx):
+        return
     if tx.reliable:
         context.answer(tx, 100)  # as the guide's traces; over UDP RFC 4320 section 4.1 forbids it
     passage = Passage(context, plan.way, Side.OUTSIDE, tx.request, None)
@@ -71,6 +82,8 @@ def register(context: Context, operation: Operation, tx: ServerTransaction) -> S
         try:
             out = passage.to_far()
             _name_contacts(plan, out)
+            lease.ask_long(plan, out)
+            outbound.to_office(plan, passage.line, tx.request, out)
         except WireError as error:
             context.refused("malformed", f"{error.where}: {error.reason}", tx.flow)
             context.answer(tx, error.status or 400)
@@ -83,7 +96,59 @@ def register(context: Context, operation: Operation, tx: ServerTransaction) -> S
                 yield from _finish(context, plan, tx, passage, answer)
             return
     context.refused("upstream", f"{plan.way.aor}: no next hop answers", tx.flow)
-    context.answer(tx, passage.status)
+    _survive(context, plan, tx, passage.status)
+
+
+def _answered_here(context: Context, plan: Registration, tx: ServerTransaction) -> bool:
+    """Whether a REGISTER needs not go to the office, or may not go yet."""
+    flow = plan.way.subscriber
+    stored = lease.decide(context, plan, tx)
+    if stored.value:
+        context.decided("registration", "answered here", stored.because, stored.form)
+        want = plan.wanted[0]
+        left = want.binding.last_registered + want.binding.office_lease - context.now
+        _prolong(context, want.binding, lease.for_phone(want, left))
+        lease.answer(context, plan, tx, lease.for_phone(want, left))
+        return True
+    tried = tx.request.get("Authorization") is not None
+    known = plan.way.registered or (tried and not any(want.fresh for want in plan.wanted))
+    paced = context.pacer.decide(flow, context.now, known=known)
+    if isinstance(paced.value, Refusal):
+        for want in plan.wanted:
+            if want.fresh:
+                context.forget_binding(want.binding, "paced")
+        context.reject(tx, "registration", Verdict(paced.value, paced.because, paced.form))
+        return True
+    return False
+
+
+def _prolong(context: Context, binding: Binding, seconds: float) -> None:
+    """The phone refreshed its own lease, and the office knows nothing of it."""
+    binding.phone_until = context.now + seconds + lease.SLACK
+    binding.expires_at = max(binding.expires_at, binding.phone_until)
+    context.counters["registrations.answered-here"] += 1
+    watch_expiry(context, binding)
+
+
+def _survive(context: Context, plan: Registration, tx: ServerTransaction, status: int) -> None:
+    """No next hop answers: known phones are held, when the flow says so; others come later."""
+    flow = plan.way.subscriber
+    seconds = flow.registrations.survivable_lease
+    form = f"{flow.form}: {flow.name}: Survivable Lease"
+    if not seconds:
+        context.answer(tx, status)
+        return
+    why = lease.same_phone(plan, tx)
+    if why:
+        context.decided("registration", "refused 503", f"no next hop answers, and {why}", form)
+        context.answer(tx, 503, (("Retry-After", str(context.pacer.later(flow))),))
+        return
+    because = "no next hop answers; the phone is known by this flow"
+    context.decided("registration", f"held for {seconds} s", because, form)
+    binding = plan.way
+    binding.office_lease = 0.0  # the next refresh goes to the office
+    _prolong(context, binding, seconds)
+    lease.answer(context, plan, tx, seconds)
 
 
 def _is_unchallenged(
@@ -111,6 +176,7 @@ def _understand(context: Context, tx: ServerTransaction) -> Verdict[Registration
         who = NameAddr.parse(request.get("From") or "").uri
         everything = headers.is_star(request)
         contacts = [] if everything else [NameAddr.parse(v) for v in request.values("Contact")]
+        path = outbound.path_of(request)
     except WireError as error:
         return Verdict(Refusal(400, "malformed"), f"{error.where}: {error.reason}")
     if not to.user or who.user != to.user or who.host.lower() != to.host.lower():
@@ -124,11 +190,27 @@ def _understand(context: Context, tx: ServerTransaction) -> Verdict[Registration
     user, host = to.user, to.host
     wanted: list[Wanted] = []
     for contact in contacts:
+        is_flow = outbound.is_outbound(contact, request)
+        refused = outbound.refused(subscriber, request, path) if is_flow else None
+        if refused is not None:
+            return Verdict(refused.value, refused.because, refused.form)
+        fresh = context.bindings.by_key(contact_key(user, host, contact)) is None
         binding = _binding(context, tx, subscriber, user, host, contact)
         if isinstance(binding, str):
             return Verdict(Refusal(503, "full"), binding)
-        outbound = contact.param("reg-id") is not None
-        wanted.append(Wanted(binding, str(contact.uri), str(contact), outbound))
+        wanted.append(
+            Wanted(
+                binding,
+                str(contact.uri),
+                str(contact),
+                outbound=contact.param("reg-id") is not None,
+                is_flow=is_flow,
+                asked=lease.asked(contact, request),
+                path=path,
+                push=outbound.push_of(contact.uri),
+                fresh=fresh,
+            )
+        )
     way = wanted[-1].binding if wanted else _anybody(context, tx, subscriber, user, host)
     if isinstance(way, str):
         return Verdict(Refusal(503, "full"), way)
@@ -186,17 +268,23 @@ def guest(
 
 
 def watch_expiry(context: Context, binding: Binding) -> None:
-    """Remove the binding when its time is over; look again when it was lengthened meanwhile."""
+    """Remove the binding when its time is over, and lose the phone when its own lease is."""
 
     def look(now: float) -> None:
         if context.bindings.by_subid(binding.subid) is not binding:
             return
-        if binding.expires_at > now:
-            context.schedule.start(binding.expires_at, "binding", look)
-        else:
+        if binding.expires_at <= now:
             drop_binding(context, binding, "expired" if binding.registered else "not accepted")
+            return
+        if binding.registered and binding.phone is not None and binding.phone_until <= now:
+            lose_phone(context, binding)
+        watch_expiry(context, binding)
 
-    context.schedule.start(binding.expires_at, "binding", look)
+    if binding.watch is not None:
+        binding.watch.stop()
+    short = binding.registered and binding.phone is not None
+    at = min(binding.phone_until, binding.expires_at) if short else binding.expires_at
+    binding.watch = context.schedule.start(at, "binding", look)
 
 
 def _name_contacts(plan: Registration, out: Message) -> None:
@@ -232,13 +320,17 @@ def _finish(
         guard.registered(context, tx.flow, plan.way.user, plan.way.domain)
         restored, leaving = _learn(context, plan, tx.flow, response, granted)
         out.set_all("Contact", restored)
+        outbound.to_phone(plan, tx.request, out)
         plan.way.service_routes = tuple(response.values("Service-Route"))
     elif granted:
         out.remove("Contact")
     if response.status in (401, 407, 403) and tx.request.get("Authorization") is not None:
         guard.not_registered(context, tx.flow, plan.way, response)
     out.remove("Service-Route")
-    out.remove("Path")
+    if not 200 <= response.status < 300:
+        out.remove("Path")
+    elif lease.answers_here(plan.way.subscriber.registrations):
+        _keep_answer(plan, out)
     out = yield from passage.manipulated(out, Side.OUTSIDE)
     context.respond(tx, out)
     for binding in leaving:
@@ -254,7 +346,7 @@ def _learn(
     of other ways to the same user are not shown: they are inside addresses.
     """
     leases: dict[str, tuple[NameAddr, float]] = {}
-    whole = _lease(response.get("Expires"))
+    whole = lease.seconds_of(response.get("Expires"))
     for value in granted:
         try:
             contact = NameAddr.parse(value)
@@ -262,9 +354,9 @@ def _learn(
             continue
         token = contact.uri.param("subid_ipcs")
         if token:
-            lease = _lease(contact.param("expires"))
-            lease = whole if lease is None else lease
-            leases[token.strip('"')] = (contact, 3600.0 if lease is None else lease)
+            own = lease.seconds_of(contact.param("expires"))
+            own = whole if own is None else own
+            leases[token.strip('"')] = (contact, 3600.0 if own is None else own)
     restored: list[str] = []
     leaving: list[Binding] = []
     for want in plan.wanted:
@@ -273,7 +365,11 @@ def _learn(
             leaving.append(want.binding)
             continue
         _accept(context, plan.way, want, flow, given[1])
-        restored.append(str(given[0].with_uri(NameAddr.parse(want.header).uri)))
+        mine = given[0].with_uri(NameAddr.parse(want.header).uri)
+        short = lease.for_phone(want, given[1])
+        restored.append(
+            str(mine if short == given[1] else mine.with_param("expires", f"{short:.0f}"))
+        )
     for token, (contact, _) in leases.items():
         other = context.bindings.by_subid(token)
         if other is not None and other.user == plan.way.user:
@@ -283,17 +379,30 @@ def _learn(
     return restored, leaving
 
 
-def _accept(context: Context, way: Binding, want: Wanted, flow: Flow, lease: float) -> None:
-    """The office holds this binding for `lease` seconds."""
+def _keep_answer(plan: Registration, out: Message) -> None:
+    """The phone's lease is one, wherever the answer says it; later answers repeat the rest."""
+    if len(plan.wanted) == 1 and out.get("Expires") is not None:
+        given = NameAddr.parse((out.values("Contact") or [""])[0]).param("expires")
+        if given is not None:
+            out.set("Expires", given)
+    for want in plan.wanted:
+        lease.keep(want.binding, out)
+
+
+def _accept(context: Context, way: Binding, want: Wanted, flow: Flow, granted: float) -> None:
+    """The office holds this binding for `granted` seconds."""
     binding = want.binding
     first = not binding.registered
     moved = binding.phone != flow
-    sooner = context.now + lease + LEASE_SLACK < binding.expires_at
-    context.bindings.register(binding, flow, want.contact, context.now + lease + LEASE_SLACK)
+    if moved and not first and binding.phone is not None:
+        binding.nat.moved(binding.phone, flow, context.now)
+    context.bindings.register(binding, flow, want.contact, context.now + granted + lease.SLACK)
     binding.outbound = want.outbound
-    binding.last_registered = context.now
-    if sooner:
-        watch_expiry(context, binding)
+    binding.path, binding.push = want.path, want.push
+    binding.last_registered, binding.office_lease = context.now, granted
+    binding.phone_until = context.now + lease.for_phone(want, granted) + lease.SLACK
+    watch_expiry(context, binding)
+    context.pushes.awake(binding)
     upstream = binding.upstream or way.upstream
     candidate = upstream.candidate if upstream is not None else None
     if way.line is not None and candidate is not None and (moved or binding.line is None):
@@ -307,11 +416,4 @@ def _accept(context: Context, way: Binding, want: Wanted, flow: Flow, lease: flo
             candidate=candidate,
         )
     if first or moved:
-        context.note("binding", f"{binding.aor} at {flow.remote} for {lease:.0f} s")
-
-
-def _lease(text: str | None) -> float | None:
-    """Seconds; None when absent or unreadable."""
-    if text is None or not (text.isascii() and text.isdigit()):
-        return None
-    return float(min(int(text[:10]), 86_400 * 7))
+        context.note("binding", f"{binding.aor} at {flow.remote} for {granted:.0f} s")

@@ -11,6 +11,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from farline.border.nat import NatTime
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -19,8 +21,12 @@ if TYPE_CHECKING:
     from farline.config import SubscriberFlow
     from farline.sip import Flow, NameAddr
     from farline.sip.ids import Ids
+    from farline.sip.schedule import Alarm
 
 BindingKey = tuple[str, ...]
+
+INSTANCE_KEY = 4
+"""Parts of the key of a phone with instance: user, domain, instance, reg-id."""
 
 PENDING_SECONDS = 40.0
 """Life of a binding whose REGISTER is not answered with 200: a transaction and some."""
@@ -50,6 +56,25 @@ class Binding:
     """The phone speaks RFC 5626 (it sent reg-id): a lost flow is then told with 430."""
 
     service_routes: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
+    """The Path that came with the REGISTER: the way back to the phone behind an edge proxy."""
+
+    push: tuple[tuple[str, str], ...] = ()
+    """Push parameters of the Contact (RFC 8599), complete or none."""
+
+    answer: tuple[tuple[str, str], ...] = ()
+    """Headers of the office's 200, for refreshes that are answered here."""
+
+    office_lease: float = 0.0
+    """Seconds that the office granted last, at `last_registered`."""
+
+    phone_until: float = 0.0
+    """End of the phone's own lease; after it the phone counts as lost, and the binding stays."""
+
+    nat: NatTime = field(default_factory=NatTime)
+    watch: Alarm | None = None
+    """Looks after both leases."""
+
     upstream: Upstream | None = None
     line: Line | None = None
     sessions: int = 0
@@ -79,6 +104,13 @@ def contact_key(user: str, domain: str, contact: NameAddr) -> BindingKey:
     if instance:
         return user, domain.lower(), instance, contact.param("reg-id") or ""
     return user, domain.lower(), str(contact.uri)
+
+
+def are_one_device(one: Binding, other: Binding) -> bool:
+    """Whether two bindings are flows of one device, or the same."""
+    if one is other:
+        return True
+    return len(one.key) == INSTANCE_KEY == len(other.key) and one.key[:3] == other.key[:3]
 
 
 class BindingTable:
@@ -119,6 +151,24 @@ class BindingTable:
     def of_aor(self, user: str, domain: str) -> list[Binding]:
         """Every binding of an address of record."""
         return [self._by_subid[subid] for subid in self._of_aor.get((user, domain.lower()), ())]
+
+    def other_flows(self, binding: Binding) -> list[Binding]:
+        """The other bindings of the same device that can be reached (RFC 5626: other reg-ids)."""
+        if len(binding.key) != INSTANCE_KEY:
+            return []
+        return [
+            other
+            for other in self.of_aor(binding.user, binding.domain)
+            if other is not binding
+            and other.phone is not None
+            and other.registered
+            and are_one_device(binding, other)
+        ]
+
+    def lose(self, binding: Binding) -> None:
+        """The phone's own lease is over: it is not reached until it registers again."""
+        self._leave_flow(binding)
+        binding.phone = None
 
     def full(self, user: str, domain: str) -> str | None:
         """Why no further binding fits; None when one does."""
@@ -164,7 +214,7 @@ class BindingTable:
             self._leave_flow(binding)
         binding.phone = flow
         binding.contact = contact
-        binding.expires_at = expires_at
+        binding.expires_at = binding.phone_until = expires_at
         there = self._by_flow.get(flow)
         if there is None:
             there = self._by_flow[flow] = {}

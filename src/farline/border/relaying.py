@@ -89,7 +89,7 @@ class Relaying:
             yield from self._follow(client)
             if self.status:
                 return
-        self._answer(self.passage.status, "no way to the other side")
+        self._answer(self.passage.status, "no way to the other side", self.passage.told())
 
     def finish(self) -> None:
         """What the request means for its session, now that it is answered."""
@@ -202,11 +202,11 @@ class Relaying:
         elif passage.near is None:
             session.learn_callee(request.from_tag, target_of(request), ())
 
-    def _answer(self, status: int, why: str) -> None:
+    def _answer(self, status: int, why: str, told: tuple[tuple[str, str], ...] = ()) -> None:
         """Answer it ourselves."""
         self.status = status
         self.context.decided(self.tx.method, f"answered {status}", why)
-        self.context.answer(self.tx, status)
+        self.context.answer(self.tx, status, told)
 
 
 def _terminated(request: Message) -> bool:

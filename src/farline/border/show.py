@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farline.border.plan import Candidate
+from farline.border.registration import INSTANCE_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,6 +103,19 @@ def _binding(binding: Binding, now: float) -> dict[str, object]:
         "registered": binding.registered,
         "expires_in": round(max(0.0, binding.expires_at - now), 1),
         "sessions": binding.sessions,
+        **_reached(binding, now),
+    }
+
+
+def _reached(binding: Binding, now: float) -> dict[str, object]:
+    """How the phone is reached: its flow of several, its own lease, what its NAT has shown."""
+    instance = binding.key[2] if len(binding.key) == INSTANCE_KEY else ""
+    return {
+        "instance": instance,
+        "reg_id": binding.key[3] if instance else "",
+        "phone_lease_left": round(max(0.0, binding.phone_until - now), 1),
+        "push": dict(binding.push).get("pn-provider", ""),
+        **binding.nat.show(),
     }
 
 

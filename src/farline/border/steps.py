@@ -75,6 +75,14 @@ class Connect:
 
 
 @dataclass(frozen=True, slots=True)
+class Wake:
+    """Wait for a phone that sleeps: its new `Flow`, or None when it does not register in time."""
+
+    binding: Binding
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unreachable:
     """No connection could be made; `reason` is for people."""
 
@@ -117,7 +125,7 @@ class TimerC:
     """Event: an INVITE rang for too long (RFC 3261 section 16.8)."""
 
 
-Step: TypeAlias = Next | Ask | Reach | Dial | Connect | Question | RunScript
+Step: TypeAlias = Next | Ask | Reach | Dial | Connect | Wake | Question | RunScript
 Steps: TypeAlias = Generator[Step, Any, None]
 
 

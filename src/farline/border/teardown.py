@@ -27,11 +27,20 @@ def hang_up(context: Context, session: Session, why: str, *, cause: int) -> None
         return
     if session.is_call and session.confirmed:
         for side in Side:
-            flow = _flow_to(session.binding, side)
+            flow = _flow_to(context, session.binding, side)
             if flow is not None:
                 bye = make_bye(session, side, why, cause)
                 context.request(None, bye, flow, side)
     context.end_session(session, "ended", why)
+
+
+def lose_phone(context: Context, binding: Binding) -> None:
+    """The phone did not refresh its own lease; the office's binding stays."""
+    if not context.bindings.other_flows(binding):
+        for session in context.sessions.of_binding(binding) if binding.sessions else ():
+            hang_up(context, session, "the phone is gone", cause=27)
+    context.note("binding unreachable", f"{binding.aor}: the phone's lease is over")
+    context.bindings.lose(binding)
 
 
 def drop_binding(context: Context, binding: Binding, why: str) -> None:
@@ -104,7 +113,8 @@ def _in_dialog(
     return message
 
 
-def _flow_to(binding: Binding, side: Side) -> Flow | None:
+def _flow_to(context: Context, binding: Binding, side: Side) -> Flow | None:
     if side is Side.OUTSIDE:
-        return binding.phone
+        others = () if binding.phone else context.bindings.other_flows(binding)
+        return next((other.phone for other in others), binding.phone)
     return binding.upstream.flow if binding.upstream else None

@@ -7,7 +7,7 @@ headers that are not named here keep their bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from sys import intern
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -78,6 +78,17 @@ class Line:
     def call_id_host(self) -> str:
         """What stands behind the @ of a hidden Call-ID."""
         return self.hiding.call_id_host if self.hiding is not None else ""
+
+    def seen_from(self, other: Line) -> Line:
+        """This line for a phone that is reached by the flow of another one of its bindings."""
+        return replace(
+            self,
+            outside=other.outside,
+            outside_transport=other.outside_transport,
+            outside_route=other.outside_route,
+            outside_contact=other.outside_contact,
+            phone=other.phone,
+        )
 
     def crossed(self, call_id: str) -> str:
         """The Call-ID by which the other side knows a dialog."""

@@ -16,6 +16,7 @@ from farline.config.network import Interface, Network
 from farline.config.office import Office, User
 from farline.config.policy_groups import EndPointPolicyGroup, Rules
 from farline.config.portal import Portal
+from farline.config.registrations import Registrations
 from farline.config.routing import NextHop, RoutingProfile
 from farline.config.server import (
     ServerProfile,
@@ -44,6 +45,7 @@ __all__ = [
     "Office",
     "Portal",
     "Problem",
+    "Registrations",
     "RoutingProfile",
     "Rules",
     "Secret",

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 
 from farline.config.base import Form, IpText, Name, Port, only
 from farline.config.matching import ANY, check_user_agent
+from farline.config.registrations import Registrations
 from farline.sip import Transport
 
 _HOST_PORT = re.compile(
@@ -70,6 +71,7 @@ class SubscriberFlow(Form):
     )
     """PUBLISH, and SUBSCRIBE to presence, go there instead of to the routing profile's next hop: a
     host name or an address, with `:port` where it is not the transport's own."""
+    registrations: Registrations = Field(default_factory=Registrations, title="Registrations")
 
 
 class ServerFlow(Form):

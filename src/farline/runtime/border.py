@@ -12,6 +12,7 @@ from farline.runtime.countries import Countries
 from farline.runtime.ids import RealIds
 from farline.runtime.media_client import MediaClient
 from farline.runtime.ng_client import NgClient, ng_settings
+from farline.runtime.push import PushSender
 from farline.runtime.quarantine import Quarantine
 from farline.runtime.relay import run_relays, stop_relays
 from farline.runtime.resolver import Resolver
@@ -60,10 +61,14 @@ async def run_border(context: RoleContext) -> None:
         scripts = Scripts(border.signaling_scripts, context.base, driver.handle)
         stack.push_async_callback(scripts.stop)
 
+        pushes = PushSender(trace)
+        stack.push_async_callback(pushes.stop)
+
         def take(output: object) -> None:
-            """What the driver does not know: each of the two takes its own."""
+            """What the driver does not know: each takes its own."""
             charges.take(output)
             scripts.take(output)
+            pushes.take(output)
 
         driver.on_output = take
         await scripts.start()
@@ -79,6 +84,7 @@ async def run_border(context: RoleContext) -> None:
                 **({"media nodes": media.show()} if isinstance(media, NgClient) else {}),
                 "dns": resolver.show(),
                 **({"scripts": scripts.show()} if border.signaling_scripts else {}),
+                "push": pushes.show(),
                 "quarantine": quarantine.show() if quarantine is not None else [],
                 "relays": [relay.show() for relay in relays],
                 "certificates": keeper.show(),

@@ -43,6 +43,13 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptAlive:
+    """A keep-alive came: CRLF or a STUN binding request (RFC 5626 section 4.4); told on demand."""
+
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """A connection was accepted (`ticket` None), or the one asked for by `Open` is there."""
 

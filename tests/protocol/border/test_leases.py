@@ -1,0 +1,256 @@
+"""Registrations of a flow: split leases, pacing, and phones held while the office is down."""
+
+import pytest
+from pydantic import ValidationError
+
+from farline.config import Registrations
+from farline.sip import NameAddr, Transport, responses
+from farline.sip.transport import Address
+from farline.testing.border import BorderWorld, changed
+from farline.testing.border_phone import DOMAIN, Phone
+
+
+@pytest.fixture
+def world_with(guide_border):
+    """A border whose subscriber flows have these registration fields."""
+
+    def make(**fields):
+        options = Registrations(**fields)
+        return BorderWorld(changed(guide_border, subscriber_flows={"registrations": options}))
+
+    return make
+
+
+def refresh(phone, cseq, *, flow=None, expires=3600, call=None, **headers):
+    """Send a REGISTER of the phone and do nothing more."""
+    contact = f'<{phone.contact}>;expires={expires};+sip.instance="{phone.instance}";reg-id=1'
+    request = phone.request(
+        "REGISTER", f"sip:{DOMAIN}", to=f"<sip:{phone.user}@{DOMAIN}>",
+        call=call or f"reg-{phone.user}", cseq=cseq, Contact=contact, **headers,
+    )  # fmt: skip
+    phone.world.receive(flow or phone.flow, request)
+
+
+def granted(message):
+    return int(NameAddr.parse(message.values("Contact")[0]).param("expires"))
+
+
+def bindings(world):
+    return world.core.show()["bindings"]
+
+
+# ---- split leases ----
+
+
+def test_the_phone_gets_a_short_lease_and_the_office_is_asked_for_a_long_one(world_with):
+    world = world_with(phone_lease=120, office_lease=7200)
+    phone = Phone(world)
+    final = phone.register(expires=300, granted=7200)
+    inner = next(data for flow, data in world.all_sent if flow == phone.upstream)
+    assert b";expires=7200" in inner
+    assert granted(final) == 120
+
+
+def test_refreshes_of_the_first_half_stay_here(world_with):
+    """Of 30 refreshes in an hour and a half the office sees those after each half lease."""
+    world = world_with(phone_lease=180, office_lease=3600)
+    phone = Phone(world)
+    phone.register(granted=3600)
+    upstream = 0
+    for turn in range(30):
+        world.wait(170)
+        refresh(phone, turn + 2)
+        for inner in world.unread(phone.upstream):
+            upstream += 1
+            world.take(phone.upstream)
+            assert world.take(phone.flow).status == 100
+            answer = responses.make(inner, 200, to_tag="reg")
+            answer.add("Contact", inner.get("Contact"))
+            world.receive(phone.upstream, answer)
+        final = world.take(phone.flow)
+        assert (final.status, granted(final)) == (200, 180)
+    assert upstream == 30 * 170 // (11 * 170)  # 11 x 170 is the first refresh after 1800 s
+    assert len(bindings(world)) == 1
+    assert phone.call_office() is not None
+
+
+def test_what_is_no_plain_refresh_goes_to_the_office(world_with):
+    world = world_with(phone_lease=180)
+    phone = Phone(world)
+    phone.register(granted=3600)
+    elsewhere = world.accept("IPORWB1Sig", "192.168.67.61", 10999)
+    refresh(phone, 2, flow=elsewhere)
+    assert world.take(phone.upstream).method == "REGISTER"
+    contact, phone.contact = phone.contact, f"sip:{phone.user}@172.22.33.101:7777;transport=tcp"
+    refresh(phone, 3)
+    assert world.take(phone.upstream).method == "REGISTER"
+    phone.contact = contact
+    refresh(phone, 4, Path="<sip:edge.example.com;lr>")
+    assert world.take(phone.upstream).method == "REGISTER"
+    refresh(phone, 5, expires=0)
+    assert ";expires=0" in world.take(phone.upstream).get("Contact")
+
+
+def test_the_stored_answer_keeps_its_headers(world_with):
+    world = world_with(phone_lease=180)
+    phone = Phone(world)
+    refresh(phone, 1)
+    upstream = world.opened[0]
+    inner = world.take(upstream)
+    answer = responses.make(inner, 200, to_tag="x", headers=(("Expires", "3600"),))
+    answer.add("Contact", inner.get("Contact"))
+    answer.add("Allow", "INVITE,BYE")
+    world.receive(upstream, answer)
+    assert world.take(phone.flow).status == 100
+    first = world.take(phone.flow)
+    assert (first.get("Expires"), granted(first)) == ("180", 180)
+    refresh(phone, 2)
+    second = world.take(phone.flow)
+    assert (second.status, second.get("Allow"), granted(second)) == (200, "INVITE,BYE", 180)
+    assert world.unread(upstream) == []
+
+
+def test_a_phone_that_does_not_refresh_is_lost_and_its_binding_stays(world_with):
+    world = world_with(phone_lease=60)
+    phone = Phone(world)
+    phone.register(granted=3600)
+    world.wait(63)
+    (row,) = bindings(world)
+    assert (row["phone"], row["registered"]) == (None, True)
+    office = world.accept("IPORWA1Sig", "10.10.10.13", 4103)
+    world.receive(office, phone.office_request("MESSAGE"))
+    assert world.take(office).status == 430
+    world.receive(phone.flow, phone.request("MESSAGE", f"sip:3003@{DOMAIN}"))
+    assert world.take(phone.flow).status == 403
+    phone.register(granted=3600, cseq=2)
+    world.receive(office, phone.office_request("MESSAGE", call="call-9"))
+    assert world.take(phone.flow).method == "MESSAGE"
+    world.wait(3603)
+    assert bindings(world) == []
+
+
+def test_the_lease_of_the_phone_is_at_most_half_of_the_offices():
+    with pytest.raises(ValidationError, match="at most half"):
+        Registrations(phone_lease=180, office_lease=200)
+
+
+# ---- measured NAT ----
+
+
+def test_the_lease_follows_what_the_nat_holds(world_with, load_border):
+    world = world_with(phone_lease="auto", office_lease=86_400)
+    phone = Phone(world, transport=Transport.UDP)
+    given = [granted(phone.register(granted=86_400))]
+    for turn in range(3):
+        world.wait(given[-1] - 1)
+        refresh(phone, turn + 2)
+        given.append(granted(world.take(phone.flow)))
+    assert given == [60, 88, 130, 194]  # 1.5 times the silence that was survived
+    (row,) = bindings(world)
+    assert row["longest silence survived"] == 129.0
+    world.wait(190)
+    phone.flow = world.accept("IPORWB1Sig", "192.168.67.61", 33000, Transport.UDP)
+    given.append(granted(phone.register(granted=86_400, cseq=9)))
+    (row,) = bindings(world)
+    assert row["shortest silence that broke"] == 190.0
+    assert given[-1] == 129
+
+
+# ---- pacing ----
+
+
+def test_a_flood_is_paced(world_with):
+    world = world_with(registers_per_second=5, register_burst=20)
+    known = Phone(world, user="2999", port=9999)
+    known.register()
+    world.wait(10)
+    phones = [Phone(world, user=str(3000 + n), port=11000 + n) for n in range(60)]
+    for phone in phones:
+        refresh(phone, 1)
+    answers = [world.unread(phone.flow)[0] for phone in phones]
+    waits = [int(one.get("Retry-After")) for one in answers if one.status == 503]
+    assert len(waits) == 60 - 15  # a quarter of the burst is kept
+    assert min(waits) >= 1 and max(waits) <= 10 and len(set(waits)) > 4
+    assert len(bindings(world)) == 1 + 15
+    known.register(cseq=2)  # the kept quarter is for who is known
+    refresh(phones[-1], 2)
+    assert world.unread(phones[-1].flow)[-1].status == 503
+    world.wait(1)
+    refresh(phones[-1], 3)
+    assert world.unread(phones[-1].flow)[-1].status == 100
+    reason = world.decisions("registration")[0]
+    assert reason.form.endswith("REGISTERs per Second")
+
+
+def test_the_second_half_of_a_challenge_is_known(world_with):
+    world = world_with(registers_per_second=1, register_burst=4)
+    phones = [Phone(world, user=str(3000 + n), port=11000 + n) for n in range(4)]
+    for phone in phones:
+        refresh(phone, 1)
+    assert [world.unread(phone.flow)[0].status for phone in phones] == [100, 100, 100, 503]
+    refresh(phones[0], 2, Authorization='Digest username="3000"')
+    assert world.unread(phones[0].flow)[-1].status == 100
+
+
+# ---- the office is down ----
+
+
+@pytest.fixture
+def cut_off(world_with):
+    """A registered phone, and an office that has gone."""
+    world = world_with(survivable_lease=60)
+    phone = Phone(world)
+    phone.register()
+    world.refusing.update(Address("10.10.10.13", port) for port in (5060, 5061))
+    world.close(phone.upstream)
+    return world, phone
+
+
+def test_known_phones_are_held(cut_off):
+    world, phone = cut_off
+    for turn in range(6):
+        world.wait(50)
+        refresh(phone, turn + 2)
+        assert world.take(phone.flow).status == 100
+        final = world.take(phone.flow)
+        assert (final.status, granted(final)) == (200, 60)
+    (row,) = bindings(world)
+    assert row["registered"]
+    world.refusing.clear()
+    world.wait(50)
+    phone.register(cseq=20)
+
+
+def test_others_and_calls_come_later(cut_off):
+    world, phone = cut_off
+    world.receive(phone.flow, phone.request("INVITE", f"sip:3003@{DOMAIN}"))
+    assert world.take(phone.flow).status == 100
+    refused = world.take(phone.flow)
+    assert refused.status == 503 and 60 <= int(refused.get("Retry-After")) < 120
+    stranger = Phone(world, user="3002", port=10058)
+    refresh(stranger, 1)
+    assert world.take(stranger.flow).status == 100
+    refused = world.take(stranger.flow)
+    assert refused.status == 503 and int(refused.get("Retry-After")) >= 60
+    elsewhere = world.accept("IPORWB1Sig", "203.0.113.9", 4000)
+    refresh(phone, 2, flow=elsewhere)
+    assert world.unread(elsewhere)[-1].status == 503
+
+
+def test_a_silent_office_is_given_up_in_four_seconds(world_with):
+    world = world_with(survivable_lease=60)
+    phone = Phone(world)
+    phone.register()
+    refresh(phone, 2)
+    world.wait(4)
+    assert [one.status for one in world.unread(phone.flow)] == [100, 200]
+
+
+def test_without_the_option_the_phone_is_told(world_with):
+    world = world_with()
+    phone = Phone(world)
+    phone.register()
+    world.refusing.add(Address("10.10.10.13", 5060))
+    world.close(phone.upstream)
+    refresh(phone, 2)
+    assert world.unread(phone.flow)[-1].status == 503
