@@ -333,6 +333,9 @@ def _finish(
         _keep_answer(plan, out)
     out = yield from passage.manipulated(out, Side.OUTSIDE)
     context.respond(tx, out)
+    for want in plan.wanted:
+        if 200 <= response.status < 300 and want.binding.phone is not None:
+            context.pushes.awake(want.binding)
     for binding in leaving:
         drop_binding(context, binding, "the phone left")
 
@@ -402,7 +405,6 @@ def _accept(context: Context, way: Binding, want: Wanted, flow: Flow, granted: f
     binding.last_registered, binding.office_lease = context.now, granted
     binding.phone_until = context.now + lease.for_phone(want, granted) + lease.SLACK
     watch_expiry(context, binding)
-    context.pushes.awake(binding)
     upstream = binding.upstream or way.upstream
     candidate = upstream.candidate if upstream is not None else None
     if way.line is not None and candidate is not None and (moved or binding.line is None):

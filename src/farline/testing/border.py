@@ -10,6 +10,7 @@ from farline.border import BorderCore, Limits
 from farline.border.charging import Charged
 from farline.border.explain_scratch import StandInEngine
 from farline.border.inside import InsideAddresses
+from farline.border.push import Push
 from farline.border.scripts import Manipulate
 from farline.media.engine import Delete, Media, MediaDone, MediaReply
 from farline.sip import Address, Flow, Message, Transport
@@ -112,6 +113,7 @@ class BorderWorld:
         self.closed: list[Flow] = []
         self.all_sent: list[tuple[Flow, bytes]] = []
         self.charged: list[Charged] = []
+        self.pushed: list[Push] = []
         self.leaks_allowed = False
         """The test makes the border tell something of the inside, or only report it."""
 
@@ -217,6 +219,8 @@ class BorderWorld:
             self.closed.append(output.flow)
         elif isinstance(output, Charged):
             self.charged.append(output)
+        elif isinstance(output, Push):
+            self.pushed.append(output)
         else:
             raise AssertionError(f"unexpected output {output!r}")
 
