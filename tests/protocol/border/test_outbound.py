@@ -224,8 +224,8 @@ def test_a_call_waits_for_a_phone_that_sleeps(world_with):
     world.wait(4)
     phone.flow = world.accept("IPORWB1Sig", "192.168.67.61", 20000)
     register(phone, granted=3600, params=PUSH, cseq=2)
-    assert [one.method for one in world.unread(phone.flow)] == ["INVITE", "MESSAGE"]
-    assert world.take(phone.flow).uri == f"{phone.contact}{PUSH}"
+    assert sorted(one.method for one in world.unread(phone.flow)) == ["INVITE", "MESSAGE"]
+    assert {one.uri for one in world.unread(phone.flow)} == {f"{phone.contact}{PUSH}"}
 
 
 def test_a_phone_that_does_not_wake(world_with):
