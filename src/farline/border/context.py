@@ -316,7 +316,7 @@ class Context:
                 if not known:
                     return
             elif isinstance(step, Connect):
-                known, value = self.links.reach(step.interface, step.candidate, operation)
+                known, value = self.links.reach(step, operation)
                 if not known:
                     return
             elif self._begin(operation, step):
@@ -341,10 +341,12 @@ class Context:
     def _dial(self, operation: Operation, step: Dial) -> None:
         ticket, candidate = self.ticket(), step.candidate
         self._asking[ticket] = operation
-        name = None
+        name = profile = None
         if candidate.transport is Transport.TLS:
             name = candidate.name or candidate.remote.host
-        self.out.append(Open(ticket, step.interface, candidate.transport, candidate.remote, name))
+            profile = step.tls_profile or self.plan.servers[candidate.server].tls_client_profile
+        remote, transport = candidate.remote, candidate.transport
+        self.out.append(Open(ticket, step.interface, transport, remote, name, profile))
 
     def _look_up(self, operation: Operation, question: Question) -> None:
         ticket = self.ticket()

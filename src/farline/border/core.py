@@ -149,9 +149,9 @@ class BorderCore:
             return one or other
         return one if one.at <= other.at else other
 
-    def show(self) -> dict[str, object]:
+    def show(self, now: float | None = None) -> dict[str, object]:
         """Bindings, sessions and counters, for people."""
-        return show(self._context)
+        return show(self._context, self._context.now if now is None else now)
 
     def _ordered(self, order: Banned | Lifted | Reconfigured) -> None:
         """What the people who run the border want of it."""

@@ -102,9 +102,9 @@ class Health:
         elif not hop.since:
             hop.since = self._context.now
 
-    def show(self, candidate: Candidate) -> dict[str, object]:
-        """State, reason and age, for people."""
-        hop, now = self._hops.get(candidate), self._context.now
+    def show(self, candidate: Candidate, now: float) -> dict[str, object]:
+        """State, reason and age at a time, for people."""
+        hop = self._hops.get(candidate)
         if hop is None:
             return {"state": "not watched", "reason": "", "seconds": 0.0}
         if hop.down_until > now:

@@ -16,7 +16,7 @@ from farline.sip.effects import Close
 if TYPE_CHECKING:
     from farline.border.context import Context
     from farline.border.plan import Candidate
-    from farline.border.steps import Steps
+    from farline.border.steps import Connect, Steps
     from farline.border.upstream import Upstream
 
 MAX_WAITING = 10_000
@@ -27,8 +27,7 @@ MAX_WAITING = 10_000
 class Link:
     """One shared connection."""
 
-    interface: str
-    candidate: Candidate
+    step: Connect
     flow: Flow | None = None
     dialing: bool = False
     waiting: list[Operation] = field(default_factory=list)
@@ -41,7 +40,7 @@ class Links:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._links: dict[tuple[str, Candidate], Link] = {}
+        self._links: dict[Connect, Link] = {}
         self._by_flow: dict[Flow, Link] = {}
 
     def __len__(self) -> int:
@@ -51,16 +50,15 @@ class Links:
         """Whether a connection is a shared one of ours to a server."""
         return flow in self._by_flow
 
-    def reach(
-        self, interface: str, candidate: Candidate, operation: Operation
-    ) -> tuple[bool, Flow | Unreachable | None]:
+    def reach(self, step: Connect, operation: Operation) -> tuple[bool, Flow | Unreachable | None]:
         """(True, flow) when it is there; (False, None) when `operation` has to wait."""
         context = self._context
+        interface, candidate = step.interface, step.candidate
         if candidate.transport is Transport.UDP:
             return True, udp_flow(context, interface, candidate)
-        link = self._links.get((interface, candidate))
+        link = self._links.get(step)
         if link is None:
-            link = self._links[interface, candidate] = Link(interface, candidate)
+            link = self._links[step] = Link(step)
         if link.flow is not None:
             return True, link.flow
         if len(link.waiting) >= MAX_WAITING:
@@ -106,7 +104,7 @@ class Links:
             self._context.put(Close(flow))
 
     def _dial(self, link: Link) -> Steps:
-        reply = yield Dial(link.interface, link.candidate)
+        reply = yield Dial(link.step.interface, link.step.candidate, link.step.tls_profile)
         link.dialing = False
         if isinstance(reply, Flow):
             link.flow = reply

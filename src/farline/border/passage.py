@@ -140,7 +140,7 @@ class Passage:
         elif self._attempts == 1 and (elsewhere := self._dialog_hop(self.far)) is not None:
             context, interface = self.context, self.line.server.signaling_interface
             context.decided("routing", str(elsewhere), "the dialog began there", self._profile.form)
-            found = yield Connect(interface, elsewhere)
+            found = yield Connect(interface, elsewhere, self.binding.subscriber.tls_client_profile)
             if isinstance(found, Flow):
                 self._candidate = elsewhere
                 return found
@@ -260,7 +260,9 @@ class Passage:
         self._candidate = None
         if hop.transport is Transport.UDP and not is_numeric(place.host):
             return None
-        reply = yield Connect(self.line.server.signaling_interface, server)
+        reply = yield Connect(
+            self.line.server.signaling_interface, server, self.binding.subscriber.tls_client_profile
+        )
         return reply if isinstance(reply, Flow) else None
 
     def patience(self) -> float | None:

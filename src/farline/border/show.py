@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from farline.config import ServerFlow, SubscriberFlow
 
 
-def show(context: Context) -> dict[str, object]:
+def show(context: Context, now: float) -> dict[str, object]:
     """Everything that `farline show` prints of a border, as plain values."""
     layer = context.layer.counters
     return {
-        "bindings": [_binding(binding, context.now) for binding in context.bindings],
-        "sessions": [_session(session, context.now) for session in context.sessions],
-        "next hops": next_hops(context),
+        "bindings": [_binding(binding, now) for binding in context.bindings],
+        "sessions": [_session(session, now) for session in context.sessions],
+        "next hops": next_hops(context, now),
         "subscriber flows": _flows(context.plan.border.subscriber_flows),
         "server flows": _flows(context.plan.border.server_flows),
         "pending": context.bindings.pending,
@@ -31,9 +31,9 @@ def show(context: Context) -> dict[str, object]:
         "upstream_connections": len(context.upstreams),
         "shield": {
             "mode": context.shield.form.mode,
-            **context.shield.floods.states(context.now),
+            **context.shield.floods.states(now),
         },
-        "bans": [_ban(ban, context.now) for ban in context.shield.bans.running(context.now)],
+        "bans": [_ban(ban, now) for ban in context.shield.bans.running(now)],
         "counters": {
             **dict(sorted(context.counters.items())),
             "transactions.refused": layer.refused,
@@ -42,7 +42,7 @@ def show(context: Context) -> dict[str, object]:
     }
 
 
-def next_hops(context: Context) -> list[dict[str, object]]:
+def next_hops(context: Context, now: float) -> list[dict[str, object]]:
     """Each address of a server, and each that a name led to: its health and who uses it."""
     plan, health, used = context.plan, context.health, context.upstreams.used
     known = [
@@ -57,7 +57,7 @@ def next_hops(context: Context) -> list[dict[str, object]]:
             "server": one.server,
             "address": str(one.remote),
             "transport": one.transport.value,
-            **health.show(one),
+            **health.show(one, now),
             "bindings": used.get(one, 0),
         }
         for one in rows

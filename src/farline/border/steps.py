@@ -64,6 +64,8 @@ class Dial:
 
     interface: str
     candidate: Candidate
+    tls_profile: str | None = None
+    """The TLS client profile; None: that of the server profile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Connect:
 
     interface: str
     candidate: Candidate
+    tls_profile: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,8 @@ class Upstreams:
                 continue
             if not self._secure_enough(binding, candidate):
                 continue
-            flow = yield from self._connect(server.signaling_interface, candidate)
+            tls = binding.subscriber.tls_client_profile
+            flow = yield from self._connect(server.signaling_interface, candidate, tls)
             if binding.upstream is not upstream:
                 self._discard(flow)
                 return
@@ -253,14 +254,14 @@ class Upstreams:
         return verdict.value
 
     def _connect(
-        self, interface: str, candidate: Candidate
+        self, interface: str, candidate: Candidate, tls_profile: str | None
     ) -> Generator[Step, Flow | Unreachable, Flow | None]:
         """The flow to a next hop; None when it cannot be reached."""
         context = self._context
         if candidate.transport is Transport.UDP:
             return udp_flow(context, interface, candidate)
         shared = context.plan.servers[candidate.server].advanced.grooming
-        reply = yield (Connect if shared else Dial)(interface, candidate)
+        reply = yield (Connect if shared else Dial)(interface, candidate, tls_profile)
         if isinstance(reply, Flow):
             return reply
         context.health.failed(candidate, reply.reason)

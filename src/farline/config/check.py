@@ -42,7 +42,7 @@ def check(deployment: Deployment) -> list[Problem]:
     border = deployment.border
     if border is not None:
         problems += check_border(border, server_tls, client_tls)
-        problems += check_flows(border)
+        problems += check_flows(border, client_tls)
         problems += check_shadows(border)
         if not any(check_policies(border)):
             problems += check_media_engine(border)

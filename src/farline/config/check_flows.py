@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from farline.config.flows import ServerFlow, SubscriberFlow
 
 
-def check_flows(border: Border) -> Iterator[Problem]:
+def check_flows(border: Border, client_tls: set[str]) -> Iterator[Problem]:
     """Every problem of single flows; `check_shadows` has those of their order."""
-    yield from _flows(border)
+    yield from _flows(border, client_tls)
     if not (bad := list(check_policies(border))):
         yield from _agreeing(border)
     yield from bad
@@ -60,7 +60,7 @@ def _names_in_via(border: Border) -> Iterator[Problem]:
                 )
 
 
-def _flows(border: Border) -> Iterator[Problem]:
+def _flows(border: Border, client_tls: set[str]) -> Iterator[Problem]:
     names = {
         "signaling_interface": {item.name for item in border.signaling_interfaces},
         "received_interface": {item.name for item in border.signaling_interfaces},
@@ -69,6 +69,7 @@ def _flows(border: Border) -> Iterator[Problem]:
         "uri_group": {"*", *(item.name for item in border.uri_groups)},
         "end_point_policy_group": {item.name for item in border.policy_groups},
         "routing_profile": {item.name for item in border.routing_profiles},
+        "tls_client_profile": client_tls,
         "server_profile": {item.name for item in border.server_profiles},
         "signaling_manipulation_script": {item.name for item in border.signaling_scripts},
         "topology_hiding_profile": {item.name for item in border.topology_hiding_profiles},
@@ -83,7 +84,7 @@ def _flows(border: Border) -> Iterator[Problem]:
                 if value is None or (kind == "server_flows" and field == "routing_profile"):
                     continue
                 if value not in known:
-                    label = field.replace("_", " ")
+                    label = field.replace("_", " ").replace("tls", "TLS")
                     place = f"border.{kind}[{index}].{field}"
                     yield missing(place, flow, label, str(value), known)
             yield from _subnets(f"border.{kind}[{index}]", flow)

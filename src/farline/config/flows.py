@@ -62,9 +62,9 @@ class SubscriberFlow(Form):
     refused, and only server flows with that Signaling Interface are used."""
     end_point_policy_group: Name = Field(title="End Point Policy Group")
     routing_profile: Name = Field(title="Routing Profile")
-    tls_client_profile: Annotated[Name | None, only(None, "not built yet")] = Field(
-        None, title="TLS Client Profile"
-    )
+    tls_client_profile: Name | None = Field(None, title="TLS Client Profile")
+    """Judges the servers that these phones' requests go to over TLS, the presence server too;
+    None: that of the server profile."""
     signaling_manipulation_script: Name | None = Field(None, title="Signaling Manipulation Script")
     presence_server_address: Annotated[str | None, AfterValidator(_host_port)] = Field(
         None, title="Presence Server Address"

@@ -79,7 +79,7 @@ async def run_border(context: RoleContext) -> None:
 
         def show() -> dict[str, object]:
             return {
-                **core.show(),
+                **core.show(clock.monotonic()),
                 "media engine": "connected" if media.connected else "not running",
                 **({"media nodes": media.show()} if isinstance(media, NgClient) else {}),
                 "dns": resolver.show(),
@@ -171,7 +171,7 @@ def make_driver(
     return SipDriver(
         core,
         listeners,
-        tls_for=lambda remote: keeper.of_server(remote.host),
+        tls_for=keeper.of_client,
         trace=trace if context.traced else None,
         on_output=on_output,
         quarantine=quarantine,

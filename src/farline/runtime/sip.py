@@ -64,7 +64,7 @@ class SipDriver:
         core: see `farline.sip.effects.Core`.
         listeners: the signaling interfaces; outgoing connections leave from their addresses.
         tls_client: how servers that we connect to are verified; None: TLS cannot be opened.
-        tls_for: the same by the address that is connected to, where servers differ.
+        tls_for: the same by the TLS client profile that the core names, where servers differ.
         media: performs a media request; None: every request is answered with an error.
         trace: takes every message and event; None: nothing is traced.
         on_output: takes outputs that are not for the driver.
@@ -78,7 +78,7 @@ class SipDriver:
         listeners: Sequence[Listener],
         *,
         tls_client: ssl.SSLContext | None = None,
-        tls_for: Callable[[Address], ssl.SSLContext | None] | None = None,
+        tls_for: Callable[[str | None], ssl.SSLContext | None] | None = None,
         media: Callable[[MediaRequest], Awaitable[MediaReply]] | None = None,
         trace: Callable[[Event], None] | None = None,
         on_output: Callable[[object], None] | None = None,
@@ -88,7 +88,7 @@ class SipDriver:
         self.core = core
         self.ids = RealIds()
         self._listeners = {listener.interface: listener for listener in listeners}
-        self._tls_for = tls_for or (lambda _remote: tls_client)
+        self._tls_for = tls_for or (lambda _profile: tls_client)
         self.media = media
         self.resolve: Callable[[Question], Awaitable[Found]] | None = None
         """Asks the DNS; never raises."""
@@ -265,8 +265,7 @@ class SipDriver:
         if order.transport.is_websocket:
             self.handle(OpenFailed(order.ticket, "a WebSocket is opened by its client"))
             return
-        known_as = Address(order.server_name or order.remote.host, order.remote.port)
-        verified = self._tls_for(known_as) if order.transport is Transport.TLS else None
+        verified = self._tls_for(order.tls_profile) if order.transport is Transport.TLS else None
         if order.transport is Transport.TLS and verified is None:
             self.handle(OpenFailed(order.ticket, "no TLS client profile is configured"))
             return

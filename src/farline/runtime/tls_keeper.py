@@ -84,20 +84,16 @@ class TlsKeeper:
             for one in (border.signaling_interfaces if border else ())
             if one.tls_profile is not None and one.uses_tls
         }
-        self.servers: dict[str, str] = {
-            address.address: server.tls_client_profile
-            for server in (border.server_profiles if border else ())
-            if server.tls_client_profile is not None
-            for address in server.addresses
-        }
+        named = [one.tls_client_profile for one in (border.server_profiles if border else ())]
+        named += [one.tls_client_profile for one in (border.subscriber_flows if border else ())]
+        self.clients = frozenset(name for name in named if name is not None)
         self._profiles: dict[str, Profile] = self._used()
         self._server: dict[str, Context] = {
             name: server_context(deployment, name, self._base)
             for name in set(self.interfaces.values())
         }
         self._client: dict[str, Context] = {
-            name: client_context(deployment, name, self._base, sip=True)
-            for name in set(self.servers.values())
+            name: client_context(deployment, name, self._base, sip=True) for name in self.clients
         }
         self._seen = {name: self._state(name) for name in self._profiles}
 
@@ -106,10 +102,9 @@ class TlsKeeper:
         name = self.interfaces.get(interface)
         return self._server[name] if name is not None else None
 
-    def of_server(self, address: str) -> Context | None:
-        """How a server that we connect to is judged now."""
-        name = self.servers.get(address)
-        return self._client[name] if name is not None else None
+    def of_client(self, name: str | None) -> Context | None:
+        """How a server that we connect to by a client profile is judged now."""
+        return self._client.get(name) if name is not None else None
 
     async def watch(self, driver: SipDriver) -> None:
         """Look at the files and at the calendar until cancelled."""
@@ -191,7 +186,7 @@ class TlsKeeper:
         clients = {one.name: one for one in self._deployment.tls_client_profiles}
         wanted = {name for one in self.interfaces.values() for name in self._with_sni(one)}
         found: dict[str, Profile] = {name: servers[name] for name in sorted(wanted)}
-        return found | {name: clients[name] for name in sorted(set(self.servers.values()))}
+        return found | {name: clients[name] for name in sorted(self.clients)}
 
     def _with_sni(self, name: str) -> tuple[str, ...]:
         servers = {one.name: one for one in self._deployment.tls_server_profiles}

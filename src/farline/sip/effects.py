@@ -108,6 +108,9 @@ class Open:
     server_name: str | None = None
     """The name that the peer's certificate must bear (TLS); None: the remote address."""
 
+    tls_profile: str | None = None
+    """The TLS client profile to judge the peer by; None: the driver's own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lookup:

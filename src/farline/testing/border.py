@@ -110,6 +110,9 @@ class BorderWorld:
         self.verified: list[str | None] = []
         """What the certificate of each TLS connection must bear."""
 
+        self.tls_profiles: list[str | None] = []
+        """The TLS client profile of each."""
+
         self.closed: list[Flow] = []
         self.all_sent: list[tuple[Flow, bytes]] = []
         self.charged: list[Charged] = []
@@ -251,6 +254,7 @@ class BorderWorld:
             return
         if order.transport is Transport.TLS:
             self.verified.append(order.server_name)
+            self.tls_profiles.append(order.tls_profile)
         self._token += 1
         local = Address(self._own[order.interface].ip, self._local)
         self._local += 1

@@ -190,6 +190,28 @@ def test_presence_server_address(guide_border):
     assert world.take(phone.flow).status == 503
 
 
+TLS_HOP = (
+    "- {priority: 1, server: IPO, address: 10.10.10.13, port: 5060, transport: TCP}",
+    "- {priority: 1, server: IPO, address: 10.10.10.13, port: 5061, transport: TLS}",
+)
+
+
+@pytest.mark.parametrize("grooming", ["false", "true"])
+@pytest.mark.parametrize("own", [None, "Phones"])
+def test_tls_client_profile(load_border, own, grooming):
+    """The flow's profile judges the servers, the presence server too; else the server's does."""
+    border = load_border(TLS_HOP, ("grooming: false  ", f"grooming: {grooming}  "))
+    fields = {"tls_client_profile": own, "presence_server_address": "10.10.10.40"}
+    world = BorderWorld(changed(border, subscriber_flows=fields))
+    phone = Phone(world)
+    phone.register()
+    aor = f"sip:3001@{DOMAIN}"
+    world.receive(phone.flow, phone.request("PUBLISH", aor, call="p", Event="presence"))
+    assert world.take(world.opened[-1]).method == "PUBLISH"
+    assert [flow.remote.port for flow in world.opened] == [5061, 5061]
+    assert world.tls_profiles == [own or "ClientProf"] * 2
+
+
 @pytest.mark.parametrize(
     ("text", "place"),
     [

@@ -217,6 +217,10 @@ def test_down_after_three_failures_up_after_two_successes(beating):
     assert states(world)["10.10.10.13:5060", "UDP"] == "down"
     (said,) = notes(world, "next hop down")[-1:]
     assert "3 heartbeats failed, the last: no answer in 4 s" in said
+    row = next(
+        one for one in world.core.show(world.clock.now + 60)["next hops"] if one["state"] == "down"
+    )
+    assert row["seconds"] >= 60  # an idle border's ages go on
     # requests go to the other hop meanwhile
     phone = Phone(world)
     registering(world, phone)
