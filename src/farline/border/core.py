@@ -26,7 +26,7 @@ from farline.border.steps import Aborted, Cancelled, Operation, Unreachable
 from farline.border.topology import token_of
 from farline.media.engine import MediaDone
 from farline.media.reports import MediaReport
-from farline.sip import Message, WireError, responses
+from farline.sip import Message, WireError, responses, stun
 from farline.sip.effects import (
     Close,
     Closed,
@@ -119,7 +119,7 @@ class BorderCore:
         elif isinstance(event, Closed):
             self._closed(event)
         elif isinstance(event, KeptAlive):
-            context.heard(event.flow)
+            self._kept_alive(event)
         elif isinstance(event, Banned | Lifted | Reconfigured):
             self._ordered(event)
         self._pump()
@@ -152,6 +152,16 @@ class BorderCore:
     def show(self, now: float | None = None) -> dict[str, object]:
         """Bindings, sessions and counters, for people."""
         return show(self._context, self._context.now if now is None else now)
+
+    def _kept_alive(self, event: KeptAlive) -> None:
+        """STUN is answered on flows of registered phones: nobody else has a flow to keep."""
+        context, flow = self._context, event.flow
+        if not context.bindings.registered_on(flow):
+            return
+        context.heard(flow)
+        reply = stun.answer(event.data, flow.remote) if event.data else None
+        if reply is not None:
+            context.put(Send(flow, reply))
 
     def _ordered(self, order: Banned | Lifted | Reconfigured) -> None:
         """What the people who run the border want of it."""

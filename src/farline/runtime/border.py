@@ -51,6 +51,7 @@ async def run_border(context: RoleContext) -> None:
         driver = make_driver(
             context, border, core, keeper, trace, charges.take, quarantine=quarantine
         )
+        driver.tells_keep_alives = True
         media = make_media(context, border, driver.handle)
         driver.media = media.perform
         media.start()

@@ -29,6 +29,7 @@ from farline.sip.effects import (
     Closed,
     Core,
     Expired,
+    KeptAlive,
     LookedUp,
     Lookup,
     Open,
@@ -96,6 +97,9 @@ class SipDriver:
         self._trace = trace
         self.on_output = on_output
         self._on_pong = on_pong
+        self.tells_keep_alives = False
+        """The core wants `KeptAlive`."""
+
         self._quarantine = quarantine
         self._udp: dict[str, UdpSocket] = {}
         self._servers: dict[tuple[str, Transport], list[StreamServer]] = {}
@@ -252,7 +256,7 @@ class SipDriver:
                 )
                 return
             stream.send(data)
-        if self._trace is not None and len(data) > 4:
+        if self._trace is not None and len(data) > 4 and data[0] >= 0x20:
             self._seen("out", flow, data)
 
     def _spawn(self, work: Awaitable[None]) -> None:
@@ -364,6 +368,11 @@ class SipDriver:
         """A keep-alive was answered."""
         if self._on_pong is not None:
             self._on_pong(flow)
+
+    def kept_alive(self, flow: Flow, data: bytes = b"") -> None:
+        """A keep-alive came; `data`: a STUN message."""
+        if self.tells_keep_alives:
+            self.handle(KeptAlive(flow, data))
 
     def refused(self, reason: str, detail: str, interface: str, remote: Address) -> None:
         """A peer did something on a connection that is not served."""

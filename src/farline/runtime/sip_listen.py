@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from farline.runtime.sip_stream import StreamConnection, StreamLimits
 from farline.runtime.sip_websocket import WebSocketConnection
+from farline.sip.stun import is_stun
 from farline.sip.transport import Address, Flow, Transport
 
 if TYPE_CHECKING:
@@ -81,9 +82,15 @@ class UdpSocket(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Hand on a message."""
         if len(data) < 12 and not data.strip(b"\r\n\0 "):
-            return  # keep-alives of phones behind NAT: nothing to parse, nothing to answer
+            self.driver.kept_alive(self._flow(addr))  # of a phone behind NAT: nothing to answer
+        elif is_stun(data):
+            self.driver.kept_alive(self._flow(addr), data)
+        else:
+            self.driver.received(self._flow(addr), data)
+
+    def _flow(self, addr: tuple[str, int]) -> Flow:
         remote = Address(addr[0], addr[1])
-        self.driver.received(Flow(0, self.interface, Transport.UDP, self.local, remote), data)
+        return Flow(0, self.interface, Transport.UDP, self.local, remote)
 
     def error_received(self, exc: Exception) -> None:
         """Nothing to do but to say so."""

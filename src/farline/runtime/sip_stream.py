@@ -179,6 +179,7 @@ class StreamConnection(Connection):
                 self.driver.received(self._flow, frame)
             elif kind == StreamFramer.PING:
                 self.send(PONG)
+                self.driver.kept_alive(self._flow)
             else:
                 self.driver.pong(self._flow)
         if self._framer.buffered:

@@ -44,9 +44,11 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class KeptAlive:
-    """A keep-alive came: CRLF or a STUN binding request (RFC 5626 section 4.4); told on demand."""
+    """A keep-alive came (RFC 5626 section 4.4); only cores that ask for it are told."""
 
     flow: Flow
+    data: bytes = b""
+    """A STUN message; empty for CRLF, which the driver answers where that is due."""
 
 
 @dataclass(frozen=True, slots=True)

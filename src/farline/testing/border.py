@@ -27,6 +27,7 @@ from farline.sip.effects import (
     Received,
     Send,
 )
+from farline.sip.stun import is_stun
 from farline.testing.chance import SeededIds
 from farline.testing.clock import ManualClock
 from farline.trace.events import Decision, Refused, Trace
@@ -200,10 +201,7 @@ class BorderWorld:
 
     def _perform(self, output: object) -> None:
         if isinstance(output, Send):
-            if not self.leaks_allowed:
-                self._look_for_leaks(output.flow, output.data)
-            self.all_sent.append((output.flow, output.data))
-            self._sent.setdefault(output.flow, deque()).append(Message.parse(output.data))
+            self._keep(output)
         elif isinstance(output, Trace):
             self.events.append(output.event)
         elif isinstance(output, Open):
@@ -226,6 +224,15 @@ class BorderWorld:
             self.pushed.append(output)
         else:
             raise AssertionError(f"unexpected output {output!r}")
+
+    def _keep(self, output: Send) -> None:
+        """Keep what was sent; the answer to a keep-alive is no message."""
+        self.all_sent.append((output.flow, output.data))
+        if is_stun(output.data):
+            return
+        if not self.leaks_allowed:
+            self._look_for_leaks(output.flow, output.data)
+        self._sent.setdefault(output.flow, deque()).append(Message.parse(output.data))
 
     def _look_for_leaks(self, flow: Flow, data: bytes) -> None:
         """No inside address in any byte that leaves outside, but for what the reader has said.

@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from farline.config import Registrations
 from farline.sip import NameAddr, Transport, responses
+from farline.sip.effects import KeptAlive
 from farline.sip.transport import Address
 from farline.testing.border import BorderWorld, changed
 from farline.testing.border_phone import DOMAIN, Phone
@@ -254,3 +255,33 @@ def test_without_the_option_the_phone_is_told(world_with):
     world.close(phone.upstream)
     refresh(phone, 2)
     assert world.unread(phone.flow)[-1].status == 503
+
+
+# ---- keep-alives ----
+
+STUN = bytes.fromhex("000100002112a442b7e7a701bc34d686fa87dfae")
+
+
+def test_keep_alives_are_silences_survived(world_with):
+    world = world_with()
+    phone = Phone(world)
+    phone.register()
+    world.wait(100)
+    world.give(KeptAlive(phone.flow))
+    world.wait(70)
+    world.give(KeptAlive(phone.flow))
+    assert bindings(world)[0]["longest silence survived"] == 100.0
+
+
+def test_stun_is_answered_on_flows_of_phones_only(world_with):
+    world = world_with()
+    phone = Phone(world, transport=Transport.UDP)
+    world.give(KeptAlive(phone.flow, STUN))
+    assert world.all_sent == []
+    phone.register()
+    before = len(world.all_sent)
+    world.give(KeptAlive(phone.flow, STUN))
+    world.give(KeptAlive(phone.flow, STUN[:-1]))
+    ((flow, data),) = world.all_sent[before:]
+    assert flow == phone.flow
+    assert data[:2] == b"\x01\x01" and data[8:20] == STUN[8:]

@@ -14,6 +14,7 @@ from farline.sip.effects import (
     Closed,
     Deadline,
     Expired,
+    KeptAlive,
     Open,
     Opened,
     OpenFailed,
@@ -96,6 +97,33 @@ async def test_a_datagram_reaches_the_core_and_its_answer_the_sender(wire):
     peer.close()
     seen = [event for event in wire.events if isinstance(event, MessageSeen)]
     assert [(event.direction, event.call) for event in seen] == [("in", "c1@x"), ("out", "")]
+
+
+async def test_keep_alives_are_told_to_a_core_that_wants_them(wire):
+    wire.driver.tells_keep_alives = True
+    stun = bytes.fromhex("000100002112a442b7e7a701bc34d686fa87dfae")
+    loop, got = asyncio.get_running_loop(), asyncio.Queue()
+
+    class Peer(asyncio.DatagramProtocol):
+        def datagram_received(self, data, addr):
+            got.put_nowait(data)
+
+    peer, _ = await loop.create_datagram_endpoint(Peer, local_addr=("127.0.0.1", 0))
+    for data in (b"\r\n\r\n", stun):
+        peer.sendto(data, ("127.0.0.1", wire.port(Transport.UDP)))
+        told = await wire.core.next(KeptAlive)
+        assert told.data == (b"" if data != stun else stun)
+        assert told.flow.remote.port == peer.get_extra_info("sockname")[1]
+    wire.tell(Send(told.flow, b"\x01\x01" + stun[2:]))
+    async with asyncio.timeout(5):
+        assert await got.get() == b"\x01\x01" + stun[2:]
+    peer.close()
+    assert not any(isinstance(event, MessageSeen) for event in wire.events)
+    _, writer = await asyncio.open_connection("127.0.0.1", wire.port(Transport.TCP))
+    writer.write(b"\r\n\r\n")
+    opened = await wire.core.next(Opened)
+    assert (await wire.core.next(KeptAlive)).flow == opened.flow
+    writer.close()
 
 
 async def test_a_stream_is_cut_into_messages_and_pings_are_answered(wire):
