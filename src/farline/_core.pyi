@@ -280,6 +280,12 @@ class PortStats(TypedDict):
     refused_packets: int
     malformed_packets: int
     unsent_packets: int
+    untargeted_packets: int
+    target: str | None
+    """Where packets would leave for now, address:port."""
+    stranger: str | None
+    """The last source that was refused, address:port."""
+    muted: bool
     unauthentic_packets: int
     replayed_packets: int
     suite: str | None
@@ -325,6 +331,17 @@ class DigitReport(TypedDict):
     digit: str
     """0 to 9, *, #, A to D; ! is flash."""
     duration_ms: int
+
+@type_check_only
+class OneWayReport(TypedDict):
+    """One side sends and the other has been silent for some seconds; once a silence."""
+
+    session: str
+    kind: Literal["one-way"]
+    stream: int
+    side: int
+    """Who is silent."""
+    idle_ms: int
 
 @type_check_only
 class ExhaustedReport(TypedDict):
@@ -449,6 +466,12 @@ class Relay:
         `query` and `delete` wake theirs at once, and come after what was told before.
         """
 
+    def withhold(self, session: str, stream: int, side: int, withheld: bool, /) -> None:
+        """Whether telephone-events are kept from one side."""
+
+    def dial(self, session: str, side: int, digit: str, duration_ms: int, /) -> None:
+        """Put a digit into what leaves towards one side, in place of speech (RFC 4733)."""
+
     def hold(self, session: str, held: bool, /) -> None:
         """On hold, silence is not reported."""
 
@@ -462,7 +485,7 @@ class Relay:
         """End the session and return its last counters; None: no such session."""
 
     def sessions(self) -> list[str]: ...
-    def reports(self) -> list[SilenceReport | DigitReport | ExhaustedReport]:
+    def reports(self) -> list[SilenceReport | DigitReport | OneWayReport | ExhaustedReport]:
         """What happened since the last call, plain dicts at run time.
 
         Raises RelayError when a relay thread has ended: its sessions are lost.

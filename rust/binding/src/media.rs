@@ -283,6 +283,20 @@ impl Relay {
         self.0.gather(gathering);
     }
 
+    #[pyo3(signature = (session, stream, side, withheld, /))]
+    fn withhold(&self, session: &str, stream: u16, side: usize, withheld: bool) -> PyResult<()> {
+        let done = self
+            .0
+            .withhold(session, stream, side_index(side)?, withheld);
+        done.map_err(|error| failed(&error))
+    }
+
+    #[pyo3(signature = (session, side, digit, duration_ms, /))]
+    fn dial(&self, session: &str, side: usize, digit: char, duration_ms: u64) -> PyResult<()> {
+        let done = self.0.dial(session, side_index(side)?, digit, duration_ms);
+        done.map_err(|error| failed(&error))
+    }
+
     #[pyo3(signature = (session, held, /))]
     fn hold(&self, session: &str, held: bool) -> PyResult<()> {
         self.0.hold(session, held).map_err(|error| failed(&error))
@@ -366,6 +380,12 @@ fn report<'py>(py: Python<'py>, told: &Report) -> PyResult<Bound<'py, PyDict>> {
             dict.set_item("digit", digit)?;
             dict.set_item("duration_ms", duration)?;
         }
+        Event::OneWay { stream, side, idle } => {
+            dict.set_item("kind", "one-way")?;
+            dict.set_item("stream", stream)?;
+            dict.set_item("side", side)?;
+            dict.set_item("idle_ms", idle)?;
+        }
         Event::Exhausted { interface } => {
             dict.set_item("kind", "exhausted")?;
             dict.set_item("interface", interface)?;
@@ -393,6 +413,10 @@ fn stats<'py>(py: Python<'py>, port: &PortStats) -> PyResult<Bound<'py, PyDict>>
     dict.set_item("refused_packets", counters.refused_packets)?;
     dict.set_item("malformed_packets", counters.malformed_packets)?;
     dict.set_item("unsent_packets", counters.unsent_packets)?;
+    dict.set_item("untargeted_packets", counters.untargeted_packets)?;
+    dict.set_item("target", port.target.map(|at| at.to_string()))?;
+    dict.set_item("stranger", port.stranger.map(|at| at.to_string()))?;
+    dict.set_item("muted", port.muted)?;
     dict.set_item("unauthentic_packets", counters.unauthentic_packets)?;
     dict.set_item("replayed_packets", counters.replayed_packets)?;
     dict.set_item("suite", port.suite)?;

@@ -348,6 +348,52 @@ impl Relay {
         )
     }
 
+    /// Sets whether telephone-events are kept from one side of a stream.
+    ///
+    /// # Errors
+    /// `NoStream`, `Stuck`.
+    pub fn withhold(
+        &self,
+        session: &str,
+        stream: u16,
+        side: SideIndex,
+        withheld: bool,
+    ) -> Result<(), RelayError> {
+        let (number, worker) = self.find(session, Some(stream))?;
+        self.tell(
+            worker,
+            Command::Withhold {
+                session: number,
+                stream,
+                side,
+                withheld,
+            },
+        )
+    }
+
+    /// Puts a digit into what leaves towards one side, in place of speech (RFC 4733).
+    ///
+    /// # Errors
+    /// `NoStream` where there is no such session, `Stuck`.
+    pub fn dial(
+        &self,
+        session: &str,
+        side: SideIndex,
+        digit: char,
+        duration: Millis,
+    ) -> Result<(), RelayError> {
+        let (number, worker) = self.find(session, None)?;
+        self.tell(
+            worker,
+            Command::Dial {
+                session: number,
+                side,
+                digit,
+                duration,
+            },
+        )
+    }
+
     /// Marks a session as held, or no longer so: on hold, silence is no time-out.
     ///
     /// # Errors

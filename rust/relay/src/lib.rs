@@ -9,6 +9,7 @@ mod crypto;
 mod digits;
 mod dtls;
 mod error;
+mod events;
 mod format;
 mod ice;
 mod latch;

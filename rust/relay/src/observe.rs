@@ -75,6 +75,18 @@ impl Observer {
         known.find(|one| one.payload_type == payload_type).copied()
     }
 
+    /// What the side calls an event in a stream of that clock: its payload type and clock.
+    pub fn event_format(&self, clock: u32) -> Option<(u8, u32)> {
+        let events = self.formats.iter();
+        let mut events = events.filter(|one| one.codec == Codec::TelephoneEvent);
+        let first = events.clone().next();
+        let fitting = events
+            .find(|one| one.clock == clock)
+            .or(first.copied().as_ref())
+            .copied();
+        fitting.map(|one| (one.payload_type, one.clock))
+    }
+
     /// Counts a packet of RTP in the clear.
     pub fn rtp(&mut self, header: &RtpHeader<'_>, now: Millis) {
         let latest = self.sources.get(self.latest);

@@ -49,6 +49,8 @@ pub enum Reason {
     NotLatched,
     /// The other side wants no packets.
     Held,
+    /// Telephone-events are taken out, or put in.
+    Digits,
     /// Signaling has named no payload type that could be relayed there.
     NoPayloadTypes,
     /// The kernel is about to take it.
@@ -67,6 +69,7 @@ impl fmt::Display for Reason {
             Self::Ice => out.write_str("ICE"),
             Self::NotLatched => out.write_str("not latched"),
             Self::Held => out.write_str("held"),
+            Self::Digits => out.write_str("digits"),
             Self::NoPayloadTypes => out.write_str("no payload types"),
             Self::Settling => out.write_str("settling"),
         }

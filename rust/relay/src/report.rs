@@ -30,6 +30,15 @@ pub enum Event {
         /// How long the key was pressed.
         duration: Millis,
     },
+    /// One side sends and the other has been silent for some seconds; once a silence.
+    OneWay {
+        /// Which m= line's stream.
+        stream: u16,
+        /// Who is silent.
+        side: SideIndex,
+        /// For how long; since the call was answered where nothing ever came.
+        idle: Millis,
+    },
     /// It did not get the ports that it wanted: the range of a media interface is used up. Told once,
     /// and again after a session has got ports there.
     Exhausted {

@@ -41,6 +41,8 @@ struct Port {
     muted: bool,
     /// DS byte of what leaves, for the fast path: the driver's sockets have it already.
     traffic_class: u8,
+    /// The last source that was refused.
+    stranger: Option<SocketAddr>,
     counters: Counters,
     last_seen: Option<Millis>,
     /// What the side's packets say; at the RTP port, for both.
@@ -62,6 +64,8 @@ struct Session {
     reported: bool,
     /// The kernel was asked whether it has seen packets meanwhile.
     asked: bool,
+    /// Streams with a silent side that was reported.
+    one_way: Vec<(u16, SideIndex)>,
 }
 
 /// The sessions of one worker.
@@ -121,6 +125,7 @@ impl Shard {
                     latch: Latch::default(),
                     muted: false,
                     traffic_class: 0,
+                    stranger: None,
                     counters: Counters::default(),
                     last_seen: None,
                     senses: (content == Content::Rtp && kind == Kind::Rtp).then(Box::default),
@@ -134,6 +139,7 @@ impl Shard {
             held: false,
             reported: false,
             asked: false,
+            one_way: Vec::new(),
         };
         self.sessions
             .entry(session)
@@ -212,7 +218,7 @@ impl Shard {
         let moved = match admitted {
             Err(verdict) => return verdict,
             Ok(Acceptance::Refused) => {
-                if !self.may_prove(key, protected, now) {
+                if !self.may_prove(key, from, protected, now) {
                     return Verdict::Refused;
                 }
                 true
@@ -226,7 +232,7 @@ impl Shard {
             return Verdict::Gone;
         };
         match opened {
-            Err(_) if moved => return port.refuse(),
+            Err(_) if moved => return port.refuse(from),
             Err(error) => return port.not_opened(error),
             Ok(()) if moved => port.latch.roam(from, now),
             Ok(()) => {}
@@ -243,18 +249,21 @@ impl Shard {
         if news || other_clock {
             self.resettle_home(home);
         }
+        if class == Class::Rtp && !self.edit(home, exit, data, now) {
+            return Verdict::Handled;
+        }
         self.leave(exit, class, data, now)
     }
 
     /// Whether a packet from elsewhere may show by its authenticity that the peer has moved; else it
     /// is counted as refused.
-    fn may_prove(&mut self, key: Key, protected: bool, now: Millis) -> bool {
+    fn may_prove(&mut self, key: Key, from: SocketAddr, protected: bool, now: Millis) -> bool {
         let Some(port) = self.port_mut(key) else {
             return false;
         };
         let may = protected && port.latch.may_roam(now);
         if !may {
-            port.refuse();
+            port.refuse(from);
         }
         may
     }
@@ -269,10 +278,11 @@ impl Shard {
 
     /// Sends a packet out of a port of the other side, in the form that is agreed there.
     fn leave(&mut self, via: Key, class: Class, data: &mut Datagram<'_>, now: Millis) -> Verdict {
-        let Some(port) = self.port_mut(via).filter(|port| !port.muted) else {
+        let Some(port) = self.port_mut(via) else {
             return Verdict::NoTarget;
         };
-        let Some(to) = port.latch.target() else {
+        let Some(to) = port.latch.target().filter(|_| !port.muted) else {
+            port.counters.untargeted_packets += 1;
             return Verdict::NoTarget;
         };
         let home = port.home;
@@ -395,6 +405,7 @@ impl Shard {
             }
             session.reported = silent;
         }
+        self.find_one_way(now);
     }
 
     fn snapshot(&self, port: &Port, now: Millis) -> PortStats {
@@ -410,6 +421,9 @@ impl Shard {
             kind: port.kind,
             local: port.local,
             latched: port.latch.latched(),
+            target: port.latch.target(),
+            stranger: port.stranger,
+            muted: port.muted,
             counters: port.counters,
             suite,
             idle: port.last_seen.map(|seen| now.saturating_sub(seen)),
@@ -491,8 +505,9 @@ impl Port {
     }
 
     /// Counts a packet from a source that may not send here.
-    fn refuse(&mut self) -> Verdict {
+    fn refuse(&mut self, from: SocketAddr) -> Verdict {
         self.counters.refused_packets += 1;
+        self.stranger = Some(from);
         Verdict::Refused
     }
 

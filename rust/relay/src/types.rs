@@ -89,6 +89,8 @@ pub struct Counters {
     pub malformed_packets: u64,
     /// Packets that the system would not take from us, or that could not be protected.
     pub unsent_packets: u64,
+    /// Packets of the other side that had nowhere to go: no address is known, or none wanted.
+    pub untargeted_packets: u64,
     /// Packets that do not authenticate (SRTP): another key, or changed on the way.
     pub unauthentic_packets: u64,
     /// Packets that came before, or are too old to tell (SRTP).
@@ -108,6 +110,12 @@ pub struct PortStats {
     pub local: SocketAddr,
     /// The peer's, once a packet was accepted.
     pub latched: Option<SocketAddr>,
+    /// Where packets would leave for now.
+    pub target: Option<SocketAddr>,
+    /// The last source that was refused.
+    pub stranger: Option<SocketAddr>,
+    /// Signaling wants nothing sent there.
+    pub muted: bool,
     /// What was counted.
     pub counters: Counters,
     /// The crypto suite of the side, by SDP's name; None: in the clear, or not agreed yet.

@@ -60,6 +60,18 @@ pub(crate) enum Command {
         side: SideIndex,
         formats: Vec<Format>,
     },
+    Withhold {
+        session: u64,
+        stream: u16,
+        side: SideIndex,
+        withheld: bool,
+    },
+    Dial {
+        session: u64,
+        side: SideIndex,
+        digit: char,
+        duration: Millis,
+    },
     Hold {
         session: u64,
         held: bool,
@@ -244,6 +256,18 @@ impl State {
                 side,
                 formats,
             } => self.shard.describe(session, stream, side, &formats),
+            Command::Withhold {
+                session,
+                stream,
+                side,
+                withheld,
+            } => self.shard.withhold(session, stream, side, withheld),
+            Command::Dial {
+                session,
+                side,
+                digit,
+                duration,
+            } => self.shard.dial(session, side, digit, duration, now),
             Command::Hold { session, held } => self.shard.hold(session, held, now),
             Command::Close { session, stream } => {
                 let keys = self.shard.close(session, stream);

@@ -357,6 +357,9 @@ fn silence_is_judged_by_what_the_kernel_has_seen() {
     };
     call.shard.counted(phone, &seen, 70_000);
     call.shard.tick(60_000, 70_500);
+    // The phone sends, the office does not: that is told, and is no silence.
+    let report = call.shard.poll_report().expect("one-way audio");
+    assert!(matches!(report.event, Event::OneWay { side: 1, .. }));
     assert_eq!(call.shard.poll_report(), None);
     // The kernel has seen nothing since: now it is a silence, of its true length.
     call.shard.tick(60_000, 130_000);

@@ -32,6 +32,7 @@ from farline.border.steps import (
 )
 from farline.border.upstream import Upstreams
 from farline.config import TopologyAudit
+from farline.media.diagnosis import at_the_end
 from farline.media.engine import Delete, Media, MediaReply
 from farline.sip import Transport, responses
 from farline.sip.dns import Question
@@ -116,6 +117,8 @@ class Context:
         self._ticket = 0
         self._ucids = 0
         self._asking: dict[int, Operation] = {}
+        self._ending: dict[int, str] = {}
+        """The calls whose last counters are on the way, by ticket; engines always answer."""
 
     def reconfigure(self, config: Border) -> None:
         """Go by another configuration; calls and bindings that there are stay as they began.
@@ -280,6 +283,9 @@ class Context:
 
     def media_done(self, ticket: int, reply: MediaReply) -> None:
         """The engine answered."""
+        call = self._ending.pop(ticket, None)
+        if call is not None:
+            self.out.append(Trace(MediaSeen(call, "at the end", at_the_end(reply.stats))))
         self.hand_over(ticket, reply)
 
     def script_done(self, reply: Manipulated) -> None:
@@ -384,7 +390,9 @@ class Context:
         session.state = "ended"
         session.pending = None
         if session.anchored is not None and session.anchored.open:
-            self.out.append(Media(0, Delete(session.anchored.media, why)))
+            ticket = self.ticket()
+            self._ending[ticket] = session.call_id
+            self.out.append(Media(ticket, Delete(session.anchored.media, why)))
             self.out.append(Trace(MediaSeen(session.call_id, "released", why)))
 
         binding = session.binding

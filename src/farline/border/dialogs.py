@@ -71,7 +71,7 @@ def open_anchor(context: Context, session: Session, upstream: Flow, passage: Pas
     outer, inner = passage.rules(Side.OUTSIDE), passage.rules(Side.INSIDE)
     outside = _media_side("outside", binding.subscriber.media_interface, phone.remote.host, outer)
     first, second = _inner_interfaces(context, line.server, office)
-    inside = _media_side("inside", first, office, inner)
+    inside = _media_side("inside", first, office, inner, events=_gets_events(context, line.server))
     known = session.anchored
     if known is not None:
         if known.open:  # a call stays where its ports are
@@ -80,7 +80,7 @@ def open_anchor(context: Context, session: Session, upstream: Flow, passage: Pas
     else:
         known = session.anchored = Anchored(context.ids.token(), outside, inside, _origins(line))
         _say_anchored(context, session, known, line)
-    known.spare = _media_side("inside", second, office, inner) if second else None
+    known.spare = replace(inside, interface=second) if second else None
     works = context.plan.interworking[line.server.server_profile].profile
     known.hold, known.fax = works.hold_support, works.t38_support
     known.policies = admitting.media_policies(context, session, passage)
@@ -109,12 +109,20 @@ def _version(host: str) -> int:
     return address.version if address is not None else 0
 
 
-def _media_side(name: str, interface: str, source: str, rules: Rules) -> MediaSide:
+def _gets_events(context: Context, flow: ServerFlow) -> bool:
+    """Whether the server is to get telephone-events; it may want INFO instead."""
+    profile = context.plan.interworking[flow.server_profile].profile
+    return profile.dtmf_support != "sip_info"
+
+
+def _media_side(
+    name: str, interface: str, source: str, rules: Rules, *, events: bool = True
+) -> MediaSide:
     """One leg as the media engine is told of it."""
     rule = rules.media
     classes = (("audio", rule.voice_qos), ("video", rule.video_qos))
     latches = source if rules.border.nat else ""
-    return MediaSide(name, interface, latches, rule.encryption, classes)
+    return MediaSide(name, interface, latches, rule.encryption, classes, events)
 
 
 def _say_anchored(context: Context, session: Session, anchored: Anchored, line: Line) -> None:

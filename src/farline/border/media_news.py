@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farline.border import dtmf
 from farline.border.teardown import hang_up
 from farline.media.engine import Delete, Media
-from farline.media.reports import DigitDialled, MediaReport, MediaTimeout, PortsExhausted
+from farline.media.reports import (
+    DigitDialled,
+    MediaReport,
+    MediaTimeout,
+    OneWayAudio,
+    PortsExhausted,
+)
 from farline.trace.events import MediaSeen, Trace
 
 if TYPE_CHECKING:
@@ -20,9 +27,17 @@ def take(context: Context, report: MediaReport) -> None:
             _silent(context, report)
         case DigitDialled():
             session = context.sessions.by_media(report.session)
-            call = session.call_id if session is not None else ""
+            call = context.call = session.call_id if session is not None else ""
             pressed = f"{report.side} dialled {report.digit} for {report.duration_ms} ms"
             context.out.append(Trace(MediaSeen(call, "digit", pressed)))
+            if session is not None:
+                dtmf.to_info(context, session, report)
+        case OneWayAudio():
+            silent = f"{report.side} silent for {report.silent_seconds:.0f} s: {report.because}"
+            session = context.sessions.by_media(report.session)
+            call = session.call_id if session is not None else ""
+            context.counters["media.one_way"] += 1
+            context.out.append(Trace(MediaSeen(call, "one-way audio", silent)))
         case PortsExhausted():
             why = f"media interface {report.interface} has no free ports"
             context.out.append(Trace(MediaSeen("", "ports exhausted", why)))

@@ -356,6 +356,8 @@ class Passage:
                 self.works.to_server(out)
             else:
                 self.works.from_server(out)
+        if self.near is not None and self.near.inserted:
+            _count_up(out, self.near, request)
         self.masked = out.get("From") != request.get("From") or out.get("To") != request.get("To")
         return out
 
@@ -379,6 +381,8 @@ class Passage:
                 self.works.from_server(out)
             else:
                 self.works.to_server(out)
+        if self.near is not None and self.near.inserted:
+            out.set("CSeq", f"{self.request.cseq} {self.request.method}")
         if self.masked:
             out.set("From", self.request.get("From") or "")
             out.set("To", with_tag(self.request.get("To") or "", response.to_tag))
@@ -435,6 +439,14 @@ def _concerns_presence(request: Message) -> bool:
         return True
     event = (request.get("Event") or "").partition(";")[0].strip().lower()
     return request.method == "SUBSCRIBE" and event.partition(".")[0] == "presence"
+
+
+def _count_up(out: Message, near: End, request: Message) -> None:
+    """Give the far side the CSeq number that comes after those of our own requests."""
+    out.set("CSeq", f"{near.shifted(request.cseq)} {request.method}")
+    words = (request.get("RAck") or "").split()
+    if len(words) == 3 and words[1].isascii() and words[1].isdigit() and len(words[1]) <= 10:
+        out.set("RAck", f"{words[0]} {near.shifted(int(words[1]))} {words[2]}")
 
 
 def with_tag(name: str, tag: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from farline.border import anchor, dialogs, failover
+from farline.border import anchor, dialogs, dtmf, failover
 from farline.border.passage import Passage
 from farline.border.topology import target_of
 from farline.sip import WireError, headers
@@ -74,7 +74,7 @@ class Relaying:
         if anchor.has_hidden_description(self.tx.request):
             self._answer(415, "a multipart body may hide SDP")
             return
-        if not self._known_enough():
+        if not self._known_enough() or (yield from self._take_digit()):
             return
         while (flow := (yield from self.passage.reach())) is not None:
             try:
@@ -105,6 +105,17 @@ class Relaying:
                 self.context.end_session(session, "ended", "the subscription is terminated")
         elif method in SUBSCRIBING | {"NOTIFY"} and self.status < 300:
             dialogs.lengthen(self.context, session, _asked_life(self.tx.request))
+
+    def _take_digit(self) -> Generator[Any, Any, bool]:
+        """Put the digit of an INFO into the stream, where the server profile wants that."""
+        digit = dtmf.digit_of(self.tx.request) if self.tx.method == "INFO" else None
+        session, sender = self.session, self.passage.sender
+        if digit is None or session is None or not dtmf.wants_events(self.context, session, sender):
+            return False
+        done = yield from dtmf.to_stream(self.context, session, sender, digit)
+        if done:
+            self._answer(200, f"{digit[0]} is put into the stream")
+        return done
 
     def _known_enough(self) -> bool:
         """Whether a request that needs a dialog has one, and one that makes one may."""

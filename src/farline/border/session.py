@@ -6,6 +6,7 @@ for each end its Contact and the route set behind it, which the other side never
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -38,6 +39,18 @@ class End:
 
     cseq: int = 0
     """Highest CSeq number of its requests."""
+
+    inserted: list[int] = field(default_factory=list)
+    """Requests of ours in its name, each by what `cseq` was then, ascending: the other end reads
+    later numbers of it counted up."""
+
+    def next_cseq(self) -> int:
+        """The number of the next request of ours in its name, as the other end reads it."""
+        return self.cseq + len(self.inserted) + 1
+
+    def shifted(self, cseq: int) -> int:
+        """One of its CSeq numbers as the other end reads it."""
+        return cseq + bisect_left(self.inserted, cseq)
 
 
 @dataclass(slots=True)
@@ -96,6 +109,10 @@ class Session:
     def ended(self) -> bool:
         """Whether it is over."""
         return self.state == "ended"
+
+    def end_on(self, side: Side) -> End:
+        """The end on a side of an answered call."""
+        return self.caller if side is self.initiator else self.callees[self.confirmed]
 
     def note_cseq(self, end: End, request: Message) -> None:
         """Remember the highest CSeq of an end."""

@@ -27,7 +27,7 @@ def hang_up(context: Context, session: Session, why: str, *, cause: int) -> None
         return
     if session.is_call and session.confirmed:
         for side in Side:
-            flow = _flow_to(context, session.binding, side)
+            flow = flow_to(context, session.binding, side)
             if flow is not None:
                 bye = make_bye(session, side, why, cause)
                 context.request(None, bye, flow, side)
@@ -52,16 +52,19 @@ def drop_binding(context: Context, binding: Binding, why: str) -> None:
 
 def make_bye(session: Session, side: Side, why: str, cause: int) -> Message:
     """A BYE to the end on `side`, as if the other end had sent it."""
-    names = session.names[side]
-    callee = session.callees[session.confirmed]
-    if side is session.initiator:
-        to, other, one, two = session.caller, callee, names.callee, names.caller
-    else:
-        to, other, one, two = callee, session.caller, names.caller, names.callee
-    bye = _in_dialog("BYE", session, to, one, two, other.cseq + 1)
+    bye = make_request(session, side, "BYE", session.end_on(side.other).next_cseq())
     bye.add("Reason", f'Q.850;cause={cause};text="{why}"')
     bye.body = b""
     return bye
+
+
+def make_request(session: Session, side: Side, method: str, cseq: int) -> Message:
+    """A request to the end on `side` of an answered call, as if the other end had sent it."""
+    names = session.names[side]
+    one, two = names.caller, names.callee
+    if side is session.initiator:
+        one, two = two, one
+    return _in_dialog(method, session, session.end_on(side), one, two, cseq)
 
 
 def make_ack(session: Session, response: Message, target: End) -> Message:
@@ -113,7 +116,8 @@ def _in_dialog(
     return message
 
 
-def _flow_to(context: Context, binding: Binding, side: Side) -> Flow | None:
+def flow_to(context: Context, binding: Binding, side: Side) -> Flow | None:
+    """The connection on which an end is reached; None: there is none now."""
     if side is Side.OUTSIDE:
         others = () if binding.phone else context.bindings.other_flows(binding)
         return next((other.phone for other in others), binding.phone)

@@ -12,30 +12,54 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from farline.cli.plain import plain
+from farline.cli.show_media import print_media
 from farline.runtime.control import ControlError, call
 from farline.runtime.role import ROLES
+
+MEDIA_ROLES = ("media", "office-media")
 
 
 def show(
     role: Annotated[str, typer.Argument(help=f"One of {', '.join(ROLES)}.")],
+    call_name: Annotated[
+        str, typer.Argument(metavar="[CALL]", help="With media: a Call-ID, or a media session.")
+    ] = "",
     run_dir: Annotated[Path, typer.Option(help="Run directory of the deployment.")] = Path("run"),
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Show bindings, calls, streams, relays and counters of a running role.
 
     Example: farline show border --run-dir run
+
+    Example: farline show media --run-dir run
     """
+    if call_name and role not in MEDIA_ROLES:
+        raise typer.BadParameter(f"only {' and '.join(MEDIA_ROLES)} show one call by its name")
     if role not in ROLES:
         raise typer.BadParameter(f"{role!r} is none of {', '.join(ROLES)}")
     try:
-        state = asyncio.run(call(run_dir / "control" / f"{role}.sock", "show"))
+        narrowed = {"call": asyncio.run(_media_name(run_dir, call_name))} if call_name else {}
+        state = asyncio.run(call(run_dir / "control" / f"{role}.sock", "show", **narrowed))
     except ControlError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
     if as_json:
         typer.echo(json.dumps(state, indent=2))
+    elif role in MEDIA_ROLES:
+        print_media(Console(), state)
     else:
         _print(Console(), state)
+
+
+async def _media_name(run_dir: Path, name: str) -> str:
+    """The media session of a Call-ID that begins so, where the border runs and knows it."""
+    try:
+        border = await call(run_dir / "control" / "border.sock", "show")
+    except ControlError:
+        return name
+    named = (one["media"] for one in border["sessions"] if one["call"].startswith(name))
+    return next(filter(None, named), name)
 
 
 def _print(console: Console, state: dict[str, Any]) -> None:
@@ -45,10 +69,10 @@ def _print(console: Console, state: dict[str, Any]) -> None:
         elif isinstance(value, dict):
             inner = Table(title=name, title_justify="left", show_header=False)
             for key, cell in value.items():
-                inner.add_row(Text(str(key)), Text(_plain(cell)))
+                inner.add_row(Text(str(key)), Text(plain(cell)))
             console.print(inner)
         else:
-            console.print(Text(f"{name}: {_plain(value)}"))
+            console.print(Text(f"{name}: {plain(value)}"))
 
 
 def _print_rows(console: Console, title: str, rows: list[dict[str, Any]]) -> None:
@@ -57,7 +81,7 @@ def _print_rows(console: Console, title: str, rows: list[dict[str, Any]]) -> Non
     for column in rows[0]:
         table.add_column(column)
     for row in rows:
-        table.add_row(*(Text(_plain(cell)) for cell in row.values()))
+        table.add_row(*(Text(plain(cell)) for cell in row.values()))
     if console.measure(table, options=console.options.update(width=1000)).maximum <= console.width:
         console.print(table)
         return
@@ -66,11 +90,5 @@ def _print_rows(console: Console, title: str, rows: list[dict[str, Any]]) -> Non
     for row in rows:
         console.print()
         for column, cell in row.items():
-            console.print(Text(f"  {column:<{width}}  {_plain(cell)}"), soft_wrap=True)
+            console.print(Text(f"  {column:<{width}}  {plain(cell)}"), soft_wrap=True)
     console.print()
-
-
-def _plain(value: object) -> str:
-    """One line without control characters: what peers sent must not reach the terminal raw."""
-    text = value if isinstance(value, str) else json.dumps(value)
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)

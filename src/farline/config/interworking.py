@@ -121,7 +121,7 @@ class InterworkingAdvanced(Form):
 
 
 class InterworkingProfile(Form):
-    """How a server differs from the standards, page by page; DTMF stands in the media rule."""
+    """How a server differs from the standards, page by page."""
 
     form: ClassVar[str] = FORM
     name: Name = Field(title="Profile Name")
@@ -137,6 +137,10 @@ class InterworkingProfile(Form):
     """Off: Diversion and History-Info do not reach the server."""
     t38_support: bool = Field(True, title="T.38 Support")
     """Off: fax over UDPTL is refused (488)."""
+    dtmf_support: Literal["none", "rfc_4733", "sip_info"] = Field("none", title="DTMF Support")
+    """What the server understands. "sip_info": telephone-events of phones become INFO, its INFO
+    digits become telephone-events. "rfc_4733": INFO digits of phones become telephone-events.
+    "none": digits pass as they come."""
     uri_scheme: Literal["any", "sip"] = Field("any", title="URI Scheme")
     """SIP: tel URIs become sip URIs with user=phone."""
     timers: InterworkingTimers = InterworkingTimers()

@@ -33,6 +33,8 @@ class Side:
     may then agree on keys of their own through us."""
     classes: tuple[tuple[str, int], ...] = ()
     """DS byte of what leaves here, by kind of media; what is not named has the interface's own."""
+    events: bool = True
+    """Whether it gets telephone-events (RFC 4733); False: signaling tells it of digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,18 @@ class Query:
     session: str
 
 
-MediaRequest = Offer | Answer | Delete | Query
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Put a digit into the streams towards a side, as a telephone-event (RFC 4733)."""
+
+    session: str
+    side: str
+    digit: str
+    """0 to 9, *, #, A to D."""
+    duration_ms: int
+
+
+MediaRequest = Offer | Answer | Delete | Query | Dial
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +151,14 @@ class StreamStats:
     """Who forwards what comes in here: "kernel" (the fast path) or "user" (the relay itself)."""
     why: str | None = None
     """With "user": why it is not the kernel."""
+    untargeted_packets: int = 0
+    """Packets of the other side that had nowhere to go: no address is known, or none wanted."""
+    target: str | None = None
+    """Where packets leave for now, address:port."""
+    stranger: str | None = None
+    """The last source that was refused, address:port."""
+    muted: bool = False
+    """Signaling wants nothing sent there (hold with the null address)."""
     quality: Quality | None = None
     """What its packets say of the side; with RTP ports of streams of RTP only."""
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from farline._core import DigitReport, ExhaustedReport, OneWayReport, SilenceReport
 
-    from farline._core import DigitReport, ExhaustedReport, SilenceReport
-
-    RelayReport = SilenceReport | DigitReport | ExhaustedReport
+    RelayReport = SilenceReport | DigitReport | OneWayReport | ExhaustedReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +42,24 @@ class DigitDialled:
     duration_ms: int
 
 
-MediaReport = MediaTimeout | DigitDialled | PortsExhausted
+@dataclass(frozen=True, slots=True)
+class OneWayAudio:
+    """A core's input: one side sends and the other has been silent for some seconds."""
+
+    session: str
+    side: str
+    """Who is silent, by the name of the side."""
+    silent_seconds: float
+    because: str
+    """What the counters show (`farline.media.diagnosis`)."""
+
+
+MediaReport = MediaTimeout | DigitDialled | OneWayAudio | PortsExhausted
 
 _NAMES: dict[str, type[MediaReport]] = {
     "timeout": MediaTimeout,
     "digit": DigitDialled,
+    "one-way": OneWayAudio,
     "exhausted": PortsExhausted,
 }
 
@@ -57,17 +68,28 @@ class MediaReportError(ValueError):
     """An object that is no report."""
 
 
-def from_relay(report: RelayReport, side_name: Callable[[str, int], str]) -> MediaReport:
-    """What a report of `farline._core.Relay` means.
+class Known(Protocol):
+    """What is known of the sessions that reports are about."""
 
-    `side_name`: the name of a session's side by its number.
-    """
+    def side_name(self, session: str, side: int) -> str:
+        """What a side is called."""
+
+    def summary(self, session: str) -> str:
+        """What the counters of a session show."""
+
+
+def from_relay(report: RelayReport, sessions: Known) -> MediaReport:
+    """What a report of `farline._core.Relay` means."""
     match report["kind"]:
         case "silence":
             return MediaTimeout(report["session"], report["idle_ms"] / 1000)
         case "digit":
-            side = side_name(report["session"], report["side"])
+            side = sessions.side_name(report["session"], report["side"])
             return DigitDialled(report["session"], side, report["digit"], report["duration_ms"])
+        case "one-way":
+            name = report["session"]
+            side = sessions.side_name(name, report["side"])
+            return OneWayAudio(name, side, report["idle_ms"] / 1000, sessions.summary(name))
         case "exhausted":
             return PortsExhausted(report["session"], report["interface"])
 

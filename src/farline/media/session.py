@@ -85,6 +85,12 @@ class RelayControl(Protocol):
     ) -> None:
         """Our ICE credentials on one side; None: ICE is not spoken there."""
 
+    def withhold(self, session: str, stream: int, side: int, withheld: bool, /) -> None:
+        """Whether telephone-events are kept from one side."""
+
+    def dial(self, session: str, side: int, digit: str, duration_ms: int, /) -> None:
+        """Put a digit into what leaves towards one side."""
+
     def hold(self, session: str, held: bool, /) -> None:
         """On hold, silence is not reported."""
 
@@ -179,6 +185,13 @@ class MediaSession:
         shown = self.offered.shown_answer(description, places)
         return self._shown(description, 1 - answerer, shown)
 
+    def dial(self, side: str, digit: str, duration_ms: int) -> None:
+        """Put a digit into the streams towards a side. Raises SessionError."""
+        names = [one.name for one in self.sides]
+        if side not in names:
+            raise SessionError(f"the sides of this session are {names[0]} and {names[1]}")
+        self.relay.dial(self.name, names.index(side), digit, duration_ms)
+
     def stream_index(self, number: int) -> int | None:
         """The m= line of one of the relay's stream numbers."""
         known = [*self.streams.items(), *self.fresh.items()]
@@ -263,6 +276,8 @@ class MediaSession:
         if stream.rtp:
             self._describe(stream, 1 - answerer, theirs, ours)
             self._describe(stream, answerer, ours, theirs)
+            for side, wanted in enumerate(self.sides):
+                self.relay.withhold(self.name, stream.number, side, not wanted.events)
 
     def _describe(self, stream: Stream, side: int, wanted: Media, own: Media) -> None:
         """Tell the relay what one side sends: what the other wants, by the other's numbers.

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farline._core import RelayError
-from farline.media.engine import Answer, Delete, MediaReply, Offer, Quality, Query, StreamStats
+from farline.media.diagnosis import summary
+from farline.media.engine import (
+    Answer,
+    Delete,
+    Dial,
+    MediaReply,
+    Offer,
+    Quality,
+    Query,
+    StreamStats,
+)
 from farline.media.session import MediaSession, SessionError
 from farline.sdp import SdpError, parse
 
@@ -54,6 +64,11 @@ class MediaSessions:
         known = self._sessions.get(session)
         return known.sides[side].name if known is not None else ""
 
+    def summary(self, session: str) -> str:
+        """What the counters of a session show; raises RelayError."""
+        known = self._sessions.get(session)
+        return summary(_stats(known, self._relay.query(session) or ())) if known else "ended"
+
     def perform(self, request: MediaRequest) -> MediaReply:
         """Serve one request; what goes wrong is in the reply."""
         self._relay.gather(True)
@@ -67,6 +82,11 @@ class MediaSessions:
                     return self._delete(request)
                 case Query():
                     return self._query(request)
+                case Dial():
+                    self._known(request.session).dial(
+                        request.side, request.digit, request.duration_ms
+                    )
+                    return MediaReply()
         except SdpError as error:
             return MediaReply(error=str(error), status=488)
         except SessionError as error:
@@ -143,6 +163,10 @@ def _stats(session: MediaSession, ports: Iterable[PortStats]) -> tuple[StreamSta
             suite=port["suite"],
             path="kernel" if port["why_user"] is None else "user",
             why=port["why_user"],
+            untargeted_packets=port["untargeted_packets"],
+            target=port["target"],
+            stranger=port["stranger"],
+            muted=port["muted"],
             quality=None if port["quality"] is None else Quality(**port["quality"]),
         )
         for index, port in known

@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING
 
 from farline.config.office import MEDIA_INTERFACE
 from farline.config.policy_rules import MediaRule
+from farline.media.diagnosis import summary
 from farline.media.engine import Query
+from farline.media.quality import leg_quality
 from farline.media.session import place_name
 from farline.runtime.media_client import MediaClient
 from farline.runtime.media_process import MediaPlace, MediaSettings, instance_name, serve
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from farline.config import Border, Deployment, ServerFlow, SubscriberFlow
+    from farline.media.engine import StreamStats
     from farline.runtime.role import RoleContext
 
 SHOWN = 500
@@ -106,7 +111,10 @@ async def _run(
         if serving.done():
             serving.result()
 
-        async with context.control({"show": lambda: _show(client, places)}):
+        def show(call: str = "") -> Awaitable[dict[str, object]]:
+            return _show(client, places, call)
+
+        async with context.control({"show": show}):
             await serving
     finally:
         serving.cancel()
@@ -114,17 +122,32 @@ async def _run(
         await asyncio.gather(serving, return_exceptions=True)
 
 
-async def _show(client: MediaClient, places: list[MediaPlace]) -> dict[str, object]:
-    """The interfaces, and the counters of every stream of the first SHOWN sessions."""
+async def _show(client: MediaClient, places: list[MediaPlace], call: str) -> dict[str, object]:
+    """The interfaces, and the counters of every stream of the first SHOWN sessions.
+
+    `call`: only sessions in whose name that stands. Keys are in no counter.
+    """
     sessions = await client.sessions()
     streams: list[dict[str, object]] = []
-    for session in sessions[:SHOWN]:
+    diagnoses: dict[str, str] = {}
+    for session in [one for one in sessions if call in one][:SHOWN]:
         reply = await client.perform(Query(session))
-        streams += [{"session": session, **asdict(stats)} for stats in reply.stats]
+        streams += [_shown(session, one) for one in reply.stats]
+        diagnoses[session] = summary(reply.stats)
     reason = await client.no_fast_path()
     return {
         "fast_path": "settled flows are the kernel's" if reason is None else f"none: {reason}",
         "interfaces": [f"{p.name} {p.ip}:{p.first}-{p.last}" for p in places],
         "sessions": len(sessions),
         "streams": streams,
+        "diagnoses": diagnoses,
     }
+
+
+def _shown(session: str, stats: StreamStats) -> dict[str, object]:
+    """One port's counters, with the MOS of both directions (`farline.media.quality`)."""
+    shown: dict[str, object] = {"session": session, **asdict(stats)}
+    if stats.quality is not None:
+        legs = leg_quality(stats.quality)
+        shown |= {"mos_received": legs.received, "mos_sent": legs.sent}
+    return shown

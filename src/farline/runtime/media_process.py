@@ -122,13 +122,13 @@ class MediaServer:
     def _report(self) -> None:
         """Pass on what happened to the sessions."""
         try:
-            reports = self._relay.reports()
+            reports = [from_relay(one, self._sessions) for one in self._relay.reports()]
         except RelayError as error:
             if not self._broken.done():
                 self._broken.set_exception(MediaBrokenError(error.reason))
             return
         for report in reports:
-            event = encode_report(from_relay(report, self._sessions.side_name))
+            event = encode_report(report)
             for client in list(self._clients):
                 self._tell(client, event)
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from farline.media.engine import Answer, Delete, MediaReply, Offer, Query
+from farline.media.engine import Answer, Delete, Dial, MediaReply, Offer, Query
 from farline.media.ng.client import NgPlaces, document_of, packets, reply_of
 from farline.media.ng.message import text
 from farline.media.reports import MediaTimeout
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from farline.config import Border, MediaNode
     from farline.media.engine import MediaRequest
+    from farline.media.ng.client import NgRequest
     from farline.sip.ids import Ids
 
 log = logging.getLogger(__name__)
@@ -142,6 +143,8 @@ class NgClient:
 
     async def perform(self, request: MediaRequest) -> MediaReply:
         """Have a request served; whatever goes wrong is in the reply, nothing is raised."""
+        if isinstance(request, Dial):
+            return MediaReply(error="only our own engine puts digits into streams", status=501)
         known = self._sessions.get(request.session)
         if known is None:
             if isinstance(request, Offer):
@@ -195,7 +198,7 @@ class NgClient:
                 return node
         return nodes[-1]
 
-    async def _ask(self, node: NgNode, request: MediaRequest, session: _Session) -> MediaReply:
+    async def _ask(self, node: NgNode, request: NgRequest, session: _Session) -> MediaReply:
         places = self._settings.places
         try:
             if isinstance(request, Offer | Answer):

@@ -19,7 +19,7 @@ from farline._core import RelayError
 from farline.media.ng.bencode import MAX_SIZE
 from farline.media.ng.message import NgError, pack, unpack
 from farline.media.ng.service import NgService
-from farline.media.reports import MediaTimeout, PortsExhausted, from_relay
+from farline.media.reports import MediaTimeout, OneWayAudio, PortsExhausted, from_relay
 from farline.media.sessions import MediaSessions
 from farline.runtime import clock
 from farline.runtime.certificate import DtlsIdentity
@@ -78,7 +78,7 @@ class NgServer(asyncio.DatagramProtocol):
         self._relay = make_relay(places, settings, identity)
         addresses = {place.name: place.ip for place in places}
         sessions = MediaSessions(self._relay, addresses, RealIds(), identity.fingerprint)
-        self._side_name = sessions.side_name
+        self._sessions = sessions
         self.service = NgService(sessions.perform, [place.name for place in places])
         self._answers = _Answers()
         self._transport: asyncio.DatagramTransport | None = None
@@ -145,7 +145,7 @@ class NgServer(asyncio.DatagramProtocol):
     def _report(self) -> None:
         """End the calls that are silent: nobody is there to be asked."""
         try:
-            reports = [from_relay(one, self._side_name) for one in self._relay.reports()]
+            reports = [from_relay(one, self._sessions) for one in self._relay.reports()]
         except RelayError as error:
             if not self._broken.done():
                 self._broken.set_exception(MediaBrokenError(error.reason))
@@ -155,6 +155,8 @@ class NgServer(asyncio.DatagramProtocol):
                 log.info("call %r: silent for %d s, ended", report.session, report.silent_seconds)
                 self.counters.ended += 1
                 self.service.end(report.session)
+            elif isinstance(report, OneWayAudio):
+                log.warning("call %r: one-way audio: %s", report.session, report.because)
             elif isinstance(report, PortsExhausted):
                 log.warning("interface %r has no free ports", report.interface)
 

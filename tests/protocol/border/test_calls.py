@@ -3,7 +3,7 @@
 import pytest
 
 from farline.media.engine import Delete, MediaReply, Offer
-from farline.media.reports import MediaTimeout, PortsExhausted
+from farline.media.reports import DigitDialled, MediaTimeout, OneWayAudio, PortsExhausted
 from farline.sip import NameAddr, Transport
 from farline.testing.border_phone import OFFICE, Phone, media_address, offer
 from farline.trace.events import MediaSeen
@@ -349,3 +349,20 @@ def test_used_up_ports_are_traced(world):
     assert world.events[-1] == MediaSeen(
         "", "ports exhausted", "media interface Outside has no free ports"
     )
+
+
+def test_what_the_engine_saw_is_traced(world, phone):
+    phone.call_office()
+    (session,) = world.core.show()["sessions"]
+    because = "inside does not send: nothing came to 10.10.10.7:35000"
+    world.give(OneWayAudio(session["media"], "inside", 8.0, because))
+    world.give(DigitDialled(session["media"], "outside", "#", 80))
+    call = session["call"]
+    assert world.events[-2:] == [
+        MediaSeen(call, "one-way audio", f"inside silent for 8 s: {because}"),
+        MediaSeen(call, "digit", "outside dialled # for 80 ms"),
+    ]
+    world.give(MediaTimeout(session["media"], 60.0))
+    assert [one.detail for one in world.events if getattr(one, "what", "") == "at the end"] == [
+        "no media"
+    ]

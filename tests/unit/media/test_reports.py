@@ -6,11 +6,22 @@ from farline.media.reports import (
     DigitDialled,
     MediaReportError,
     MediaTimeout,
+    OneWayAudio,
     PortsExhausted,
     decode_report,
     encode_report,
     from_relay,
 )
+
+
+class Sessions:
+    """One call."""
+
+    def side_name(self, session: str, side: int) -> str:
+        return ["outside", "inside"][side]
+
+    def summary(self, session: str) -> str:
+        return "inside does not send"
 
 
 @pytest.mark.parametrize(
@@ -22,11 +33,15 @@ from farline.media.reports import (
             | {"duration_ms": 80},
             DigitDialled("a", "inside", "#", 80),
         ),
+        (
+            {"session": "a", "kind": "one-way", "stream": 0, "side": 1, "idle_ms": 8000},
+            OneWayAudio("a", "inside", 8.0, "inside does not send"),
+        ),
         ({"session": "a", "kind": "exhausted", "interface": "B1"}, PortsExhausted("a", "B1")),
     ],
 )
 def test_reports_cross_the_socket(told, meant):
-    assert from_relay(told, lambda _, side: ["outside", "inside"][side]) == meant
+    assert from_relay(told, Sessions()) == meant
     assert decode_report(encode_report(meant)) == meant
 
 

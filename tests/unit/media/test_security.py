@@ -37,6 +37,10 @@ class Notebook:
     def signal(self, session, stream, side, **_said):
         self.keys.setdefault((stream, side), None)
 
+    def withhold(self, session, stream, side, withheld, /): ...
+
+    def dial(self, session, side, digit, duration_ms, /): ...
+
     def describe(self, session, stream, side, formats, /):
         assert session == "call"
 

@@ -44,6 +44,10 @@ class Notebook:
         self.remotes[stream, side] = (rtp, rtcp, source, muted)
         self.muxed[stream, side] = muxed
 
+    def withhold(self, session, stream, side, withheld, /): ...
+
+    def dial(self, session, side, digit, duration_ms, /): ...
+
     def describe(self, session, stream, side, formats, /):
         self.formats[stream, side] = formats
 
@@ -63,6 +67,7 @@ class Notebook:
         stats |= {"side": 1, "latched": None, "last_seen_ms": None, "suite": None}
         stats |= {"unauthentic_packets": 0, "replayed_packets": 0, "quality": None}
         stats |= {"why_user": "off"}
+        stats |= {"untargeted_packets": 0, "target": None, "stranger": None, "muted": False}
         return [{**stats, "stream": stream} for name, stream in self.live if name == session]
 
     def delete(self, session, /):

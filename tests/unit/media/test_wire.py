@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from farline.media.engine import Answer, Delete, MediaReply, Offer, Query, Side, StreamStats
+from farline.media.engine import Answer, Delete, Dial, MediaReply, Offer, Query, Side, StreamStats
 from farline.media.wire import (
     MediaWireError,
     decode_reply,
@@ -27,6 +27,7 @@ STATS = StreamStats("a", 0, "rtp", "10.10.10.7:35000", None, 1, 2, 3, 4, 5, None
         Answer("call", EVERY_BYTE, B, A),
         Delete("call", "BYE"),
         Query("call"),
+        Dial("call", "a", "#", 160),
     ],
 )
 def test_requests(request_) -> None:
@@ -62,3 +63,11 @@ def test_what_is_no_request(change) -> None:
 def test_what_is_no_reply(value) -> None:
     with pytest.raises(MediaWireError):
         decode_reply(value)
+
+
+@pytest.mark.parametrize(
+    "change", [{"digit": "x"}, {"digit": "12"}, {"duration_ms": -1}, {"duration_ms": "160"}]
+)
+def test_what_is_no_digit(change) -> None:
+    with pytest.raises(MediaWireError):
+        decode_request(encode_request(Dial("call", "a", "#", 160)) | change)

@@ -10,11 +10,12 @@ import socket
 import stat
 import sys
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from farline.media.engine import Answer, Delete, Offer, Query, Side
+from farline.media.engine import Answer, Delete, Dial, Offer, Query, Side
 from farline.media.reports import DigitDialled, PortsExhausted
 from farline.runtime.media_client import MediaClient
 from farline.runtime.media_process import MediaPlace, MediaSettings, read_place, serve
@@ -221,6 +222,86 @@ async def test_digits_and_quality_are_told(tmp_path: Path) -> None:
             assert quality is not None
             assert (quality.codec, quality.ssrc) == ("PCMA", 0)
             assert quality.expected_packets == 5
+
+
+async def test_a_digit_from_signaling_takes_the_place_of_speech(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    path = tmp_path / "media.sock"
+    with _peer(PHONE) as phone, _peer(OFFICE) as office:
+        settings = MediaSettings(threads=1, first_port=36044)
+        async with _engine(path, settings), _client(path) as (client, _):
+            offer = _with_events(_sdp(PHONE, phone.getsockname()[1]))
+            await client.perform(Offer("call", offer, OUTSIDE, INSIDE))
+            answer = _with_events(_sdp(OFFICE, office.getsockname()[1]))
+            await client.perform(Answer("call", answer, INSIDE, OUTSIDE))
+            assert (await client.perform(Dial("call", "inside", "7", 40))).error is None
+            assert (await client.perform(Dial("call", "nobody", "7", 40))).status == 500
+            heard = []
+            for sequence in range(1, 7):
+                await loop.sock_sendto(phone, _rtp(sequence), (B1, 36044))
+                heard.append((await loop.sock_recvfrom(office, 2048))[0])
+            assert [data[1] for data in heard] == [0x80 | 101, 101, 101, 101, 8, 8]
+            assert [data[3] for data in heard] == [1, 2, 3, 4, 5, 6]
+            assert heard[0][12] == 7
+
+
+async def test_events_are_kept_from_a_side_that_signaling_tells(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    path = tmp_path / "media.sock"
+    told = replace(INSIDE, events=False)
+    with _peer(PHONE) as phone, _peer(OFFICE) as office:
+        settings = MediaSettings(threads=1, first_port=36048)
+        async with _engine(path, settings), _client(path) as (client, reports):
+            offer = _with_events(_sdp(PHONE, phone.getsockname()[1]))
+            await client.perform(Offer("call", offer, OUTSIDE, told))
+            answer = _with_events(_sdp(OFFICE, office.getsockname()[1]))
+            await client.perform(Answer("call", answer, told, OUTSIDE))
+            end = bytes([0x80, 101, 0, 2, 0, 0, 4, 0, 0, 0, 0, 0, 5, 0x8A, 2, 128])
+            for data in (_rtp(1), end, _rtp(3)):
+                await loop.sock_sendto(phone, data, (B1, 36048))
+            heard = [(await loop.sock_recvfrom(office, 2048))[0] for _ in range(2)]
+            assert [(data[1], data[3]) for data in heard] == [(8, 1), (8, 2)]
+            assert await reports.get() == DigitDialled("call", "outside", "5", 80)
+
+
+async def test_a_call_becomes_a_fax_and_speech_again(tmp_path: Path) -> None:
+    """T.38 over UDPTL (RFC 3362): a re-INVITE to m=image and back, each latching by itself."""
+    loop = asyncio.get_running_loop()
+    path = tmp_path / "media.sock"
+    with _peer(PHONE) as phone, _peer(OFFICE) as office, _peer(MOVED) as stranger:
+        settings = MediaSettings(threads=1, first_port=36052)
+        async with _engine(path, settings), _client(path) as (client, _):
+
+            async def agree(fax: bool) -> tuple[int, int]:
+                kind = (b"m=audio %d RTP/AVP 8", b"m=image %d udptl t38")[fax]
+                found = []
+                for peer, one, other, request in (
+                    (phone, OUTSIDE, INSIDE, Offer),
+                    (office, INSIDE, OUTSIDE, Answer),
+                ):
+                    host, port = peer.getsockname()
+                    sdp = _sdp(host, port).replace(b"m=audio %d RTP/AVP 8" % port, kind % port)
+                    shown = (await client.perform(request("call", sdp, one, other))).sdp or b""
+                    found.append(int(shown.split(b"m=")[1].split()[1]))
+                return found[1], found[0]
+
+            speech = await agree(fax=False)
+            await loop.sock_sendto(phone, _rtp(1), (B1, speech[0]))
+            assert (await loop.sock_recvfrom(office, 2048))[0] == _rtp(1)
+            fax = await agree(fax=True)
+            assert fax[0] != speech[0]
+            udptl = b"\x00\x01\x03\x06\xc0\x01\x80\x00\x00\xff"
+            await loop.sock_sendto(stranger, b"stolen", (B1, fax[0]))
+            await loop.sock_sendto(phone, udptl, (B1, fax[0]))
+            assert (await loop.sock_recvfrom(office, 2048))[0] == udptl
+            await loop.sock_sendto(office, udptl[::-1], (A1, fax[1]))
+            assert (await loop.sock_recvfrom(phone, 2048))[0] == udptl[::-1]
+            stats = (await client.perform(Query("call"))).stats
+            refused = [one for one in stats if one.refused_packets]
+            assert [one.stranger for one in refused] == ["{}:{}".format(*stranger.getsockname())]
+            again = await agree(fax=False)
+            await loop.sock_sendto(phone, _rtp(2), (B1, again[0]))
+            assert (await loop.sock_recvfrom(office, 2048))[0] == _rtp(2)
 
 
 async def test_errors_have_a_status_and_ports_come_back(tmp_path: Path) -> None:

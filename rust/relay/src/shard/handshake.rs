@@ -101,7 +101,7 @@ impl Shard {
         self.guard(key)?.association()?;
         let port = self.port_mut(key)?;
         if port.latch.judge(from) == Acceptance::Refused {
-            return Some(port.refuse());
+            return Some(port.refuse(from));
         }
         let flight = self.guard(key)?.association()?.packet(data, now);
         if flight.agreed {
@@ -131,7 +131,7 @@ impl Shard {
     fn check(&mut self, key: Key, from: SocketAddr, data: &[u8], now: Millis) -> Option<Verdict> {
         let port = self.port_mut(key)?;
         let Some(checked) = port.ice.as_ref()?.check(from, data) else {
-            return Some(port.refuse());
+            return Some(port.refuse(from));
         };
         if let Some(nominated) = checked.proved {
             port.latch.prove(from, nominated);

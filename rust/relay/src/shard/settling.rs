@@ -171,6 +171,9 @@ impl Shard {
         if port.ice.is_some() || exit.ice.is_some() {
             return Err(Reason::Ice);
         }
+        if exit.senses.as_ref().is_some_and(|one| !one.events.idle()) {
+            return Err(Reason::Digits);
+        }
         if exit.muted {
             return Err(Reason::Held);
         }

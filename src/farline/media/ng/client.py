@@ -29,6 +29,10 @@ FULL = ("ports", "limit")
 """Words of rtpengine's reasons (Ran out of ports, ... limit reached) that mean: try another."""
 
 
+NgRequest = Offer | Answer | Delete | Query
+"""What rtpengine is asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class NgPlaces:
     """How our media interfaces are called and addressed at rtpengine."""
@@ -41,7 +45,7 @@ class NgPlaces:
     """DS byte for each interface of ours; rtpengine has one a call, the offering side's."""
 
 
-def document_of(request: MediaRequest, places: NgPlaces, party: str) -> dict[str, Encodable]:
+def document_of(request: NgRequest, places: NgPlaces, party: str) -> dict[str, Encodable]:
     """The ng message for a request. `party`: a side of the session, which Delete has to name."""
     match request:
         case Offer():

@@ -1,0 +1,86 @@
+"""`farline show media`: the flows of a media engine as a table of at most 120 columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from farline.cli.plain import plain
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+COLUMNS = (
+    *("side", "peer", "codec", "in", "lost", "jitter ms", "RTT ms", "MOS", "out", "bad"),
+    *("by", "SRTP"),
+)
+SUITES = {
+    "AES_CM_128_HMAC_SHA1_80": "AES-128/80",
+    "AES_CM_128_HMAC_SHA1_32": "AES-128/32",
+    "AES_256_CM_HMAC_SHA1_80": "AES-256/80",
+    "AES_256_CM_HMAC_SHA1_32": "AES-256/32",
+    "AEAD_AES_128_GCM": "GCM-128",
+    "AEAD_AES_256_GCM": "GCM-256",
+}
+"""Short names; `--json` has those of SDP."""
+
+
+def print_media(console: Console, state: dict[str, Any]) -> None:
+    """One table a session: a row for each side of each stream; RTCP ports are left to --json."""
+    for interface in state["interfaces"]:
+        console.print(Text(plain(interface)))
+    console.print(Text(f"sessions: {state['sessions']}"))
+    streams: dict[str, list[dict[str, Any]]] = {}
+    for one in state["streams"]:
+        streams.setdefault(one["session"], []).append(one)
+    for session, ports in streams.items():
+        table = Table(title=Text(plain(session)), title_justify="left")
+        table.box, table.padding, table.pad_edge = SIMPLE_HEAD, (0, 1, 0, 0), False
+        for column in COLUMNS:
+            table.add_column(column, no_wrap=True, overflow="ellipsis")
+        for port in ports:
+            if port["kind"] == "rtp":
+                table.add_row(*(Text(plain(cell)) for cell in row(port)))
+        console.print(table)
+        console.print(Text(plain(state["diagnoses"].get(session, ""))), soft_wrap=True)
+        for because in sorted({port.get("why") or "" for port in ports} - {""}):
+            console.print(Text(f"user path: {plain(because)}"), soft_wrap=True)
+
+
+def row(port: dict[str, Any]) -> tuple[str, ...]:
+    """The cells of one side, in the order of COLUMNS.
+
+    in, out: packets; lost: of those that should have come in; MOS: of what comes in / of what the
+    peer gets; bad: refused + malformed + not authentic or replayed + not sent.
+    """
+    quality = port["quality"] or {}
+    bad = ("refused", "malformed", "unauthentic", "replayed", "unsent")
+    count = sum(port[f"{name}_packets"] for name in bad)
+    suite = port["suite"]
+    return (
+        port["side"] if port["index"] == 0 else f"{port['side']} {port['index']}",
+        port["latched"] or "not latched",
+        quality.get("codec") or "-",
+        str(port["received_packets"]),
+        _percent(quality),
+        _number(quality.get("jitter_ms")),
+        _number(quality.get("round_trip_ms")),
+        f"{_number(port.get('mos_received'))}/{_number(port.get('mos_sent'))}",
+        str(port["sent_packets"]),
+        str(count),
+        port.get("path") or "user",
+        SUITES.get(suite, suite) if suite else "-",
+    )
+
+
+def _percent(quality: dict[str, Any]) -> str:
+    if not quality.get("expected_packets"):
+        return "-"
+    return f"{100 * max(quality['lost_packets'], 0) / quality['expected_packets']:.1f}%"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"

@@ -1,0 +1,84 @@
+"""The table of `farline show media`."""
+
+from dataclasses import asdict
+from io import StringIO
+
+from rich.console import Console
+
+from farline.cli.show_media import print_media
+from farline.media.engine import Quality, StreamStats
+
+QUALITY = Quality(
+    ssrc=0xDEADBEEF,
+    sources=1,
+    codec="PCMU",
+    expected_packets=1_000_000,
+    lost_packets=12_345,
+    jitter_ms=123.44,
+    round_trip_ms=1234.56,
+    reported_loss=0.25,
+    reported_jitter_ms=1.0,
+    reported_discard=None,
+    reported_mos=None,
+)
+PORT = StreamStats(
+    side="outside",
+    index=0,
+    kind="rtp",
+    local="192.168.64.96:35000",
+    latched="192.168.167.161:61000",
+    received_packets=987_655,
+    received_bytes=1,
+    sent_packets=1_000_000,
+    sent_bytes=1,
+    refused_packets=3,
+    last_seen_ms=10,
+    malformed_packets=4,
+    suite="AES_CM_128_HMAC_SHA1_80",
+    quality=QUALITY,
+)
+
+
+def shown(*ports: StreamStats, **more: object) -> list[str]:
+    streams = [
+        {"session": "call \x1b[1m", **asdict(one), "mos_received": 4.04, "mos_sent": None, **more}
+        for one in ports
+    ]
+    state = {
+        "interfaces": ["B1 192.168.64.96:35000-40000"],
+        "sessions": 1,
+        "streams": streams,
+        "diagnoses": {"call \x1b[1m": "outside sends"},
+    }
+    out = StringIO()
+    print_media(Console(file=out, width=120), state)
+    return out.getvalue().splitlines()
+
+
+def test_a_row_has_everything_and_fits_120_columns():
+    lines = shown(PORT)
+    (line,) = [one for one in lines if "61000" in one]
+    assert line.split() == [
+        "outside",
+        "192.168.167.161:61000",
+        "PCMU",
+        "987655",
+        "1.2%",
+        "123.4",
+        "1234.6",
+        "4.0/-",
+        "1000000",
+        "7",
+        "user",
+        "AES-128/80",
+    ]
+    assert max(len(one) for one in lines) <= 120
+
+
+def test_what_peers_sent_does_not_reach_the_terminal_raw():
+    assert not any("\x1b" in line for line in shown(PORT))
+
+
+def test_why_a_flow_is_not_in_the_kernel_is_said():
+    lines = shown(PORT, path="user", why="SRTP is ended here")
+    assert "user path: SRTP is ended here" in lines
