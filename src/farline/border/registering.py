@@ -271,6 +271,7 @@ def watch_expiry(context: Context, binding: Binding) -> None:
     """Remove the binding when its time is over, and lose the phone when its own lease is."""
 
     def look(now: float) -> None:
+        binding.watch = None
         if context.bindings.by_subid(binding.subid) is not binding:
             return
         if binding.expires_at <= now:
@@ -280,11 +281,13 @@ def watch_expiry(context: Context, binding: Binding) -> None:
             lose_phone(context, binding)
         watch_expiry(context, binding)
 
-    if binding.watch is not None:
-        binding.watch.stop()
     short = binding.registered and binding.phone is not None
     at = min(binding.phone_until, binding.expires_at) if short else binding.expires_at
-    binding.watch = context.schedule.start(at, "binding", look)
+    if binding.watch is not None:
+        if binding.watch_at <= at:
+            return
+        binding.watch.stop()
+    binding.watch, binding.watch_at = context.schedule.start(at, "binding", look), at
 
 
 def _name_contacts(plan: Registration, out: Message) -> None:

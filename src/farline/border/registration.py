@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING
 
 from farline.border.nat import NatTime
@@ -68,12 +69,15 @@ class Binding:
     office_lease: float = 0.0
     """Seconds that the office granted last, at `last_registered`."""
 
-    phone_until: float = 0.0
+    phone_until: float = inf
     """End of the phone's own lease; after it the phone counts as lost, and the binding stays."""
 
     nat: NatTime = field(default_factory=NatTime)
     watch: Alarm | None = None
     """Looks after both leases."""
+
+    watch_at: float = 0.0
+    """When it looks next; what is later then it sees by itself."""
 
     upstream: Upstream | None = None
     line: Line | None = None

@@ -113,7 +113,7 @@ def _reached(binding: Binding, now: float) -> dict[str, object]:
     return {
         "instance": instance,
         "reg_id": binding.key[3] if instance else "",
-        "phone_lease_left": round(max(0.0, binding.phone_until - now), 1),
+        "phone_lease_left": round(max(0.0, min(binding.phone_until, binding.expires_at) - now), 1),
         "push": dict(binding.push).get("pn-provider", ""),
         **binding.nat.show(),
     }
