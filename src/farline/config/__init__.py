@@ -7,7 +7,8 @@ problem: place, line, form and remedy. Values are frozen; a change is a new depl
 from farline.config.base import Form, Problem, Secret
 from farline.config.check import check
 from farline.config.deployment import Border, Deployment, Ems
-from farline.config.flows import ApplicationRelay, ServerFlow, SubscriberFlow
+from farline.config.flows import ServerFlow, SubscriberFlow
+from farline.config.relays import ApplicationRelay
 from farline.config.interfaces import MediaInterface, SignalingInterface
 from farline.config.lab import Lab
 from farline.config.load import ConfigError, load_deployment, load_secrets, load_with_warnings

@@ -8,7 +8,8 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator
 
 from farline.config.base import Form, IpText, Port, Secret
-from farline.config.flows import ApplicationRelay, ServerFlow, SubscriberFlow
+from farline.config.flows import ServerFlow, SubscriberFlow
+from farline.config.relays import ApplicationRelay
 from farline.config.interfaces import MediaInterface, SignalingInterface
 from farline.config.interworking import DEFAULT_INTERWORKING, InterworkingProfile
 from farline.config.lab import Lab

@@ -1,4 +1,4 @@
-"""Device Specific Settings > End Point Flows, and DMZ Services > Relay Services."""
+"""Device Specific Settings > End Point Flows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from farline.config.base import Form, IpText, Name, Port, only
+from farline.config.base import Form, Name, only
 from farline.config.matching import ANY, check_user_agent
 from farline.config.registrations import Registrations
 from farline.sip import Transport
@@ -98,52 +98,3 @@ class ServerFlow(Form):
     remote_branch_office: str = Field("any", title="Remote Branch Office", min_length=1)
     """A host name, an address or a subnet: requests of the server whose Contact names a host of
     that branch; or any."""
-
-
-class RelayRemote(Form):
-    """Remote Configuration: where the relay connects to."""
-
-    form: ClassVar[str] = "Device Specific Settings > DMZ Services > Relay Services"
-    address: str = Field(title="Remote IP/FQDN", min_length=1, max_length=255)
-    port: Port = Field(title="Remote Port")
-    transport: Literal["TCP", "TLS"] = Field("TCP", title="Remote Transport")
-    tls_client_profile: Name | None = Field(None, title="TLS Client Profile")
-
-
-class RelayDevice(Form):
-    """Device Configuration: where the relay listens and from where it connects."""
-
-    form: ClassVar[str] = "Device Specific Settings > DMZ Services > Relay Services"
-    listen_network: Name = Field(title="Listen IP (network)")
-    listen_ip: IpText = Field(title="Listen IP")
-    listen_port: Port = Field(title="Listen Port")
-    connect_network: Name = Field(title="Connect IP (network)")
-    connect_ip: IpText = Field(title="Connect IP")
-    listen_transport: Literal["TCP", "TLS"] = Field("TCP", title="Listen Transport")
-    tls_profile: Name | None = Field(None, title="TLS Profile")
-
-
-class ApplicationRelay(Form):
-    """A byte relay from the outside to a service inside."""
-
-    form: ClassVar[str] = "Device Specific Settings > DMZ Services > Relay Services"
-    name: Name = Field(title="Name")
-    service_type: Literal["HTTP", "XMPP", "other"] = Field(title="Service Type")
-    remote: RelayRemote
-    device: RelayDevice
-    whitelist_flows: Annotated[bool, only(False, "whitelist flows are not built yet")] = Field(
-        False, title="Whitelist Flows"
-    )
-    relay_actors: Annotated[bool, only(False, "relay actors are not built yet")] = Field(
-        False, title="Use Relay Actors"
-    )
-    options: Annotated[tuple[str, ...], only((), "relay options are not built yet")] = Field(
-        (), title="Options"
-    )
-    max_connections: int = Field(2000, ge=1, le=1_000_000, title="Maximum Connections")
-    max_connections_per_source: int = Field(
-        200, ge=1, le=1_000_000, title="Maximum Connections Per Source"
-    )
-    """A whole site may come from one address, so this is not small."""
-    idle_seconds: int = Field(3600, ge=10, le=86_400, title="Idle Timeout")
-    connect_seconds: int = Field(10, ge=1, le=60, title="Connect Timeout")

@@ -75,7 +75,13 @@ async def run_border(context: RoleContext) -> None:
         await scripts.start()
         await driver.start()
         driver.handle(Started())
-        relays = await run_relays(context.deployment, context.base, trace)
+        relays = await run_relays(
+            context.deployment,
+            context.base,
+            trace,
+            ask=resolver.ask,
+            registered=core.context.bindings.any_from,
+        )
         stack.push_async_callback(stop_relays, relays)
 
         def show() -> dict[str, object]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from farline.border.relay_http import HttpInspector, HttpPolicy
+from farline.border.relay_xmpp import XmppInspector
 from farline.border.relays import RelayLedger, RelayPlan, plan_relays
 from farline.runtime.relay_pair import Pair
 from farline.runtime.tls import client_context, server_context
@@ -15,8 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from farline.border.relay_inspection import Inspector
     from farline.border.relays import Ending
     from farline.config import Deployment
+    from farline.runtime.relay_remote import Ask
     from farline.trace.events import Event
 
 BACKLOG = 512
@@ -33,8 +37,13 @@ class ByteRelay:
         trace: Callable[[Event], None],
         server_tls: ssl.SSLContext | None = None,
         client_tls: ssl.SSLContext | None = None,
+        ask: Ask | None = None,
+        registered: Callable[[str], bool] | None = None,
     ) -> None:
+        """`ask`: the resolver; `registered`: whether a phone is registered from an address."""
         self.plan = plan
+        self.ask = ask
+        self._registered = registered
         self.ledger = RelayLedger(plan)
         self.client_tls = client_tls
         self.loop = asyncio.get_running_loop()
@@ -95,6 +104,28 @@ class ByteRelay:
             "bytes_down": counters.bytes_down + down,
         }
 
+    def knows(self, source: str) -> bool:
+        """Whether a phone is registered from an address, where Whitelist Flows asks for it."""
+        if self.plan.whitelist is None:
+            return True
+        return self._registered is not None and self._registered(source)
+
+    def inspector(self, source: str) -> Inspector | None:
+        """What looks at a new connection's bytes; None: nothing does."""
+        policy = self.plan.policy
+        if policy is None:
+            return None
+        if isinstance(policy, HttpPolicy):
+            return HttpInspector(policy, self.port, source, lambda: self.knows(source))
+        return XmppInspector(policy)
+
+    def denied(self, pair: Pair, reason: str, detail: str) -> None:
+        """Count and trace what an inspector does not let through."""
+        self.ledger.reasons[reason] += 1
+        remote = f"{pair.source}:{pair.source_port}"
+        self._trace(Refused(f"relay-{reason}", f"{self.plan.name}: {detail}", self.plan.name,
+                            remote))  # fmt: skip
+
     def refused(self, pair: Pair, because: str) -> None:
         """Trace a connection that was not let in."""
         remote = f"{pair.source}:{pair.source_port}"
@@ -108,13 +139,18 @@ class ByteRelay:
         """Both connections are gone."""
         self.pairs.discard(pair)
         up, down = pair.outside.bytes_in, pair.inside.bytes_in
-        self.ledger.ended(pair.source, ending, up, down)
+        self.ledger.ended(pair.source, ending, up, down, known=pair.known)
         self.note(pair, "relay closed", f"{ending}, {up} bytes up, {down} bytes down")
         self._emptied.set()
 
 
 async def run_relays(
-    deployment: Deployment, base: Path, trace: Callable[[Event], None]
+    deployment: Deployment,
+    base: Path,
+    trace: Callable[[Event], None],
+    *,
+    ask: Ask | None = None,
+    registered: Callable[[str], bool] | None = None,
 ) -> Sequence[ByteRelay]:
     """Start every relay of the border; the caller stops them with `stop_relays`.
 
@@ -122,7 +158,7 @@ async def run_relays(
     cannot be used; then nothing is left running.
     """
     started: list[ByteRelay] = []
-    for plan in plan_relays(deployment.border) if deployment.border is not None else ():
+    for plan in plan_relays(deployment):
         try:
             relay = ByteRelay(
                 plan,
@@ -133,6 +169,8 @@ async def run_relays(
                 client_tls=client_context(deployment, plan.remote_tls, base)
                 if plan.remote_tls
                 else None,
+                ask=ask,
+                registered=registered,
             )
             await relay.start()
         except (OSError, RuntimeError):
