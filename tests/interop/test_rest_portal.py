@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from farline.border.relay_http import HttpPolicy
 from farline.border.relays import RelayPlan
 from farline.runtime.relay import ByteRelay
 from farline.testing.directory import account
@@ -28,8 +29,12 @@ async def office(base, port_name="rest_port"):
     async with running_portal(base, users) as portal:
         remote = (IP, getattr(portal, port_name))
         plan = RelayPlan(
-            "1xm HTTP", "HTTP", (IP, 0), None, "127.0.0.7", remote, None, 100, 100, 60.0, 5.0
-        )
+            "1xm HTTP", "HTTP", (IP, 0), None, "127.0.0.7", remote, None, 100, 100, 60.0, 5.0,
+            policy=HttpPolicy(
+                methods=("GET",), hosts=(DOMAIN,), paths=(BASE,), bootstrap_paths=None,
+                tls_passthrough=True, websocket=False, forwarded_for="set", max_body=0,
+            ),
+        )  # fmt: skip
         relay = ByteRelay(plan, trace=lambda _: None)
         await relay.start()
         try:

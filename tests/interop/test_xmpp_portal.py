@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from farline.border.relay_xmpp import XmppPolicy
 from farline.border.relays import RelayPlan
 from farline.runtime.control import call
 from farline.runtime.relay import ByteRelay
@@ -37,7 +38,7 @@ async def office(base, users, **settings):
     async with running_portal(base, users, **settings) as portal:
         plan = RelayPlan(
             "1xm XMPP", "XMPP", (IP, 0), None, "127.0.0.7", (IP, portal.xmpp_port), None,
-            100, 100, 3600.0, 5.0,
+            100, 100, 3600.0, 5.0, policy=XmppPolicy(DOMAIN, 65_536),
         )  # fmt: skip
         relay = ByteRelay(plan, trace=lambda _: None)
         await relay.start()

@@ -149,6 +149,10 @@ class BorderCore:
             return one or other
         return one if one.at <= other.at else other
 
+    def registered_from(self, host: str) -> bool:
+        """Whether a phone is registered from an address."""
+        return self._context.bindings.any_from(host)
+
     def show(self, now: float | None = None) -> dict[str, object]:
         """Bindings, sessions and counters, for people."""
         return show(self._context, self._context.now if now is None else now)

@@ -146,7 +146,7 @@ class HttpInspector:
                 if event is h11.PAUSED:
                     return self._paused(out)
                 if isinstance(event, h11.ConnectionClosed):
-                    out.close = True
+                    out.close = self._client.our_state not in (h11.SEND_RESPONSE, h11.SEND_BODY)
                     return out
                 self._pass_up(event, out)
         except _RefusedError as error:

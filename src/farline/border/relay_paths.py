@@ -18,7 +18,7 @@ _AMBIGUOUS = re.compile(r"[\x00-\x1f\x7f\\;%?#]|[\x80-\xff]")
 encoding, and bytes beyond ASCII, which overlong UTF-8 would hide in."""
 
 
-class Malformed(ValueError):  # noqa: N818 - a verdict, not a failure of ours
+class Malformed(ValueError):
     """There is no one way to read this."""
 
 

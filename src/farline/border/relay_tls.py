@@ -46,14 +46,16 @@ def _hello(data: bytes) -> bytes | None:
     at = 0
     while True:
         if len(data) < at + 5:
-            return _unfinished(data)
+            _check_unfinished(data)
+            return None
         if data[at] != HANDSHAKE or data[at + 1] != 3:
             raise NoHelloError("this is no TLS handshake")
         size = int.from_bytes(data[at + 3 : at + 5])
         if not 0 < size <= MAX_HELLO:
             raise NoHelloError(f"a TLS record of {size} bytes")
         if len(data) < at + 5 + size:
-            return _unfinished(data)
+            _check_unfinished(data)
+            return None
         body += data[at + 5 : at + 5 + size]
         at += 5 + size
         if body[0] != _CLIENT_HELLO:
@@ -66,7 +68,7 @@ def _hello(data: bytes) -> bytes | None:
                 return bytes(body[4 : 4 + length])
 
 
-def _unfinished(data: bytes) -> None:
+def _check_unfinished(data: bytes) -> None:
     if data and (data[0] != HANDSHAKE or (len(data) > 1 and data[1] != 3)):
         raise NoHelloError("this is no TLS handshake")
     if len(data) > 2 * MAX_HELLO:

@@ -164,7 +164,7 @@ class XmppInspector:
         self._restart = False
         self._parser.Parse(piece, False)
         if self._restart:
-            self._parser, self._depth = self._fresh(), 0
+            self._parser, self._depth, self._restart = self._fresh(), 0, False
             self._parser.Parse(piece.lstrip(), False)
 
     def _fresh(self) -> expat.XMLParserType:

@@ -146,9 +146,7 @@ def _whitelist(relay: ApplicationRelay) -> Whitelist | None:
     if not relay.whitelist_flows:
         return None
     first = relay.service_type in ("HTTP", "XMPP")
-    return Whitelist(
-        float(relay.login_seconds), relay.max_connections_per_stranger if first else 0
-    )
+    return Whitelist(float(relay.login_seconds), relay.max_connections_per_stranger if first else 0)
 
 
 def _connect_network(

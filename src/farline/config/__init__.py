@@ -8,7 +8,6 @@ from farline.config.base import Form, Problem, Secret
 from farline.config.check import check
 from farline.config.deployment import Border, Deployment, Ems
 from farline.config.flows import ServerFlow, SubscriberFlow
-from farline.config.relays import ApplicationRelay
 from farline.config.interfaces import MediaInterface, SignalingInterface
 from farline.config.lab import Lab
 from farline.config.load import ConfigError, load_deployment, load_secrets, load_with_warnings
@@ -18,6 +17,7 @@ from farline.config.office import Office, User
 from farline.config.policy_groups import EndPointPolicyGroup, Rules
 from farline.config.portal import Portal
 from farline.config.registrations import Registrations
+from farline.config.relays import ApplicationRelay
 from farline.config.routing import NextHop, RoutingProfile
 from farline.config.server import (
     ServerProfile,

@@ -13,6 +13,7 @@ from farline.config.check_common import missing
 from farline.config.check_flows import check_flows
 from farline.config.check_media import check_media_engine
 from farline.config.check_ports import check_ports
+from farline.config.check_relays import check_relays
 from farline.config.check_services import check_office, check_portal, check_provider
 from farline.config.check_shadows import check_shadows
 from farline.config.policies import check_policies
@@ -50,6 +51,7 @@ def check(deployment: Deployment) -> list[Problem]:
         problems += check_office(deployment.office, server_tls)
     if deployment.portal is not None:
         problems += check_portal(deployment.portal, server_tls, client_tls)
+    problems += check_relays(deployment)
     problems += check_provider(deployment)
     problems += check_ports(deployment)
     return problems

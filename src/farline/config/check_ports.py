@@ -105,7 +105,9 @@ def _of_border(border: Border) -> Iterator[Listener]:
     for index, relay in enumerate(border.application_relays):
         place = f"border.application_relays[{index}].device.listen_port"
         device = relay.device
-        yield _tcp(device.listen_ip, device.listen_port, f"relay {relay.name!r}", place, relay)
+        ip, port, owner = device.listen_ip, device.listen_port, f"relay {relay.name!r}"
+        kind = "UDP" if device.listen_transport == "UDP" else "TCP"
+        yield Listener(ip, kind, port, port, owner, place, relay.form)
 
 
 def _of_office(office: Office) -> Iterator[Listener]:
@@ -151,7 +153,8 @@ def _next_hops(border: Border, own: list[Listener]) -> Iterator[Problem]:
     for index, relay in enumerate(border.application_relays):
         place = f"border.application_relays[{index}].remote.address"
         remote = relay.remote
-        yield from _ourselves(own, remote.address, remote.port, "TCP", place, relay.form)
+        kind = "UDP" if remote.transport == "UDP" else "TCP"
+        yield from _ourselves(own, remote.address, remote.port, kind, place, relay.form)
 
 
 def _ourselves(

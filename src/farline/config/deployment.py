@@ -9,7 +9,6 @@ from pydantic import Field, field_validator
 
 from farline.config.base import Form, IpText, Port, Secret
 from farline.config.flows import ServerFlow, SubscriberFlow
-from farline.config.relays import ApplicationRelay
 from farline.config.interfaces import MediaInterface, SignalingInterface
 from farline.config.interworking import DEFAULT_INTERWORKING, InterworkingProfile
 from farline.config.lab import Lab
@@ -19,6 +18,7 @@ from farline.config.network import Interface, Network
 from farline.config.office import Office
 from farline.config.policies import Policies
 from farline.config.portal import Portal
+from farline.config.relays import ApplicationRelay
 from farline.config.routing import RoutingProfile
 from farline.config.scripts import SignalingScript
 from farline.config.server import (

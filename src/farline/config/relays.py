@@ -84,9 +84,7 @@ class HttpService(Form):
     hosts: tuple[HostText, ...] = Field((), title="HTTP Hosts")
     """Names and addresses that clients may ask for (Host, SNI); empty: the portal's Server Name,
     Remote IP/FQDN and Listen IP. A client without SNI is let in when an address is among them."""
-    paths: tuple[PathText, ...] = Field(
-        ("/sipxconfig/rest/my/",), min_length=1, title="HTTP Paths"
-    )
+    paths: tuple[PathText, ...] = Field(("/sipxconfig/rest/my/",), min_length=1, title="HTTP Paths")
     """One that ends in / stands for all below it, another only for itself."""
     bootstrap_paths: tuple[PathText, ...] = Field(
         ("/sipxconfig/rest/my/im-info", "/sipxconfig/rest/my/sip-info"),
@@ -131,7 +129,7 @@ class ApplicationRelay(Form):
         8, ge=1, le=1_000_000, title="Maximum Connections Per Stranger"
     )
     relay_actors: Annotated[
-        bool, only(False, "actors rewrite the vendor's own RTCP reports, whose format is not public")
+        bool, only(False, "actors rewrite the vendor's RTCP reports, whose format is not public")
     ] = Field(False, title="Use Relay Actors")
     options: tuple[
         Literal["RTCP Monitoring", "End-to-End Rewrite", "Hop-by-Hop Traceroute", "Bridging"], ...

@@ -80,7 +80,7 @@ async def run_border(context: RoleContext) -> None:
             context.base,
             trace,
             ask=resolver.ask,
-            registered=core.context.bindings.any_from,
+            registered=core.registered_from,
         )
         stack.push_async_callback(stop_relays, relays)
 

@@ -5,8 +5,8 @@ reading stops. End of stream is passed on and the other direction goes on (over 
 connection, after everything has been sent: a TLS stream of asyncio has no half-close). A reset is
 passed on as a reset.
 
-Where the relay looks at what it passes on (`Inspector`), the connection inside is made when there is
-something for the server, and an end is passed on as the inspector says.
+Where the relay looks at what it passes on (`Inspector`), the connection inside is made when there
+is something for the server, and an end is passed on as the inspector says.
 """
 
 from __future__ import annotations

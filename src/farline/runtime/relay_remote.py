@@ -37,7 +37,7 @@ async def remote_addresses(plan: RelayPlan, ask: Ask | None) -> list[str]:
     if ask is None:
         raise OSError(f"{host} is a name, and there is no resolver")
     kind = ip_address(plan.connect_ip).version
-    found = await ask(Question(host.rstrip("."), "A" if kind == 4 else "AAAA"))  # noqa: PLR2004
+    found = await ask(Question(host.rstrip("."), "A" if kind == 4 else "AAAA"))
     answers = [str(one) for one in found.records]
     if not answers:
         raise OSError(f"{host}: {found.error}")

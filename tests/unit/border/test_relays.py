@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from farline.border.relays import RelayLedger, decide, plan_relay, plan_relays
-from farline.config import ApplicationRelay, load_deployment
+from farline.border.relays import RelayLedger, Whitelist, decide, plan_relay, plan_relays
+from farline.config import ApplicationRelay, Deployment, load_deployment
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "guide.yaml"
 SECRETS = dict.fromkeys(("ruel", "dora", "enhtcpaservice"), "x")
@@ -27,12 +27,14 @@ def form(**changes):
 
 @pytest.fixture
 def plan():
-    return replace(plan_relay(form()), max_connections=3, max_connections_per_source=2)
+    return replace(
+        plan_relay(form(), Deployment(version=1)), max_connections=3, max_connections_per_source=2
+    )
 
 
 def test_the_guides_relays_become_plain_tcp_plans():
-    border = load_deployment(EXAMPLE.read_text(), SECRETS).border
-    plans = plan_relays(border)
+    deployment = load_deployment(EXAMPLE.read_text(), SECRETS)
+    plans = plan_relays(deployment)
     assert [(p.name, p.listen, p.remote) for p in plans] == [
         ("1xm HTTP", ("192.168.64.96", 8444), ("10.10.10.13", 8444)),
         ("1xm XMPP", ("192.168.64.96", 5222), ("10.10.10.13", 5222)),
@@ -44,14 +46,14 @@ def test_the_guides_relays_become_plain_tcp_plans():
 
 def test_each_side_has_tls_of_its_own():
     remote = {"address": "a.example", "port": 1, "transport": "TLS", "tls_client_profile": "C"}
-    plan = plan_relay(form(remote=remote))
+    plan = plan_relay(form(remote=remote), Deployment(version=1))
     assert (plan.listen_tls, plan.remote_tls) == (None, "C")
     assert "TLS C" in str(plan)
 
 
 def test_a_profile_without_tls_transport_does_not_switch_tls_on():
     remote = {"address": "a.example", "port": 1, "transport": "TCP", "tls_client_profile": "C"}
-    assert plan_relay(form(remote=remote)).remote_tls is None
+    assert plan_relay(form(remote=remote), Deployment(version=1)).remote_tls is None
 
 
 @pytest.mark.parametrize(
@@ -98,3 +100,49 @@ def test_refused_sources_leave_no_trace_in_the_table(plan):
     for number in range(100):
         assert not ledger.admit(f"192.0.2.{number}").value
     assert ledger.show()["sources"] == 0
+
+
+def test_names_that_the_form_leaves_open_come_from_the_portal():
+    deployment = load_deployment(EXAMPLE.read_text(), SECRETS)
+    http, xmpp, other = plan_relays(deployment)
+    assert set(http.policy.hosts) >= {"ipo1xp.ipolab.com"}
+    assert xmpp.policy.domain == "ipo1xp.ipolab.com"
+    assert other.policy is None
+
+
+def test_a_stranger_has_little_room_and_phones_always_some(plan):
+    whitelist = Whitelist(60.0, 1)
+    ledger = RelayLedger(replace(plan, max_connections=4, whitelist=whitelist))
+    assert ledger.admit("192.0.2.1", known=False).value
+    refused = ledger.admit("192.0.2.1", known=False)
+    assert not refused.value and refused.form.endswith("Maximum Connections Per Stranger")
+    assert ledger.admit("192.0.2.2", known=False).value
+    assert not ledger.admit("192.0.2.3", known=False).value  # half of the relay
+    assert ledger.admit("192.0.2.3", known=True).value
+    assert ledger.reasons == {"whitelist": 2}
+    ledger.ended("192.0.2.1", "no login", 0, 0, known=False)
+    assert ledger.strangers == 1 and ledger.show()["refusals"]["no login"] == 1
+
+
+def test_only_services_of_a_login_serve_strangers():
+    for service, most in (("HTTP", 8), ("XMPP", 8), ("LDAP", 0), ("SCEP", 0), ("other", 0)):
+        one = form(service_type=service, whitelist_flows=True, xmpp={"domain": "a.example"})
+        plan = plan_relay(one, Deployment(version=1))
+        assert plan.whitelist == Whitelist(120.0, most)
+        assert decide(plan, 0, 0, known=False).value is bool(most)
+        assert decide(plan, 0, 0, known=True).value
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"options": ["Bridging"]}, "not public"),
+        ({"options": ["RTCP Monitoring"]}, "service type RTCP"),
+        ({"remote": {"address": "a", "port": 1, "transport": "UDP"}}, "UDP on one side only"),
+        ({"http": {"paths": ["/a/../b"]}}, "plain path"),
+        ({"http": {"hosts": ["a/b"]}}, "neither a host name"),
+    ],
+)
+def test_fields_that_cannot_be(changes, words):
+    with pytest.raises(ValueError, match=words):
+        form(**changes)
