@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from farline.border import anchor
 from farline.border.exchange import Side
+from farline.border.interworking import RELIABLE
 from farline.sip import headers
 
 if TYPE_CHECKING:
@@ -29,6 +30,16 @@ def too_short(passage: Passage) -> int | None:
         return None
     wanted = headers.session_expires(passage.request)
     return least if wanted is not None and wanted.interval < least else None
+
+
+def needs_unsupported(passage: Passage) -> bool:
+    """Whether a call requires reliable provisional answers and the server has none (RFC 3262).
+
+    Raises WireError for a Require that cannot be read.
+    """
+    if passage.works.profile.prack_support:
+        return False
+    return any(value.strip().lower() == RELIABLE for value in passage.request.values("Require"))
 
 
 def early_sdp(

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 from farline.border import anchor, call_interworking, dialogs, failover
 from farline.border.admitting import admit_call
 from farline.border.exchange import Side
+from farline.border.interworking import RELIABLE
 from farline.border.passage import Passage
+from farline.border.redirecting import Redirections
 from farline.border.steps import NEXT, Aborted, Cancelled, NoAnswer, TimerC
 from farline.border.teardown import hang_up, refuse_answer
+from farline.config.interworking import InterworkingProfile
 from farline.media.engine import MediaReply
 from farline.sip import WireError
 from farline.sip.transaction import Cause, RequestFailed, ResponseArrived, TransactionEnded
@@ -75,6 +78,7 @@ class Calling:
         self.answered = False
         """The caller has a final answer."""
 
+        self._redirections = Redirections()
         self._timer_c: Alarm | None = None
         self._silence: Alarm | None = None
         """Runs while a next hop has said nothing and there is another."""
@@ -88,7 +92,7 @@ class Calling:
             if flow is None:
                 self._fail(self.passage.status, "no way to the other side", self.passage.told())
                 return
-            if self._too_short():
+            if self._unfit():
                 return
             try:
                 out = self.passage.to_far()
@@ -103,16 +107,19 @@ class Calling:
             client = self.context.request(self.operation, out, flow, self.passage.sender.other)
             yield from self._follow(client)
 
-    def _too_short(self) -> bool:
-        """Whether the session that the phone wants is shorter than the server's Min-SE."""
+    def _unfit(self) -> bool:
+        """Whether the call wants what the server's profile excludes; the caller is told."""
         try:
             least = call_interworking.too_short(self.passage)
+            unsupported = call_interworking.needs_unsupported(self.passage)
         except WireError as error:
             self._fail(error.status or 400, f"{error.where}: {error.reason}")
             return True
         if least is not None:
             self._fail(422, f"shorter than Min-SE {least}", (("Min-SE", str(least)),))
-        return least is not None
+        elif unsupported:
+            self._fail(420, "it requires 100rel", (("Unsupported", RELIABLE),))
+        return least is not None or unsupported
 
     def over(self) -> None:
         """The transaction has ended, however."""
@@ -177,6 +184,8 @@ class Calling:
                 self._heard()
                 if self.initial and not self.rang and self.passage.refused_by_hop(event.message):
                     return
+                if self._redirected(event.message):
+                    return
                 yield from self._response(client, event.message)
             elif isinstance(event, NoAnswer) and self._silence is not None:
                 failover.leave_behind(self.context, client)
@@ -187,6 +196,18 @@ class Calling:
                 return
             elif isinstance(event, TransactionEnded):
                 return
+
+    def _redirected(self, response: Message) -> bool:
+        """Whether the call goes on to a contact that the server named."""
+        if not self.initial or self.answered or self.cancelled:
+            return False
+        target = self._redirections.follow(self.passage, response)
+        if target:
+            self.passage.redirected = target
+            why = f"{response.status} {response.reason}"
+            form = f"{InterworkingProfile.form}: {self.passage.works.profile.name}: 3xx Handling"
+            self.context.decided("redirection", target, why, form)
+        return bool(target)
 
     def _stop(self, client: ClientTransaction, event: Cancelled | Aborted | TimerC) -> None:
         """The caller, the border or the clock ends it."""

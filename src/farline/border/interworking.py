@@ -20,6 +20,9 @@ AVAYA_HEADERS = (
 )  # fmt: skip
 """Headers that only Avaya's own servers and phones understand."""
 
+RELIABLE = "100rel"
+"""The option of reliable provisional answers (RFC 3262)."""
+
 MAX_VALUE = 2048
 """Characters that a rule may make a value of."""
 
@@ -57,6 +60,8 @@ class Interworking:
         self._both_ways(message, "from_server")
 
     def _both_ways(self, message: Message, direction: str) -> None:
+        if not self.profile.prack_support:
+            _without_100rel(message)
         if self.profile.advanced.extensions == "none":
             for name in AVAYA_HEADERS:
                 message.remove(name)
@@ -137,6 +142,14 @@ class _HeaderRule:
             elif rule.action == "replace":
                 kept.append(self._match.sub(rule.value, value)[:MAX_VALUE])
         message.set_all(rule.header, [value for value in kept if value])
+
+
+def _without_100rel(message: Message) -> None:
+    """Take 100rel out of Supported."""
+    values = message.values("Supported")
+    kept = [value for value in values if value.strip().lower() != RELIABLE]
+    if len(kept) < len(values):
+        message.set_all("Supported", [", ".join(kept)] if kept else [])
 
 
 def _as_sip(uri: str, to: str) -> str:

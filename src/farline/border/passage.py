@@ -75,6 +75,9 @@ class Passage:
         self.enumerated = ""
         """The Request-URI that ENUM gave."""
 
+        self.redirected = ""
+        """The Request-URI that a redirection gave."""
+
         self._tried: set[Candidate] = set()
         self._candidate: Candidate | None = None
         """The next hop that `reach` led to."""
@@ -358,6 +361,8 @@ class Passage:
                 self.works.from_server(out)
         if self.near is not None and self.near.inserted:
             _count_up(out, self.near, request)
+        if self.redirected:
+            out.uri = self.redirected
         self.masked = out.get("From") != request.get("From") or out.get("To") != request.get("To")
         return out
 

@@ -141,6 +141,12 @@ class InterworkingProfile(Form):
     """What the server understands. "sip_info": telephone-events of phones become INFO, its INFO
     digits become telephone-events. "rfc_4733": INFO digits of phones become telephone-events.
     "none": digits pass as they come."""
+    handling_3xx: Literal["pass", "follow"] = Field("pass", title="3xx Handling")
+    """Follow: the border asks this server for the contacts of a redirection, the best first, and
+    the phone gets the last answer. Pass: the phone gets the redirection."""
+    prack_support: bool = Field(True, title="Prack Handling")
+    """Off: reliable provisional answers (100rel, RFC 3262) are not offered to the server nor by
+    it, and a call that requires them is refused (420)."""
     uri_scheme: Literal["any", "sip"] = Field("any", title="URI Scheme")
     """SIP: tel URIs become sip URIs with user=phone."""
     timers: InterworkingTimers = InterworkingTimers()

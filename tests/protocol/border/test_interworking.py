@@ -291,3 +291,95 @@ def test_a_rule_of_what_is_ours_is_refused(load_border, with_profile):
         with_profile("header_manipulation: [{header: Via, action: remove}]")
     with pytest.raises(ValueError, match="no regular expression"):
         with_profile("header_manipulation: [{header: X, action: remove, match: '('}]")
+
+
+# ---- 3xx Handling, Prack Handling ----
+
+CONTACTS = "<sip:3005@10.10.10.13?Subject=x>;q=0.2, <sip:3004@10.10.10.13:5060>;q=0.9, <tel:+49>"
+
+
+def redirected(world, phone, **headers):
+    """A call that the server answers with 302; the server's transaction."""
+    world.receive(phone.flow, phone.request("INVITE", URI, body=offer(), **headers))
+    assert world.take(phone.flow).status == 100
+    first = world.take(phone.upstream)
+    phone.office_answer(first, 302, Contact=CONTACTS)
+    assert world.take(phone.upstream).method == "ACK"
+    return first
+
+
+def test_3xx_passes_by_default(with_profile):
+    world = with_profile("uri_scheme: any")
+    phone = registered(world)
+    redirected(world, phone)
+    assert world.take(phone.flow).status == 302
+    assert not world.unread(phone.upstream)
+
+
+def test_3xx_is_followed_by_the_border(with_profile):
+    """Best contact first; the second when it is busy; its answer is the call's."""
+    rule = "{user_regex: '^3003', user_action: add_prefix, user_value: '9'}"
+    world = with_profile(f"handling_3xx: follow, uri_manipulation: [{rule}]")
+    phone = registered(world)
+    first = redirected(world, phone)
+    assert first.uri == f"sip:93003@{DOMAIN}"
+    second = world.take(phone.upstream)
+    assert (second.method, second.uri) == ("INVITE", "sip:3004@10.10.10.13:5060")
+    assert second.top_via.branch != first.top_via.branch
+    assert second.body == first.body
+    phone.office_answer(second, 486)
+    assert world.take(phone.upstream).method == "ACK"
+    third = world.take(phone.upstream)
+    assert third.uri == "sip:3005@10.10.10.13"
+    assert not world.unread(phone.flow)
+    phone.office_answer(third, 200, body=offer(OFFICE, 40750))
+    assert world.take(phone.flow).status == 200
+    assert [one.value for one in world.decisions("redirection")] == [second.uri, third.uri]
+    assert world.decisions("redirection")[0].form.endswith(": odd: 3xx Handling")
+    (session,) = world.core.show()["sessions"]
+    assert session["state"] == "answered"
+
+
+def test_the_last_answer_is_the_callers(with_profile):
+    world = with_profile("handling_3xx: follow")
+    phone = registered(world)
+    redirected(world, phone)
+    for _ in range(2):
+        # a server that redirects in a circle leads nowhere
+        phone.office_answer(world.take(phone.upstream), 302, Contact=CONTACTS)
+        assert world.take(phone.upstream).method == "ACK"
+    assert world.take(phone.flow).status == 302
+    assert not world.unread(phone.upstream)
+    assert world.core.show()["sessions"] == []
+
+
+def test_a_call_that_was_cancelled_is_not_led_on(with_profile):
+    world = with_profile("handling_3xx: follow")
+    phone = registered(world)
+    invite = phone.request("INVITE", URI, body=offer())
+    world.receive(phone.flow, invite)
+    world.take(phone.flow)
+    first = world.take(phone.upstream)
+    phone.office_answer(first, 180)
+    world.take(phone.flow)
+    cancel = phone.request("CANCEL", URI, cseq=invite.cseq)
+    cancel.set("Via", invite.get("Via"))
+    world.receive(phone.flow, cancel)
+    assert world.take(phone.upstream).method == "CANCEL"
+    phone.office_answer(first, 302, Contact=CONTACTS)
+    assert world.take(phone.upstream).method == "ACK"
+    assert not world.unread(phone.upstream)
+
+
+@pytest.mark.parametrize(("prack", "left"), [("true", "100rel, timer"), ("false", "timer")])
+def test_prack_handling(with_profile, prack, left):
+    world = with_profile(f"prack_support: {prack}")
+    phone = registered(world)
+    message = inner(phone, "INVITE", body=offer(), Supported="100rel, timer")
+    assert message.get("Supported") == left
+    answer = phone.request("INVITE", URI, call="c2", body=offer(), Require="100rel")
+    world.receive(phone.flow, answer)
+    seen = [one for one in world.unread(phone.flow) if one.call_id == "c2"][-1]
+    assert (seen.status, seen.get("Unsupported")) == (
+        (100, None) if prack == "true" else (420, "100rel")
+    )
