@@ -387,8 +387,9 @@ def _learn(
 
 def _keep_answer(plan: Registration, out: Message) -> None:
     """The phone's lease is one, wherever the answer says it; later answers repeat the rest."""
-    if len(plan.wanted) == 1 and out.get("Expires") is not None:
-        given = NameAddr.parse((out.values("Contact") or [""])[0]).param("expires")
+    contacts = out.values("Contact")
+    if contacts and len(plan.wanted) == 1 and out.get("Expires") is not None:
+        given = NameAddr.parse(contacts[0]).param("expires")
         if given is not None:
             out.set("Expires", given)
     for want in plan.wanted:

@@ -130,6 +130,20 @@ def test_a_phone_that_does_not_refresh_is_lost_and_its_binding_stays(world_with)
     assert bindings(world) == []
 
 
+@pytest.mark.parametrize("options", [{"phone_lease": 60}, {"survivable_lease": 60}])
+def test_a_phone_that_leaves(world_with, options):
+    world = world_with(**options)
+    phone = Phone(world)
+    phone.register()
+    refresh(phone, 2, expires=0)
+    assert world.take(phone.flow).status == 100
+    inner = world.take(phone.upstream)
+    assert ";expires=0" in inner.get("Contact")
+    world.receive(phone.upstream, responses.make(inner, 200, headers=(("Expires", "0"),)))
+    assert world.take(phone.flow).status == 200
+    assert bindings(world) == []
+
+
 def test_the_lease_of_the_phone_is_at_most_half_of_the_offices():
     with pytest.raises(ValidationError, match="at most half"):
         Registrations(phone_lease=180, office_lease=200)
