@@ -61,7 +61,9 @@ class Interworking:
 
     def _both_ways(self, message: Message, direction: str) -> None:
         if not self.profile.prack_support:
-            _without_100rel(message)
+            _without(message, "Supported", RELIABLE)
+        if self.profile.refer_handling == "refuse":
+            _without(message, "Allow", "REFER")
         if self.profile.advanced.extensions == "none":
             for name in AVAYA_HEADERS:
                 message.remove(name)
@@ -144,12 +146,12 @@ class _HeaderRule:
         message.set_all(rule.header, [value for value in kept if value])
 
 
-def _without_100rel(message: Message) -> None:
-    """Take 100rel out of Supported."""
-    values = message.values("Supported")
-    kept = [value for value in values if value.strip().lower() != RELIABLE]
+def _without(message: Message, name: str, word: str) -> None:
+    """Take one word out of a header that lists words."""
+    values = message.values(name)
+    kept = [value for value in values if value.strip().lower() != word.lower()]
     if len(kept) < len(values):
-        message.set_all("Supported", [", ".join(kept)] if kept else [])
+        message.set_all(name, [", ".join(kept)] if kept else [])
 
 
 def _as_sip(uri: str, to: str) -> str:

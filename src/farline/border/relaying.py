@@ -26,6 +26,11 @@ SUBSCRIBING = frozenset({"SUBSCRIBE", "REFER"})
 CHALLENGES = frozenset({401, 407})
 """Answers after which the same request comes again with credentials."""
 
+WITHOUT_REFER = (
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, PRACK, PUBLISH, SUBSCRIBE, UPDATE"
+)
+"""Allow of a 405 to a REFER (RFC 3261 section 21.4.6)."""
+
 REFRESHING = frozenset({"UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
 """Methods that may move the remote target."""
 
@@ -78,6 +83,8 @@ class Relaying:
             return
         while (flow := (yield from self.passage.reach())) is not None:
             try:
+                if self._refused_refer():
+                    return
                 out = self.passage.to_far()
             except WireError as error:
                 self._answer(error.status or 400, f"{error.where}: {error.reason}")
@@ -116,6 +123,18 @@ class Relaying:
         if done:
             self._answer(200, f"{digit[0]} is put into the stream")
         return done
+
+    def _refused_refer(self) -> bool:
+        """Whether this is a REFER, and the server's profile lets none pass.
+
+        Raises WireError(503) when there is no way yet.
+        """
+        profile = self.passage.works.profile
+        if self.tx.method != "REFER" or profile.refer_handling == "pass":
+            return False
+        why = f"{profile.form}: {profile.name}: Refer Handling is {profile.refer_handling}"
+        self._answer(405, why, (("Allow", WITHOUT_REFER),))
+        return True
 
     def _known_enough(self) -> bool:
         """Whether a request that needs a dialog has one, and one that makes one may."""

@@ -383,3 +383,31 @@ def test_prack_handling(with_profile, prack, left):
     assert (seen.status, seen.get("Unsupported")) == (
         (100, None) if prack == "true" else (420, "100rel")
     )
+
+
+@pytest.mark.parametrize("handling", ["pass", "refuse"])
+def test_refer_handling(with_profile, handling):
+    """Refuse: no REFER passes either way, and nobody reads that it is allowed."""
+    world = with_profile(f"refer_handling: {handling}")
+    phone = registered(world)
+    phone.call_office()
+    invite = inner(phone, "INVITE", call="c2", body=offer(), Allow="INVITE, REFER, BYE")
+    phone.office_answer(invite, 180, Allow="INVITE,REFER")
+    (ringing,) = [one for one in world.unread(phone.flow) if one.status == 180]
+    passes = handling == "pass"
+    assert ("REFER" in invite.get("Allow"), "REFER" in ringing.get("Allow")) == (passes, passes)
+    while world.unread(phone.flow):
+        world.take(phone.flow)
+    refer = phone.in_dialog("REFER", Refer_To=f"<sip:3005@{DOMAIN}>")
+    world.receive(phone.flow, refer)
+    if passes:
+        assert world.take(phone.upstream).method == "REFER"
+    else:
+        answer = world.take(phone.flow)
+        assert (answer.status, "REFER" in answer.get("Allow")) == (405, False)
+        assert "Refer Handling is refuse" in world.decisions("REFER")[-1].because
+    back = phone.office_request("REFER", call="c3", Refer_To=f"<sip:3005@{DOMAIN}>")
+    world.receive(phone.upstream, back)
+    seen = world.take(phone.flow) if passes else world.take(phone.upstream)
+    assert (seen.method, seen.status) == ("REFER", 0 if passes else 405)
+    assert not world.unread(phone.upstream)
