@@ -1,6 +1,7 @@
 """Contract of the compiled module. Exceptions and policy are Python's; bytes are Rust's."""
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import Literal, Self, TypedDict, final, type_check_only
 
 __all__ = [
@@ -362,6 +363,7 @@ class Relay:
         threads: int,
         rest_ms: int,
         silence_ms: int,
+        state: PathLike[str] | None = None,
         fast_path: tuple[str, str] | None = None,
         identity: tuple[bytes, bytes] | None = None,
     ) -> Self:
@@ -370,6 +372,7 @@ class Relay:
         interfaces: (name, IP address, first port, last port, port to begin with, traffic class).
             Without a port to begin with, each pair is drawn at random.
         rest_ms: how long a returned pair of ports is not given again.
+        state: a directory in which latches and SRTP contexts outlive the process (see `reopen`).
         silence_ms: how long a session may be silent before `reports` has it; 0: never.
         fast_path: have the kernel relay settled flows where it can: a name (letters, digits, -)
         that is the same over a restart and no other process's, and "auto" or "xdp".
@@ -392,6 +395,27 @@ class Relay:
 
         rtp: False lets any datagram pass (T.38 over UDPTL). Raises RelayError.
         """
+
+    def reopen(
+        self,
+        session: str,
+        stream: int,
+        interfaces: tuple[str, str],
+        rtp: bool,
+        ports: tuple[int, int],
+        /,
+    ) -> None:
+        """Open a stream of the process before this one on the RTP ports that it had.
+
+        No packet is looked at before `resume`: until then say what signaling has said of it.
+        Raises RelayError.
+        """
+
+    def resume(self, session: str, stream: int, /) -> None:
+        """Go on with a reopened stream, its latches and SRTP contexts. Raises RelayError."""
+
+    def restored(self) -> None:
+        """Let what the process before this one left go: all that is to go on was resumed."""
 
     def signal(
         self,

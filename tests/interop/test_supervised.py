@@ -7,10 +7,10 @@ import re
 import signal
 import subprocess
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
+from farline.runtime.control import call
 from farline.runtime.supervisor import wait_ready
 from farline.runtime.trace_files import read_records
 from farline.testing.deployment import CLI, REGISTERED, event, heard, prepare_site
@@ -30,14 +30,10 @@ def told_of(*some):
     return "\n".join(f"{one.child.name}: {one.events[-4:]}\n{one.child.tail()}" for one in some)
 
 
-def roles_of(pid):
-    """The process of each role that the supervisor has started."""
-    found = {}
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        words = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
-        if "--role" in words:
-            found[words[words.index("--role") + 1]] = int(child)
-    return found
+async def roles_of(site):
+    """The process that serves each role."""
+    paths = {role: site.run_dir / "control" / f"{role}.sock" for role in ROLES}
+    return {role: (await call(path, "status"))["pid"] for role, path in paths.items()}
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +96,7 @@ async def test_a_call_with_tls_on_both_sides_of_the_border(site, phones):
 
 
 async def test_a_killed_border_comes_back_and_nobody_else_notices(site, phones):
-    before = roles_of(site.supervisor.pid)
-    assert set(ROLES) <= set(before)
+    before = await roles_of(site)
     ruel = site.user()
     out = await phones.farline(ruel, outside=True, transport="tcp")
     assert await out.until(REGISTERED, 30), told_of(out)
@@ -112,7 +107,7 @@ async def test_a_killed_border_comes_back_and_nobody_else_notices(site, phones):
         return len(list(filter(REGISTERED, out.events))) == 2
 
     assert await out.until(again, 45), told_of(out)
-    after = roles_of(site.supervisor.pid)
+    after = await roles_of(site)
     assert after["border"] != before["border"]
     assert {**after, "border": 0} == {**before, "border": 0}
     assert "border ended with status -9" in (site.run_dir / "log" / "run.log").read_text()

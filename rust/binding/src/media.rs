@@ -1,5 +1,6 @@
 //! Python face of the media crates.
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use fastpath::{Fastpath, Hook, Settings};
@@ -128,7 +129,7 @@ struct Relay(relay::Relay);
 #[pymethods]
 impl Relay {
     #[new]
-    #[pyo3(signature = (interfaces, *, threads, rest_ms, silence_ms, fast_path = None, identity = None))]
+    #[pyo3(signature = (interfaces, *, threads, rest_ms, silence_ms, state = None, fast_path = None, identity = None))]
     #[allow(clippy::too_many_arguments)] // Python's keyword arguments.
     fn new(
         py: Python<'_>,
@@ -136,6 +137,7 @@ impl Relay {
         threads: usize,
         rest_ms: u64,
         silence_ms: u64,
+        state: Option<PathBuf>,
         fast_path: Option<(String, String)>,
         identity: Option<(Vec<u8>, Vec<u8>)>,
     ) -> PyResult<Self> {
@@ -156,7 +158,7 @@ impl Relay {
                 let started = Fastpath::start(&settings);
                 started.map(Arc::new).map_err(|why| why.to_string())
             });
-            relay::Relay::start_beside(interfaces, options, kernel)
+            relay::Relay::start_beside(interfaces, options, kernel, state.as_deref())
         });
         let mut relay = started.map_err(|error| failed(&error))?;
         if let Some((certificate, key)) = identity {
@@ -180,6 +182,33 @@ impl Relay {
         let names = [interfaces.0.as_str(), interfaces.1.as_str()];
         let opened = py.detach(|| self.0.open(session, stream, names, content));
         opened.map(|[a, b]| (a, b)).map_err(|error| failed(&error))
+    }
+
+    #[pyo3(signature = (session, stream, interfaces, rtp, ports, /))]
+    fn reopen(
+        &self,
+        py: Python<'_>,
+        session: &str,
+        stream: u16,
+        interfaces: (String, String),
+        rtp: bool,
+        ports: (u16, u16),
+    ) -> PyResult<()> {
+        let content = if rtp { Content::Rtp } else { Content::Raw };
+        let names = [interfaces.0.as_str(), interfaces.1.as_str()];
+        let ports = [ports.0, ports.1];
+        let done = py.detach(|| self.0.reopen(session, stream, names, content, ports));
+        done.map_err(|error| failed(&error))
+    }
+
+    #[pyo3(signature = (session, stream, /))]
+    fn resume(&self, session: &str, stream: u16) -> PyResult<()> {
+        let done = self.0.resume(session, stream);
+        done.map_err(|error| failed(&error))
+    }
+
+    fn restored(&self) {
+        self.0.restored();
     }
 
     #[pyo3(signature = (session, stream, side, *, rtp, rtcp, source, muted, muxed=false))]

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +16,9 @@ use crate::dtls::{Identity, Terms};
 use crate::error::RelayError;
 use crate::format::Format;
 use crate::ice::Credentials;
+use crate::keeper::name_of;
 use crate::ledger::{Chance, Interface, Ledger, Pair};
+use crate::memory::Memory;
 use crate::ports::PortPool;
 use crate::report::{Event, Report};
 use crate::sys::EventFd;
@@ -51,6 +54,7 @@ pub struct Relay {
     bell: Arc<EventFd>,
     broken: Arc<AtomicBool>,
     epoch: Instant,
+    memory: Mutex<Option<Memory>>,
     kernel: Kernel,
     keeper: Option<Keeper>,
     identity: Option<Arc<Identity>>,
@@ -89,10 +93,14 @@ impl Relay {
     /// # Errors
     /// `System` when a thread, an eventfd or an epoll set cannot be had.
     pub fn start(interfaces: Vec<Interface>, options: Options) -> Result<Self, RelayError> {
-        Self::start_beside(interfaces, options, Err("off".to_owned()))
+        Self::start_beside(interfaces, options, Err("off".to_owned()), None)
     }
 
     /// Starts the worker threads beside a fast path.
+    ///
+    /// `directory`: where latches and SRTP contexts outlive the process. What another process has left
+    /// there goes on, stream by stream, with `reopen` and `resume`. It should be in memory (tmpfs), and
+    /// nobody else's: names of keys stand in it, though no keys.
     ///
     /// # Errors
     /// `System` when a thread, an eventfd or an epoll set cannot be had.
@@ -100,7 +108,10 @@ impl Relay {
         interfaces: Vec<Interface>,
         options: Options,
         kernel: Kernel,
+        directory: Option<&Path>,
     ) -> Result<Self, RelayError> {
+        let memory = directory.map(Memory::open).transpose();
+        let memory = memory.map_err(RelayError::System)?;
         let epoch = Instant::now();
         let bell = Arc::new(EventFd::new().map_err(RelayError::System)?);
         let broken = Arc::new(AtomicBool::new(false));
@@ -121,6 +132,10 @@ impl Relay {
                 },
                 epoch,
                 kernel: kernel.clone(),
+                keeper: match &memory {
+                    Some(memory) => Some(memory.keeper(number).map_err(RelayError::System)?),
+                    None => None,
+                },
             };
             let name = format!("relay-{number}");
             let watch = Watch {
@@ -165,6 +180,7 @@ impl Relay {
             bell,
             broken,
             epoch,
+            memory: Mutex::new(memory),
             keeper: kernel.as_ref().ok().map(keep).transpose()?,
             kernel,
             identity: None,
@@ -222,6 +238,79 @@ impl Relay {
                 return Err(error);
             }
         };
+        let opened = [first.port, second.port];
+        self.place(
+            &mut ledger,
+            (session, stream, content),
+            [first, second],
+            false,
+        )?;
+        Ok(opened)
+    }
+
+    /// Opens a stream of the process before this one on the ports that it had. No packet is looked at
+    /// before `resume`: until then say what signaling has said of it.
+    ///
+    /// # Errors
+    /// As `open`; `Exhausted` also where a port is not free, `System` where it cannot be bound.
+    pub fn reopen(
+        &self,
+        session: &str,
+        stream: u16,
+        interfaces: [&str; 2],
+        content: Content,
+        ports: [u16; 2],
+    ) -> Result<(), RelayError> {
+        let now = self.now();
+        let mut ledger = self.ledger();
+        let known = ledger.sessions.get(session);
+        if known.is_some_and(|entry| entry.streams.contains_key(&stream)) {
+            return Err(RelayError::NoStream(session.to_owned(), stream));
+        }
+        let first = ledger.bind_again(interfaces[0], ports[0], now)?;
+        let second = ledger.bind_again(interfaces[1], ports[1], now);
+        let second = second.inspect_err(|_| {
+            ledger.interfaces[first.place].1.give_back(first.port, now);
+        })?;
+        self.place(
+            &mut ledger,
+            (session, stream, content),
+            [first, second],
+            true,
+        )
+    }
+
+    /// Goes on with a stream that was reopened: with the latches and SRTP contexts that it had.
+    ///
+    /// # Errors
+    /// `NoStream`, `Stuck`.
+    pub fn resume(&self, session: &str, stream: u16) -> Result<(), RelayError> {
+        let (number, worker) = self.find(session, Some(stream))?;
+        let session = number;
+        self.tell(worker, Command::Resume { session, stream })
+    }
+
+    /// Everything that is to go on has been resumed: what the process before this one left may go.
+    pub fn restored(&self) {
+        for worker in 0..self.links.len() {
+            // Its answer says that it has done everything before; one that is stuck is found later.
+            let _ = self.ask(worker, |reply| Command::Query {
+                session: u64::MAX,
+                reply,
+            });
+        }
+        if let Some(memory) = lock(&self.memory).as_mut() {
+            memory.forget();
+        }
+    }
+
+    fn place(
+        &self,
+        ledger: &mut Ledger,
+        (session, stream, content): (&str, u16, Content),
+        [first, second]: [Pair; 2],
+        asleep: bool,
+    ) -> Result<(), RelayError> {
         let ports = [first.addresses(), second.addresses()];
         let taken = [(first.place, first.port), (second.place, second.port)];
         let classes = taken.map(|(place, _)| ledger.interfaces[place].0.traffic_class);
@@ -234,9 +323,10 @@ impl Relay {
             ports,
             classes,
             sockets,
+            identity: name_of((session, stream)),
+            asleep,
         };
-        self.tell(worker, open)?;
-        Ok([first.port, second.port])
+        self.tell(worker, open)
     }
 
     /// Takes what signaling says of one side of a stream.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rtp::Class;
 pub(crate) use srtp::Error;
-use srtp::{MasterKey, Receiver, Sender};
+use srtp::{MasterKey, Progress, Receiver, Sender};
 
 use crate::dtls::{Association, Identity, Terms};
 use crate::types::Datagram;
@@ -106,6 +106,34 @@ impl Guard {
     /// Whether packets authenticate, or are to once the keys are there.
     pub fn is_srtp(&self) -> bool {
         matches!(self, Self::Srtp(_) | Self::Dtls(_))
+    }
+
+    /// What tells the keys of the two directions from others: what arrives, what leaves; 0: no key.
+    pub fn fingerprints(&self) -> [u64; 2] {
+        match self {
+            Self::Srtp(both) => [both.0.master().fingerprint(), both.1.master().fingerprint()],
+            _ => [0; 2],
+        }
+    }
+
+    /// The source of the last packet of a direction: its place, and how far it is.
+    pub fn progress(&self, sent: bool, rtcp: bool) -> Option<(usize, Progress)> {
+        match self {
+            Self::Srtp(both) if sent => both.1.progress(rtcp),
+            Self::Srtp(both) => both.0.progress(rtcp),
+            _ => None,
+        }
+    }
+
+    /// Goes on where a source was under the same keys. Beyond the most sources none is taken: there
+    /// were no more of them before either.
+    pub fn resume(&mut self, sent: bool, rtcp: bool, progress: Progress) {
+        if let Self::Srtp(both) = self {
+            let _ = match sent {
+                true => both.1.resume(rtcp, progress),
+                false => both.0.resume(rtcp, progress),
+            };
+        }
     }
 
     /// Unprotects what arrived; what is neither RTP nor RTCP inside is malformed.

@@ -145,6 +145,11 @@ impl Latch {
         }
     }
 
+    /// Goes on with the source that was latched in the process before this one.
+    pub fn resume(&mut self, at: SocketAddr) {
+        self.latched.get_or_insert(at);
+    }
+
     /// Where packets for this peer go: the latched source, before that the SDP address, unless a
     /// proof is asked for.
     #[must_use]

@@ -111,6 +111,32 @@ impl Ledger {
         Err(RelayError::Exhausted(interface.to_owned()))
     }
 
+    /// Binds the pair that a stream had in the process before this one.
+    pub fn bind_again(
+        &mut self,
+        interface: &str,
+        port: u16,
+        now: Millis,
+    ) -> Result<Pair, RelayError> {
+        let mut named = self.interfaces.iter();
+        let place = named.position(|(one, _)| one.name == interface);
+        let place = place.ok_or_else(|| RelayError::NoInterface(interface.to_owned()))?;
+        let (settings, pool) = &mut self.interfaces[place];
+        if !pool.claim(port) {
+            return Err(RelayError::Exhausted(interface.to_owned()));
+        }
+        let sockets = bind_pair(settings, port).map_err(|error| {
+            pool.give_back(port, now);
+            RelayError::System(error)
+        })?;
+        Ok(Pair {
+            place,
+            ip: settings.ip,
+            port,
+            sockets,
+        })
+    }
+
     pub fn place(
         &mut self,
         session: &str,

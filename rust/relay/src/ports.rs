@@ -44,6 +44,14 @@ impl PortPool {
         }
     }
 
+    /// Takes a certain pair, rested or not; false: it is in use, or none of the range.
+    pub fn claim(&mut self, port: u16) -> bool {
+        let free = self.free.iter().position(|one| *one == port);
+        let resting = self.resting.iter().position(|(one, _)| *one == port);
+        free.and_then(|at| self.free.remove(at)).is_some()
+            || resting.and_then(|at| self.resting.remove(at)).is_some()
+    }
+
     /// Puts a pair back to rest.
     pub fn give_back(&mut self, port: u16, now: Millis) {
         self.resting.push_back((port, now + self.rest));

@@ -7,6 +7,8 @@ use rtp::Class;
 
 use crate::crypto::{Error, Guard, Protection};
 use crate::ice::Agent;
+use crate::keeper::Keeper;
+use crate::kept::Kept;
 use crate::latch::{Acceptance, Latch};
 use crate::offload::Offload;
 use crate::report::{Event, Report};
@@ -16,6 +18,7 @@ use crate::types::{
 use crate::{Millis, SideIndex};
 
 mod handshake;
+mod keep;
 mod notice;
 mod settling;
 
@@ -45,6 +48,7 @@ struct Port {
     stranger: Option<SocketAddr>,
     counters: Counters,
     last_seen: Option<Millis>,
+    kept: Kept,
     /// What the side's packets say; at the RTP port, for both.
     senses: Option<Box<Senses>>,
     share: Share,
@@ -78,6 +82,8 @@ pub struct Shard {
     outbox: VecDeque<Transmit>,
     /// When a handshake of a port wants to be woken.
     timers: BTreeSet<(Millis, u64)>,
+    /// Where latches and SRTP contexts outlive the process.
+    keeper: Option<Box<Keeper>>,
     /// RTP ports with a telephone-event that goes on.
     dialling: Vec<Key>,
     offloads: VecDeque<Offload>,
@@ -128,6 +134,7 @@ impl Shard {
                     stranger: None,
                     counters: Counters::default(),
                     last_seen: None,
+                    kept: Kept::default(),
                     senses: (content == Content::Rtp && kind == Kind::Rtp).then(Box::default),
                     share: Share::default(),
                 });
@@ -165,6 +172,7 @@ impl Shard {
                 port.muxed = remote.muxed;
             }
         }
+        self.keep_latches(session, stream);
         self.resettle(&keys);
         self.begin_soon(keys[side][0]);
     }
@@ -175,11 +183,14 @@ impl Shard {
             return;
         };
         let home = keys[side][0];
+        let mut keeper = self.keeper.take();
         let port = self.port_mut(home);
         if let Some(port) = port.filter(|port| port.content == Content::Rtp) {
             port.guard = std::mem::take(&mut port.guard).change(wanted);
+            port.keep_keys(keeper.as_mut());
             self.begin_soon(home);
         }
+        self.keeper = keeper;
         self.resettle(&keys);
     }
 
@@ -194,8 +205,7 @@ impl Shard {
         }
     }
 
-    /// Judges one packet, and makes it what the other side is to get.
-    pub fn packet(
+    fn judge(
         &mut self,
         key: Key,
         from: SocketAddr,
@@ -482,6 +492,9 @@ impl Shard {
 
     fn release(&mut self, key: Key) {
         let slot = &mut self.slots[key.index()];
+        if let Some(port) = &mut slot.port {
+            port.forget(self.keeper.as_mut());
+        }
         slot.port = None;
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(key.index);

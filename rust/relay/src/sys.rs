@@ -9,8 +9,10 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 const EVENTS: usize = 256;
 
 mod batch;
+mod map;
 
 pub use batch::{Batch, Outgoing, BATCH};
+pub use map::Mapping;
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 {

@@ -1,5 +1,6 @@
 //! One worker thread: epoll around a shard. Control comes through a queue and an eventfd.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
@@ -12,6 +13,7 @@ use fastpath::Fastpath;
 use crate::crypto::Protection;
 use crate::format::Format;
 use crate::ice::Credentials;
+use crate::keeper::Keeper;
 use crate::offload::Offload;
 use crate::report::Report;
 use crate::shard::Shard;
@@ -35,6 +37,15 @@ pub(crate) enum Command {
         /// DS byte of what leaves, by side.
         classes: [u8; 2],
         sockets: Vec<UdpSocket>,
+        /// What names the stream in every process.
+        identity: u64,
+        /// The sockets are not read before `Resume`.
+        asleep: bool,
+    },
+    /// All has been said of a stream of the process before this one: go on with it.
+    Resume {
+        session: u64,
+        stream: u16,
     },
     Signal {
         session: u64,
@@ -103,14 +114,15 @@ pub(crate) struct Worker {
     pub epoch: Instant,
     /// The fast path, or why there is none.
     pub kernel: Result<Arc<Fastpath>, String>,
+    pub keeper: Option<Keeper>,
 }
 
 impl Worker {
     /// Runs until `Stop`, or until the control side is gone; an error of epoll itself ends the thread.
-    pub fn run(self) -> io::Result<()> {
+    pub fn run(mut self) -> io::Result<()> {
         let mut epoll = Epoll::new()?;
         epoll.add(self.wake.raw(), CONTROL)?;
-        let mut state = State::new(&self.kernel);
+        let mut state = State::new(&self.kernel, self.keeper.take());
         let mut next_tick = self.now() + TICK;
         loop {
             let now = self.now();
@@ -175,6 +187,8 @@ struct State {
     sockets: Vec<Option<Watched>>,
     batch: Batch,
     kernel: Option<Arc<Fastpath>>,
+    /// Sockets of streams that are being restored, by session and stream.
+    asleep: HashMap<(u64, u16), Vec<(Key, UdpSocket)>>,
 }
 
 /// A socket of ours, and when epoll last named it.
@@ -184,9 +198,11 @@ struct Watched {
 }
 
 impl State {
-    fn new(kernel: &Result<Arc<Fastpath>, String>) -> Self {
+    fn new(kernel: &Result<Arc<Fastpath>, String>, keeper: Option<Keeper>) -> Self {
+        let mut shard = Shard::with_kernel(kernel.as_ref().map(drop).map_err(String::clone));
+        shard.keep_with(keeper);
         Self {
-            shard: Shard::with_kernel(kernel.as_ref().map(drop).map_err(String::clone)),
+            shard,
             kernel: kernel.as_ref().ok().cloned(),
             ..Self::default()
         }
@@ -223,12 +239,21 @@ impl State {
                 ports,
                 classes,
                 sockets,
+                identity,
+                asleep,
             } => {
                 let keys = self.shard.open(session, stream, content, &ports, now);
                 self.shard.mark(session, stream, classes);
-                for (key, socket) in keys.concat().into_iter().zip(sockets) {
-                    self.watch(key, socket, epoll);
+                self.shard.identify(session, stream, identity);
+                let bound = keys.concat().into_iter().zip(sockets).collect();
+                self.asleep.insert((session, stream), bound);
+                if !asleep {
+                    self.wake(session, stream, epoll);
                 }
+            }
+            Command::Resume { session, stream } => {
+                self.shard.resume(session, stream);
+                self.wake(session, stream, epoll);
             }
             Command::Signal {
                 session,
@@ -270,6 +295,7 @@ impl State {
             } => self.shard.dial(session, side, digit, duration, now),
             Command::Hold { session, held } => self.shard.hold(session, held, now),
             Command::Close { session, stream } => {
+                self.asleep.remove(&(session, stream));
                 let keys = self.shard.close(session, stream);
                 self.close(&keys);
             }
@@ -280,6 +306,7 @@ impl State {
                 drop(reply.send(self.shard.stats(session, now)));
             }
             Command::Delete { session, reply } => {
+                self.asleep.retain(|(one, _), _| *one != session);
                 self.shard.count(session);
                 self.offload(now);
                 let stats = self.shard.stats(session, now);
@@ -289,6 +316,13 @@ impl State {
                 drop(reply.send(stats));
             }
             Command::Stop => {}
+        }
+    }
+
+    /// Begins to read the sockets of a stream.
+    fn wake(&mut self, session: u64, stream: u16, epoll: &Epoll) {
+        for (key, socket) in self.asleep.remove(&(session, stream)).unwrap_or_default() {
+            self.watch(key, socket, epoll);
         }
     }
 

@@ -21,7 +21,7 @@ pub use error::Error;
 pub use master::MasterKey;
 pub use receiver::Receiver;
 pub use sender::Sender;
-pub use sources::MAX_SOURCES;
+pub use sources::{Progress, MAX_SOURCES};
 pub use suite::Suite;
 pub use window::WINDOW;
 

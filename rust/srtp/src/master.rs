@@ -1,6 +1,8 @@
 //! A master key with its salt, as SDP carries them.
 
+use std::collections::hash_map::DefaultHasher;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use zeroize::Zeroizing;
 
@@ -27,6 +29,16 @@ impl MasterKey {
     #[must_use]
     pub fn suite(&self) -> Suite {
         self.suite
+    }
+
+    /// A number that tells this key from others, to find again what belongs to it. It is as secret
+    /// as the key's use is: 64 bits of a hash.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.suite.hash(&mut hasher);
+        self.material.hash(&mut hasher);
+        hasher.finish()
     }
 
     pub(crate) fn key(&self) -> &[u8] {

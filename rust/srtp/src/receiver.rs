@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::kdf::Purpose;
 use crate::layout::{rtcp_ssrc, rtp_header, rtp_numbers, word, RTCP_HEADER};
 use crate::master::MasterKey;
-use crate::sources::Sources;
+use crate::sources::{Progress, Sources};
 use crate::transform::{Number, Transform, ENCRYPTED};
 
 /// Unprotects the packets of one direction with one master key.
@@ -69,5 +69,27 @@ impl Receiver {
         let length = self.rtcp.open_rtcp(data, word, Number { ssrc, index })?;
         self.rtcp_sources.note(ssrc, index);
         Ok(length)
+    }
+
+    /// The source of the last packet that was unprotected: its place in the table, and how far it is.
+    #[must_use]
+    pub fn progress(&self, rtcp: bool) -> Option<(usize, Progress)> {
+        if rtcp {
+            self.rtcp_sources.last()
+        } else {
+            self.rtp_sources.last()
+        }
+    }
+
+    /// Goes on where a source was under the same key, in a process before this one.
+    ///
+    /// # Errors
+    /// `TooManySources`.
+    pub fn resume(&mut self, rtcp: bool, progress: Progress) -> Result<(), Error> {
+        if rtcp {
+            self.rtcp_sources.resume(progress)
+        } else {
+            self.rtp_sources.resume(progress)
+        }
     }
 }

@@ -7,6 +7,17 @@ use crate::window::Window;
 /// music may bring another. To forget one would let its packets be played again.
 pub const MAX_SOURCES: usize = 256;
 
+/// How far a source has come under one key: what another process needs to go on where this one ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The source.
+    pub ssrc: u32,
+    /// Its highest index: for RTP the rollover counter and sequence number.
+    pub highest: u64,
+    /// Bit n: the index `highest - n` has come.
+    pub seen: u128,
+}
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sources {
     known: Vec<(u32, Window)>,
@@ -46,6 +57,33 @@ impl Sources {
             self.known.len() - 1
         });
         self.known[self.last].1.note(index);
+    }
+}
+
+impl Sources {
+    /// The source of the last packet that was noted: its place in the table, and how far it is.
+    pub fn last(&self) -> Option<(usize, Progress)> {
+        let (ssrc, window) = self.known.get(self.last)?;
+        let (highest, seen) = window.state()?;
+        let progress = Progress {
+            ssrc: *ssrc,
+            highest,
+            seen,
+        };
+        Some((self.last, progress))
+    }
+
+    /// Goes on where a source was; one that has come further here stays.
+    pub fn resume(&mut self, progress: Progress) -> Result<(), Error> {
+        let window = self.window(progress.ssrc)?;
+        if window
+            .state()
+            .is_none_or(|(highest, _)| highest < progress.highest)
+        {
+            self.note(progress.ssrc, progress.highest);
+            self.known[self.last].1 = Window::resumed(progress.highest, progress.seen);
+        }
+        Ok(())
     }
 }
 

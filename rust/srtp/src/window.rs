@@ -64,6 +64,19 @@ impl Window {
         }
     }
 
+    /// The highest index and what came before it; None before the first packet.
+    pub fn state(&self) -> Option<(u64, u128)> {
+        self.highest.map(|highest| (highest, self.seen))
+    }
+
+    /// The window that was in this state. The highest index has come, whatever `seen` says.
+    pub fn resumed(highest: u64, seen: u128) -> Self {
+        Self {
+            highest: Some(highest),
+            seen: seen | 1,
+        }
+    }
+
     /// The index after the highest: for SRTCP, which has no numbers of its own.
     pub fn next(&self) -> u64 {
         self.highest.map_or(0, |highest| highest + 1)

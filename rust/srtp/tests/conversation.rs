@@ -200,3 +200,76 @@ fn no_room_for_the_tag_is_said() {
     );
     assert_eq!(packet, rtp(1, 7, b"voice"));
 }
+
+/// Another process goes on with the progress of this one, under every suite, after many rounds.
+#[test]
+fn a_resumed_context_goes_on_and_lets_nothing_pass_twice() {
+    for suite in Suite::ALL {
+        let material: Vec<u8> = (0..suite.key_length() + suite.salt_length())
+            .map(|n| n as u8)
+            .collect();
+        let key = || MasterKey::new(suite, &material).expect("a key");
+        let (mut sender, mut receiver) = (Sender::new(key()), Receiver::new(key()));
+        let packet = |sequence: u16| {
+            let mut room = vec![0; 64 + MAX_GROWTH];
+            room[0] = 0x80;
+            room[2..4].copy_from_slice(&sequence.to_be_bytes());
+            room[8..12].copy_from_slice(&7u32.to_be_bytes());
+            room
+        };
+        let mut sealed = Vec::new();
+        let strides = (0..50).map(|count| count * 0x1000);
+        for index in strides.chain(49 * 0x1000 + 1..49 * 0x1000 + 300) {
+            let sequence = index as u16; // three rounds, and then one by one
+            let mut room = packet(sequence);
+            let length = sender.protect_rtp(&mut room, 64).expect("protected");
+            room.truncate(length);
+            sealed.push(room);
+        }
+        for room in &sealed {
+            receiver
+                .unprotect_rtp(&mut room.clone())
+                .expect("authentic");
+        }
+        let (_, sent) = sender.progress(false).expect("a source");
+        let (_, came) = receiver.progress(false).expect("a source");
+        assert!(sent.highest >> 16 >= 3 && sent == came);
+
+        let (mut sender, mut receiver) = (Sender::new(key()), Receiver::new(key()));
+        sender.resume(false, sent).expect("room");
+        receiver.resume(false, came).expect("room");
+        for room in sealed.iter().rev().take(300) {
+            let again = receiver.unprotect_rtp(&mut room.clone());
+            assert_eq!(again, Err(Error::Replayed));
+        }
+        let mut room = packet(sent.highest as u16);
+        assert_eq!(sender.protect_rtp(&mut room, 64), Err(Error::Replayed));
+        let mut room = packet((sent.highest + 5) as u16);
+        let length = sender.protect_rtp(&mut room, 64).expect("protected");
+        receiver
+            .unprotect_rtp(&mut room[..length])
+            .expect("authentic");
+        assert_eq!(sender.progress(false), receiver.progress(false));
+    }
+}
+
+#[test]
+fn rtcp_goes_on_with_its_own_index() {
+    let suite = Suite::AeadAes128Gcm;
+    let key = || MasterKey::new(suite, &[7; 28]).expect("a key");
+    let report = || {
+        let mut room = vec![0u8; 28 + MAX_GROWTH];
+        room[..4].copy_from_slice(&[0x80, 200, 0, 6]);
+        room
+    };
+    let mut sender = Sender::new(key());
+    for _ in 0..3 {
+        sender.protect_rtcp(&mut report(), 28).expect("protected");
+    }
+    let (_, progress) = sender.progress(true).expect("a source");
+    assert_eq!(progress.highest, 2);
+    let mut again = Sender::new(key());
+    again.resume(true, progress).expect("room");
+    again.protect_rtcp(&mut report(), 28).expect("protected");
+    assert_eq!(again.progress(true).expect("a source").1.highest, 3);
+}

@@ -6,18 +6,21 @@ from farline.border.exchange import Exchange, Refusal, Side, Verdict
 from farline.border.limits import Limits
 from farline.border.plan import Candidate, Plan
 from farline.border.registration import BindingLimits
+from farline.border.restoring import Dropped, Restored
 
 __all__ = [
     "Banned",
     "BindingLimits",
     "BorderCore",
     "Candidate",
+    "Dropped",
     "Exchange",
     "Lifted",
     "Limits",
     "Plan",
     "Reconfigured",
     "Refusal",
+    "Restored",
     "Side",
     "Verdict",
 ]

@@ -40,5 +40,6 @@ def ack(context: Context, message: Message, binding: Binding, sender: Side, foun
             hang_up(context, session, "no media", cause=47)
             return
         out.body = reply.sdp or b""
+        context.keeper.session(session)  # the late offer has its answer
     out = yield from passage.manipulated(out, sender.other)
     context.send_ack(out, flow)

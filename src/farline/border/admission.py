@@ -110,7 +110,7 @@ def _from_inside(
         return Verdict(Refusal(481, "no-dialog"), "no such dialog of this binding")
     if request.method == "REGISTER":
         return Verdict(Refusal(405, "method"), "the office does not register here")
-    _note_cseq(found, request)
+    _note_cseq(context, found, request)
     return Verdict(Admitted(binding, Side.INSIDE, found, name), because)
 
 
@@ -140,7 +140,7 @@ def _from_outside(
     found = context.sessions.find(binding, request, Side.OUTSIDE) if request.to_tag else None
     if request.to_tag and found is None and request.method == "INVITE":
         return Verdict(Refusal(481, "no-dialog"), "no such dialog of this phone")
-    _note_cseq(found, request)
+    _note_cseq(context, found, request)
     name = binding.subscriber.name
     form = f"{binding.subscriber.form}: {name}"
     return Verdict(
@@ -210,7 +210,7 @@ def _phone(context: Context, request: Message, flow: Flow) -> Binding | None:
         for session in context.sessions.of_call(request.call_id):
             binding = session.binding
             there = phones.get(binding.user)
-            mine = there is not None and are_one_device(there, binding)
+            mine = binding.phone == flow or (there is not None and are_one_device(there, binding))
             if mine and context.sessions.find(binding, request, Side.OUTSIDE) is not None:
                 return binding
     return phones.get(_from_user(request))
@@ -244,6 +244,8 @@ def _looped(context: Context, request: Message) -> bool:
     return False
 
 
-def _note_cseq(found: Found | None, request: Message) -> None:
+def _note_cseq(context: Context, found: Found | None, request: Message) -> None:
     if found is not None and found.sender is not None:
         found.session.note_cseq(found.sender, request)
+        if request.method != "BYE":  # after which there is nothing to be kept
+            context.keeper.session(found.session)

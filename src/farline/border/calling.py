@@ -288,6 +288,7 @@ class Calling:
             self.answered = True
             dialogs.confirm(session, passage, response, out)
             session.pending = None
+            self.context.keeper.session(session)
             self.context.call_changed(session, "answered", f"{response.status}")
         elif session.state == "started":
             self.context.call_changed(session, "ringing", f"{response.status}")

@@ -10,6 +10,7 @@ from farline.border.charging import charges
 from farline.border.dos import Guards
 from farline.border.health import Health
 from farline.border.hiding import Hider
+from farline.border.keeping import Keeper
 from farline.border.links import Links
 from farline.border.pacing import Pacer
 from farline.border.plan import Plan
@@ -106,6 +107,7 @@ class Context:
         self.pacer = Pacer(self.chance)
         self.pushes = Pushes(self)
         self.schedule = Schedule()
+        self.keeper = Keeper(self)
         self.counters: Counter[str] = Counter()
         self.out: deque[object] = deque()
         self.call = ""
@@ -389,6 +391,7 @@ class Context:
             self.out.extend(charges(self, session, state, why))
         session.state = "ended"
         session.pending = None
+        self.keeper.session(session)
         if session.anchored is not None and session.anchored.open:
             ticket = self.ticket()
             self._ending[ticket] = session.call_id
@@ -408,6 +411,7 @@ class Context:
         """Remove a binding and close its connection."""
         self.bindings.remove(binding)
         self.rates.forget(binding.subid)
+        self.keeper.binding(binding)
         self.upstreams.close(binding)
         if binding.registered:
             self.note("binding removed", f"{binding.aor}: {why}")

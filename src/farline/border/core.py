@@ -14,6 +14,7 @@ from farline.border import (
     media_news,
     registering,
     relaying,
+    restoring,
     screening,
 )
 from farline.border.bans import Banned, Lifted
@@ -73,9 +74,9 @@ class BorderCore:
     """A session border controller without I/O (`farline.sip.effects.Core`).
 
     Inputs: `Started`, `Received`, `KeptAlive`, `Opened`, `OpenFailed`, `LookedUp`, `Manipulated`,
-    `Closed`, `Expired`, `Reconfigured`, `Banned`, `Lifted`, `MediaDone`, `MediaReport`.
-    Outputs: `Send`, `Open`, `Lookup`, `Manipulate`, `Close`, `Media`, `Trace`,
-    `Charged`, `Push`.
+    `Closed`, `Expired`, `Reconfigured`, `Banned`, `Lifted`, `MediaDone`, `MediaReport`,
+    `MediaSessions`; before all others `Restored`. Outputs: `Send`, `Open`, `Lookup`, `Manipulate`,
+    `Close`, `Media`, `Trace`, `Charged`, `Push`, `Dropped`; `Persist` before what the turn sends.
     """
 
     def __init__(
@@ -122,7 +123,10 @@ class BorderCore:
             self._kept_alive(event)
         elif isinstance(event, Banned | Lifted | Reconfigured):
             self._ordered(event)
+        else:
+            restoring.handle(context, event)
         self._pump()
+        context.keeper.flush()
 
     def _answered(self, event: Opened | OpenFailed | LookedUp | Manipulated) -> None:
         """What an operation asked for is there."""

@@ -177,11 +177,18 @@ def lengthen(context: Context, session: Session, seconds: float | None) -> None:
     """Keep a subscription's record for `seconds` from now."""
     if session.is_call:
         return
+    life = (SUBSCRIPTION_SECONDS if seconds is None else seconds) + SLACK_SECONDS
+    expire_at(context, session, context.now + life)
+    context.keeper.session(session)
+
+
+def expire_at(context: Context, session: Session, at: float) -> None:
+    """Forget a subscription at a time (monotonic seconds)."""
     if session.expiry is not None:
         session.expiry.stop()
-    life = (SUBSCRIPTION_SECONDS if seconds is None else seconds) + SLACK_SECONDS
+    session.expires_at = at
     session.expiry = context.schedule.start(
-        context.now + life,
+        at,
         "subscription",
         lambda _: context.end_session(session, "ended", "the subscription ran out"),
     )

@@ -126,6 +126,7 @@ def _prolong(context: Context, binding: Binding, seconds: float) -> None:
     """The phone refreshed its own lease, and the office knows nothing of it."""
     binding.phone_until = context.now + seconds + lease.SLACK
     binding.expires_at = max(binding.expires_at, binding.phone_until)
+    context.keeper.binding(binding)
     context.counters["registrations.answered-here"] += 1
     watch_expiry(context, binding)
 
@@ -325,6 +326,7 @@ def _finish(
         out.set_all("Contact", restored)
         outbound.to_phone(plan, tx.request, out)
         plan.way.service_routes = tuple(response.values("Service-Route"))
+        context.keeper.binding(plan.way)
     elif granted:
         out.remove("Contact")
     if response.status in (401, 407, 403) and tx.request.get("Authorization") is not None:
@@ -421,5 +423,11 @@ def _accept(context: Context, way: Binding, want: Wanted, flow: Flow, granted: f
             server=(binding.line or way.line).server,
             candidate=candidate,
         )
+    context.keeper.binding(binding)
+    for old in context.bindings.followers(binding, flow):
+        old.phone = old.last_flow = flow
+        old.expires_at = max(old.expires_at, binding.expires_at)
+        old.phone_until = max(old.phone_until, binding.phone_until)
+        context.keeper.binding(old)
     if first or moved:
         context.note("binding", f"{binding.aor} at {flow.remote} for {granted:.0f} s")

@@ -32,6 +32,9 @@ INSTANCE_KEY = 4
 PENDING_SECONDS = 40.0
 """Life of a binding whose REGISTER is not answered with 200: a transaction and some."""
 
+CONTACT_KEY = 3
+"""Parts of the key of a phone without instance: user, domain, Contact URI."""
+
 SUBID_BITS = 48
 """Size of `subid_ipcs`: not to be guessed, and taken only from the server side anyway."""
 
@@ -86,6 +89,8 @@ class Binding:
 
     calls: int = 0
     last_registered: float = field(default=0.0)
+    last_flow: Flow | None = None
+    """The flow of the last registration, also when it is lost."""
 
     @property
     def aor(self) -> str:
@@ -216,7 +221,7 @@ class BindingTable:
             self.pending -= 1
         if binding.phone != flow:
             self._leave_flow(binding)
-        binding.phone = flow
+        binding.phone = binding.last_flow = flow
         binding.contact = contact
         binding.expires_at = binding.phone_until = expires_at
         there = self._by_flow.get(flow)
@@ -225,13 +230,42 @@ class BindingTable:
             self._hosts[flow.remote.host] += 1
         there[binding.user] = binding
 
+    def restore(self, binding: Binding) -> None:
+        """Take in a registered binding of the process before this one."""
+        self._by_subid[binding.subid] = binding
+        self._by_key[binding.key] = binding
+        aor = (binding.user, binding.domain.lower())
+        self._of_aor[aor] = (*self._of_aor.get(aor, ()), binding.subid)
+        if binding.phone is not None:
+            self._by_flow.setdefault(binding.phone, {})[binding.user] = binding
+
     def flow_lost(self, flow: Flow) -> list[Binding]:
         """The phone's connection is gone: its bindings are unreachable until it registers again."""
         lost = list(self._by_flow.get(flow, {}).values())
         self._forget_flow(flow)
         for binding in lost:
-            binding.phone = None
+            for mine in self.of_aor(binding.user, binding.domain):
+                if mine.phone == flow:  # its own, or an older one that follows it
+                    mine.phone = None
         return lost
+
+    def followers(self, binding: Binding, flow: Flow) -> list[Binding]:
+        """Older bindings with dialogs of the phone that has registered `binding` on `flow`.
+
+        A phone without instance that comes back over another connection may bear another Contact:
+        to the office another phone. Its calls go on where the same user comes from the same host.
+        """
+        return [
+            old
+            for old in self.of_aor(binding.user, binding.domain)
+            if old is not binding
+            and old.sessions
+            and old.registered
+            and old.phone in (None, flow)
+            and len(old.key) == len(binding.key) == CONTACT_KEY
+            and old.last_flow is not None
+            and old.last_flow.remote.host == flow.remote.host
+        ]
 
     def remove(self, binding: Binding) -> None:
         """Forget a binding; removing it twice does nothing."""

@@ -227,6 +227,7 @@ class Relaying:
         request, passage = self.tx.request, self.passage
         if request.method not in REFRESHING:
             return
+        self.context.keeper.session(session)
         if self.opened or (passage.near is not None and passage.far is not None):
             dialogs.learn_answer(session, passage, response)
         elif passage.near is None:

@@ -91,6 +91,9 @@ class Session:
     """The operation of the first INVITE while it has no final answer."""
 
     expiry: Alarm | None = None
+    expires_at: float | None = None
+    """When a subscription's record ends (monotonic seconds)."""
+
     server_group: str = ""
     """The policy group of the server flow; `group` is that of the subscriber flow."""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farline.border.exchange import Side
-from farline.border.steps import Aborted
+from farline.border.steps import Aborted, Operation, Reach
 from farline.sip import Message
 
 if TYPE_CHECKING:
     from farline.border.context import Context
     from farline.border.registration import Binding
     from farline.border.session import End, Session
+    from farline.border.steps import Steps
     from farline.sip import Flow
 
 
@@ -26,12 +27,21 @@ def hang_up(context: Context, session: Session, why: str, *, cause: int) -> None
         context.deliver(pending, Aborted(480, why))
         return
     if session.is_call and session.confirmed:
-        for side in Side:
-            flow = flow_to(context, session.binding, side)
-            if flow is not None:
-                bye = make_bye(session, side, why, cause)
-                context.request(None, bye, flow, side)
+        flow = flow_to(context, session.binding, Side.OUTSIDE)
+        if flow is not None:
+            bye = make_bye(session, Side.OUTSIDE, why, cause)
+            context.request(None, bye, flow, Side.OUTSIDE)
+        operation = Operation(session.call_id)
+        context.start(operation, _bye_inside(context, session, why, cause))
     context.end_session(session, "ended", why)
+
+
+def _bye_inside(context: Context, session: Session, why: str, cause: int) -> Steps:
+    """BYE to the office, over a new connection where the last is lost."""
+    bye = make_bye(session, Side.INSIDE, why, cause)
+    flow = yield Reach(session.binding)
+    if flow is not None:
+        context.request(None, bye, flow, Side.INSIDE)
 
 
 def lose_phone(context: Context, binding: Binding) -> None:

@@ -102,6 +102,11 @@ class Upstreams:
         upstream.waiting.append(operation)
         return False, None
 
+    def restore(self, binding: Binding, candidate: Candidate, flow: Flow | None) -> None:
+        """The way that a binding had in the process before this one; a connection is gone."""
+        upstream = binding.upstream = Upstream(flow)
+        self._assign(upstream, candidate)
+
     def lost(self, flow: Flow) -> bool:
         """A connection is gone; the next request opens another. False: it was none of ours."""
         binding = self._by_flow.pop(flow, None)
@@ -157,6 +162,8 @@ class Upstreams:
         """Next hop by next hop until one can be reached."""
         binding, avoid = step.binding, step.avoid
         candidates = yield from self._candidates(binding, step.routes)
+        if binding.sessions:
+            candidates = self._last_first(upstream, candidates)
         refused = False
         for candidate in candidates:
             refused = refused and candidate.failover
@@ -246,6 +253,15 @@ class Upstreams:
                 located[hop] = yield from search.run(naptr=profile.naptr, srv=srv)
         return located
 
+    def _last_first(
+        self, upstream: Upstream, candidates: tuple[Candidate, ...]
+    ) -> tuple[Candidate, ...]:
+        """Where the connection that was lost led, the office's half of the dialogs is."""
+        last = upstream.candidate
+        if last not in candidates or last.failover or self._context.health.why_down(last):
+            return candidates
+        return last, *(one for one in candidates if one != last)
+
     def _server(self, binding: Binding, candidate: Candidate) -> ServerFlow | None:
         context = self._context
         verdict = flows.decide_server(context.plan, binding.subscriber, candidate, binding.aor)
@@ -295,6 +311,7 @@ class Upstreams:
             server=server,
             candidate=candidate,
         )
+        self._context.keeper.binding(binding)
 
     def _choose_again(self, upstream: Upstream) -> None:
         """Leave a next hop because the configuration may now say another."""

@@ -6,6 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from farline.runtime.role import RoleContext
 
 _SERVERS = {
@@ -18,7 +20,13 @@ _SERVERS = {
 }
 
 
+def load(role: str) -> Callable[[RoleContext], Awaitable[None]]:
+    """Import what a role needs, and give its function."""
+    module, name = _SERVERS[role]
+    found: Callable[[RoleContext], Awaitable[None]] = getattr(import_module(module), name)
+    return found
+
+
 async def serve(context: RoleContext) -> None:
     """Serve the role of this process until cancelled."""
-    module, name = _SERVERS[context.role]
-    await getattr(import_module(module), name)(context)
+    await load(context.role)(context)

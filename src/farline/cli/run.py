@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,7 @@ from farline.cli.files import (
     read_deployment,
     say_warnings,
 )
-from farline.cli.roles import serve
+from farline.cli.roles import load, serve
 from farline.config import ConfigError, Deployment
 from farline.runtime.process import die_with_parent, run_until_signal
 from farline.runtime.role import ROLES, RoleContext, roles_of
@@ -36,6 +37,9 @@ def run(
         Path | None, typer.Option(help="Secrets file; default: secrets.yaml beside the deployment.")
     ] = None,
     trace: Annotated[bool, typer.Option(help="Write the trace of messages and decisions.")] = True,
+    standby: Annotated[
+        bool, typer.Option(hidden=True, help="Serve when a line comes on standard input.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print problems as JSON.")] = False,
 ) -> None:
     """Serve until Ctrl-C: one process a role, each started again when it dies.
@@ -56,6 +60,9 @@ def run(
         typer.echo(f"{config} has no section {role!r}", err=True)
         raise typer.Exit(2)
     die_with_parent()
+    if standby:
+        ready = run_dir / "control" / f"{role}.spare"
+        deployment = wait_for_word(role, deployment, config, secrets, ready)
     context = RoleContext(
         role,
         deployment,
@@ -82,13 +89,13 @@ def _run_all(config: Path, secrets: Path | None, run_dir: Path, *, traced: bool)
     def notice(text: str) -> None:
         typer.echo(text, err=True)
 
-    def load(text: str) -> Deployment:
+    def check(text: str) -> Deployment:
         return check_text(text, config, secrets)[0]
 
     die_with_parent()
     versions = Versions(run_dir / "state" / "versions.sqlite")
     fleet = Supervisor(config, run_dir, notice, traced=traced)
-    changes = Changes(versions, config, load, fleet, notice)
+    changes = Changes(versions, config, check, fleet, notice)
     changes.before_start()
     deployment, warnings = read_checked(config, secrets)
     say_warnings(warnings, config)
@@ -102,6 +109,37 @@ def _run_all(config: Path, secrets: Path | None, run_dir: Path, *, traced: bool)
             group.create_task(changes.serve(run_dir / "control" / "farline.sock"))
 
     return run_until_signal(serve_all())
+
+
+def wait_for_word(
+    role: str, deployment: Deployment, config: Path, secrets: Path | None, ready: Path
+) -> Deployment:
+    """Be ready to serve a role, and return when the supervisor says so.
+
+    `ready` is a file that is there meanwhile. The deployment is read again where its file was
+    changed.
+    """
+    load(role)
+    before = _stamp(config)
+    ready.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    ready.write_text(f"{os.getpid()}\n", encoding="ascii")
+    word = sys.stdin.readline()
+    ready.unlink(missing_ok=True)
+    if not word:
+        raise typer.Exit(0)  # the supervisor is gone
+    if _stamp(config) == before:
+        return deployment
+    try:
+        return read_deployment(config, secrets)
+    except ConfigError as error:
+        text = f"{config} was changed and cannot be used; {role} goes on with what it was: {error}"
+        typer.echo(text, err=True)
+        return deployment
+
+
+def _stamp(config: Path) -> tuple[int, int]:
+    found = config.stat()
+    return found.st_mtime_ns, found.st_size
 
 
 if __name__ == "__main__":

@@ -31,6 +31,13 @@ class PortsExhausted:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaSessions:
+    """A core's input: the names of all sessions of the engine, whenever it is found (again)."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DigitDialled:
     """A core's input: a telephone-event (RFC 4733) is over; once an event."""
 

@@ -91,6 +91,20 @@ class RelayControl(Protocol):
     def dial(self, session: str, side: int, digit: str, duration_ms: int, /) -> None:
         """Put a digit into what leaves towards one side."""
 
+    def reopen(
+        self,
+        session: str,
+        stream: int,
+        interfaces: tuple[str, str],
+        rtp: bool,
+        ports: tuple[int, int],
+        /,
+    ) -> None:
+        """Open a stream of the process before this one; raises RelayError."""
+
+    def resume(self, session: str, stream: int, /) -> None:
+        """Go on with a reopened stream."""
+
     def hold(self, session: str, held: bool, /) -> None:
         """On hold, silence is not reported."""
 
@@ -128,6 +142,8 @@ class MediaSession:
     opened: int = 0
     """Streams opened so far: the relay's number of the next."""
     offered: Negotiation | None = None
+    held: bool = False
+    """Silence is not reported."""
 
     def offer(self, description: Description, sender: Side, receiver: Side) -> bytes:
         """Take an offer, and return it as the receiver is to see it.
@@ -158,7 +174,7 @@ class MediaSession:
                 if stream.rtp:
                     self._describe(stream, 1 - offerer, media, media)
         if self.fresh and not self.streams:
-            self.relay.hold(self.name, True)  # ringing may take longer than silence is allowed to
+            self._hold(True)  # ringing may take longer than silence is allowed to
         shown = offered.shown_offer(self._places(description, 1 - offerer))
         return self._shown(description, 1 - offerer, shown)
 
@@ -180,7 +196,7 @@ class MediaSession:
             agreed = (self.offered.keys[ours.index], keys[ours.index])
             self._settle(ours, theirs, answerer, agreed)
         idle = not self.streams or offer.on_hold or description.on_hold
-        self.relay.hold(self.name, idle)
+        self._hold(idle)
         places = self._places(description, 1 - answerer)
         shown = self.offered.shown_answer(description, places)
         return self._shown(description, 1 - answerer, shown)
@@ -191,6 +207,26 @@ class MediaSession:
         if side not in names:
             raise SessionError(f"the sides of this session are {names[0]} and {names[1]}")
         self.relay.dial(self.name, names.index(side), digit, duration_ms)
+
+    def resume(self) -> None:
+        """Give the relay what that of the process before this one had been told.
+
+        Every relay call by which `offer` and `answer` set something is here too. Raises RelayError.
+        """
+        for stream in (*self.streams.values(), *self.fresh.values()):
+            known = (stream.interfaces, stream.rtp, stream.ports)
+            self.relay.reopen(self.name, stream.number, *known)
+            for side in (0, 1):
+                self._tell_keys(stream, side)
+                self._tell_remote(stream, side)
+                if stream.formats[side]:
+                    self._tell_formats(stream, side)
+                if stream.rtp and stream.answered:
+                    withheld = not self.sides[side].events
+                    self.relay.withhold(self.name, stream.number, side, withheld)
+            self.relay.resume(self.name, stream.number)
+        if self.streams or self.fresh:
+            self.relay.hold(self.name, self.held)
 
     def stream_index(self, number: int) -> int | None:
         """The m= line of one of the relay's stream numbers."""
@@ -229,7 +265,9 @@ class MediaSession:
         number, self.opened = self.opened, self.opened + 1
         interfaces = (self._place(0, media.kind), self._place(1, media.kind))
         ports = self.relay.open(self.name, number, interfaces, media.is_rtp)
-        self.fresh[media.index] = Stream(number=number, ports=ports, rtp=media.is_rtp)
+        self.fresh[media.index] = Stream(
+            number=number, ports=ports, interfaces=interfaces, rtp=media.is_rtp
+        )
 
     def _place(self, side: int, kind: str) -> str:
         """The relay's name for the interface of a side: its pool of ports with that DS byte."""
@@ -286,7 +324,15 @@ class MediaSession:
         """
         formats = {one.payload_type: one for one in (*own.formats, *wanted.formats)}
         told = [(one.payload_type, one.name, one.clock) for one in formats.values()]
-        self.relay.describe(self.name, stream.number, side, told)
+        stream.formats[side] = told
+        self._tell_formats(stream, side)
+
+    def _tell_formats(self, stream: Stream, side: int) -> None:
+        self.relay.describe(self.name, stream.number, side, stream.formats[side])
+
+    def _hold(self, held: bool) -> None:
+        self.held = held
+        self.relay.hold(self.name, held)
 
     def _close(self, streams: dict[int, Stream], index: int) -> None:
         stream = streams.pop(index, None)
@@ -304,6 +350,10 @@ class MediaSession:
         else:
             remote = replace(Remote.of(media, source, before), muxed=muxed)
         stream.remotes[side] = remote
+        self._tell_remote(stream, side)
+
+    def _tell_remote(self, stream: Stream, side: int) -> None:
+        remote = stream.remotes[side]
         self.relay.signal(
             self.name,
             stream.number,
@@ -342,6 +392,12 @@ class MediaSession:
         if isinstance(keys, Handshake):
             named = [(one.hash, one.digest) for one in keys.fingerprints]
             self.relay.shake(self.name, stream.number, side, named, active=keys.active)
+            return
+        self._tell_keys(stream, side)
+
+    def _tell_keys(self, stream: Stream, side: int) -> None:
+        keys, closed = stream.keys[side], stream.closed[side]
+        if not stream.rtp or isinstance(keys, Handshake):
             return
         told = None if keys is None else (keys.suite, keys.theirs, keys.ours)
         self.relay.protect(self.name, stream.number, side, told, closed=closed)

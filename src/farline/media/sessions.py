@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farline._core import RelayError
+from farline.media import records
 from farline.media.diagnosis import summary
 from farline.media.engine import (
     Answer,
@@ -68,6 +69,26 @@ class MediaSessions:
         """What the counters of a session show; raises RelayError."""
         known = self._sessions.get(session)
         return summary(_stats(known, self._relay.query(session) or ())) if known else "ended"
+
+    def record(self, name: str) -> bytes | None:
+        """What is to be kept of a session; None: there is none."""
+        session = self._sessions.get(name)
+        return None if session is None else records.encode(session)
+
+    def restore(self, name: str, value: bytes) -> None:
+        """Go on with a session of the process before this one.
+
+        Raises MediaRecordError, and RelayError where the relay has not its ports any more.
+        """
+        session = records.decode(value, self._relay, self._addresses, self._draw, self._fingerprint)
+        if session.name != name:
+            raise records.MediaRecordError("of another name")
+        try:
+            session.resume()
+        except RelayError:
+            self._relay.delete(name)
+            raise
+        self._sessions[name] = session
 
     def perform(self, request: MediaRequest) -> MediaReply:
         """Serve one request; what goes wrong is in the reply."""

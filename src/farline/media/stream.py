@@ -50,6 +50,8 @@ class Stream:
     """The relay's, unlike the m= line's index never used twice in a session."""
     ports: tuple[int, int]
     """Our RTP port on each side; RTCP is on the next."""
+    interfaces: tuple[str, str]
+    """The relay's name of the media interface of each side."""
     rtp: bool
     """RTP, or any datagrams (T.38 over UDPTL)."""
     answered: bool = False
@@ -57,6 +59,8 @@ class Stream:
     """What each side agreed to; None: RTP in the clear, or not agreed yet."""
     closed: list[bool] = field(default_factory=lambda: [False, False])
     """Sides at which nothing passes until the keys are agreed."""
+    formats: list[list[tuple[int, str, int]]] = field(default_factory=lambda: [[], []])
+    """What the payload types mean that each side sends: (number, encoding name, clock)."""
     ice: list[IceCredentials | None] = field(default_factory=lambda: [None, None])
     """Ours on each side; None: ICE is not spoken there."""
     remotes: list[Remote] = field(default_factory=lambda: [Remote(), Remote()])

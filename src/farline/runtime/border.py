@@ -6,7 +6,9 @@ from contextlib import AsyncExitStack, closing
 from typing import TYPE_CHECKING
 
 from farline.border import Banned, BorderCore, Lifted, Reconfigured
+from farline.media.reports import MediaSessions
 from farline.runtime import clock
+from farline.runtime.border_memory import BorderMemory
 from farline.runtime.charging import Charges
 from farline.runtime.countries import Countries
 from farline.runtime.ids import RealIds
@@ -48,10 +50,12 @@ async def run_border(context: RoleContext) -> None:
         core = BorderCore(border, RealIds(), wall=clock.wall_of, country=countries)
         keeper = TlsKeeper(context.deployment, context.base, trace)
         charges = stack.enter_context(closing(Charges(context.run_dir)))
+        memory = BorderMemory(stack, context.run_dir)
         driver = make_driver(
-            context, border, core, keeper, trace, charges.take, quarantine=quarantine
+            context, border, core, keeper, trace, memory, charges.take, quarantine=quarantine
         )
         driver.tells_keep_alives = True
+        memory.restore(driver)
         media = make_media(context, border, driver.handle)
         driver.media = media.perform
         media.start()
@@ -140,12 +144,16 @@ async def run_border(context: RoleContext) -> None:
 
 
 def make_media(
-    context: RoleContext, border: Border, on_report: Callable[[MediaReport], None]
+    context: RoleContext, border: Border, tell: Callable[[MediaReport | MediaSessions], None]
 ) -> MediaClient | NgClient:
     """The client of the media engine that the deployment names."""
     if border.media_engine.engine == "rtpengine":
-        return NgClient(ng_settings(border), on_report)
-    return MediaClient(context.media_path, on_report)
+        return NgClient(ng_settings(border), tell)
+
+    def connected(names: tuple[str, ...]) -> None:
+        tell(MediaSessions(names))
+
+    return MediaClient(context.media_path, tell, connected)
 
 
 def make_driver(
@@ -154,6 +162,7 @@ def make_driver(
     core: BorderCore,
     keeper: TlsKeeper,
     trace: Callable[[Event], None] | None,
+    memory: BorderMemory,
     on_output: Callable[[object], None] | None = None,
     quarantine: Quarantine | None = None,
 ) -> SipDriver:
@@ -180,7 +189,8 @@ def make_driver(
         listeners,
         tls_for=keeper.of_client,
         trace=trace if context.traced else None,
-        on_output=on_output,
+        on_output=memory.say(on_output),
+        keep=memory.keep,
         quarantine=quarantine,
     )
 

@@ -13,6 +13,7 @@ from farline.media.engine import Query
 from farline.media.quality import leg_quality
 from farline.media.session import place_name
 from farline.runtime.media_client import MediaClient
+from farline.runtime.media_memory import secret_directory
 from farline.runtime.media_process import MediaPlace, MediaSettings, instance_name, serve
 
 if TYPE_CHECKING:
@@ -100,7 +101,10 @@ async def _run(
 ) -> None:
     path = context.media_path
     settings = MediaSettings(
-        timeout_seconds=timeout, fast_path=fast_path, instance=instance_name(path)
+        timeout_seconds=timeout,
+        fast_path=fast_path,
+        instance=instance_name(path),
+        state=secret_directory(context.run_dir, context.role),
     )
     serving = asyncio.ensure_future(serve(path, places, settings))
     client = MediaClient(path, lambda _: None)

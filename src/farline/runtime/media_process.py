@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from farline._core import Relay, RelayError
-from farline.media.engine import Delete
+from farline.media.engine import Delete, Query
 from farline.media.reports import encode_report, from_relay
 from farline.media.sessions import MediaSessions
 from farline.media.wire import MediaWireError, decode_request, encode_reply
 from farline.runtime.certificate import DtlsIdentity
 from farline.runtime.ids import RealIds
 from farline.runtime.line_server import LineServer
+from farline.runtime.media_memory import MediaMemory
 from farline.runtime.process import die_with_parent, run_until_signal
 from farline.runtime.unix_socket import listen
 
@@ -78,6 +79,8 @@ class MediaSettings:
     driver besides), "off"."""
     instance: str = ""
     """Names the kernel's tables: the same over a restart, no other process's."""
+    state: Path | None = None
+    """Directory in which sessions outlive the process; None: they do not."""
 
 
 class MediaBrokenError(RuntimeError):
@@ -91,8 +94,9 @@ class MediaServer:
         self, places: Sequence[MediaPlace], settings: MediaSettings, ids: Ids | None = None
     ) -> None:
         chance = ids or RealIds()
+        self._memory = MediaMemory(settings.state)
         identity = DtlsIdentity.make()
-        self._relay = make_relay(places, settings, identity)
+        self._relay = make_relay(places, settings, identity, self._memory.cells)
         reason = self._relay.no_fast_path()
         if reason is None:
             log.info("the kernel relays settled flows")
@@ -100,6 +104,7 @@ class MediaServer:
             log.warning("the kernel relays nothing, the media process relays alone: %s", reason)
         addresses = {place.name: place.shown or place.ip for place in places}
         self._sessions = MediaSessions(self._relay, addresses, chance, identity.fingerprint)
+        self._memory.restore(self._sessions, self._relay)
         self._clients: set[asyncio.Transport] = set()
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -118,6 +123,7 @@ class MediaServer:
             for client in list(self._clients):
                 client.close()
             path.unlink(missing_ok=True)
+            self._memory.close(over=not len(self._sessions))
 
     def _report(self) -> None:
         """Pass on what happened to the sessions."""
@@ -157,7 +163,10 @@ class MediaServer:
             return {"id": number, "sdp": None, "stats": [], "error": str(error), "status": 500}
         if isinstance(request, Delete):
             log.debug("session %r ends: %r", request.session, request.reason)
-        return {"id": number, **encode_reply(self._sessions.perform(request))}
+        reply = self._sessions.perform(request)
+        if not isinstance(request, Query):
+            self._memory.keep(self._sessions, request.session)
+        return {"id": number, **encode_reply(reply)}
 
 
 async def serve(
@@ -171,7 +180,10 @@ async def serve(
 
 
 def make_relay(
-    places: Sequence[MediaPlace], settings: MediaSettings, identity: DtlsIdentity
+    places: Sequence[MediaPlace],
+    settings: MediaSettings,
+    identity: DtlsIdentity,
+    state: Path | None = None,
 ) -> Relay:
     """The relay of a process; its threads run at once."""
     return Relay(
@@ -181,6 +193,7 @@ def make_relay(
         silence_ms=round(settings.timeout_seconds * 1000),
         identity=(identity.certificate, identity.key),
         fast_path=None if settings.fast_path == "off" else (settings.instance, settings.fast_path),
+        state=state,
     )
 
 
@@ -226,6 +239,7 @@ def main() -> int:
         default="off",
         help="whether the kernel relays settled flows (default: off)",
     )
+    parser.add_argument("--state", type=Path, help="directory in which calls outlive the process")
     given = parser.parse_args()
     die_with_parent()
     settings = MediaSettings(
@@ -234,6 +248,7 @@ def main() -> int:
         first_port=given.first_port,
         fast_path=given.fast_path,
         instance=instance_name(given.socket),
+        state=given.state,
     )
     return run_until_signal(serve(given.socket, given.interface, settings))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -60,7 +61,7 @@ class RoleContext:
     @asynccontextmanager
     async def control(self, commands: Mapping[str, Callable[..., Any]]) -> AsyncIterator[None]:
         """The role's control socket; `status` is always there and means ready."""
-        status = {"role": self.role, "ready": True}
+        status = {"role": self.role, "ready": True, "pid": os.getpid()}
         server = ControlServer(self.control_path, {"status": lambda: status, **commands})
         await server.start()
         try:

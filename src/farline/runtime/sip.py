@@ -39,6 +39,7 @@ from farline.sip.effects import (
     Send,
 )
 from farline.sip.transport import Address, Flow, Transport
+from farline.store.state import Persist
 from farline.trace.events import MessageSeen, Note, Refused, Trace
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class SipDriver:
         trace: takes every message and event; None: nothing is traced.
         on_output: takes outputs that are not for the driver.
         quarantine: keeps messages that make the core fail, and their like out; None: nothing does.
+        keep: writes down records, at once; what a core sends in the same turn leaves afterwards.
         on_pong: told of a CRLF on a connection (answer to a keep-alive, RFC 5626 section 3.5.1).
     """
 
@@ -85,6 +87,7 @@ class SipDriver:
         on_output: Callable[[object], None] | None = None,
         on_pong: Callable[[Flow], None] | None = None,
         quarantine: Quarantine | None = None,
+        keep: Callable[[Sequence[Persist]], None] | None = None,
     ) -> None:
         self.core = core
         self.ids = RealIds()
@@ -101,6 +104,7 @@ class SipDriver:
         """The core wants `KeptAlive`."""
 
         self._quarantine = quarantine
+        self._keep = keep
         self._udp: dict[str, UdpSocket] = {}
         self._servers: dict[tuple[str, Transport], list[StreamServer]] = {}
         self._streams: dict[int, Connection] = {}
@@ -197,7 +201,16 @@ class SipDriver:
 
     def _after(self) -> None:
         poll = self.core.poll
+        changes: list[Persist] = []
+        outputs: list[object] = []
         while (output := poll()) is not None:
+            if isinstance(output, Persist):
+                changes.append(output)
+            else:
+                outputs.append(output)
+        if changes and self._keep is not None:
+            self._keep(changes)
+        for output in outputs:
             self._perform(output)
         deadline = self.core.next_deadline()
         if deadline is None or self._stopped:

@@ -1,4 +1,9 @@
-"""`farline run`: one process a role, started again when it dies, ended with the command."""
+"""`farline run`: one process a role, started again when it dies, ended with the command.
+
+Of the roles that calls hang on a spare waits beside the one that serves: it has imported everything
+and read the deployment, and takes over as soon as the other is dead. Starting Python from nothing
+would take most of a second, and several on a busy machine.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +25,17 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 10.0
-STEADY_SECONDS = 30.0
-"""A role that ran this long starts again with the shortest pause."""
+STEADY_SECONDS = 1.0
+"""A role that ran this long starts again at once; one that dies sooner after a growing pause."""
 STOP_SECONDS = 5.0
 RESTART_SECONDS = 20.0
 """A role that does not answer so long after a change is taken to have refused it."""
+SPARED = frozenset({"media", "border"})
+"""Roles with a spare."""
+SPARE_SECONDS = 0.3
+"""When the next spare is started: the one that takes over needs the machine first."""
+LAST_WORDS = 4096
+"""Bytes of a log's end that are looked at."""
 
 
 class Child:
@@ -36,6 +47,8 @@ class Child:
         self.run_dir = run_dir
         self.starts = 0
         self.process: asyncio.subprocess.Process | None = None
+        self._spare: asyncio.subprocess.Process | None = None
+        self._sparing: asyncio.Task[None] | None = None
         self._asked = False
         """It was ended to start again: no crash."""
 
@@ -45,30 +58,35 @@ class Child:
         """End the process; `run` starts the next one at once."""
         self._asked = self.process is not None and self.process.returncode is None
         self._began.clear()
-        await self._end()
+        spare, self._spare = self._spare, None
+        await _end(spare)  # it knows what was before the change
+        await _end(self.process)
         await self._began.wait()
 
     async def run(self, notice: Callable[[str], None]) -> None:
         """Keep the role running until cancelled; then end it."""
-        pause = FIRST_PAUSE
+        pause = 0.0
         try:
             while True:
                 began = clock.monotonic()
-                status = await self._once()
+                process = await self._start()
+                self._prepare_spare()
+                status = await process.wait()
                 if self._asked:
                     self._asked = False
                     notice(f"{self.role} starts again")
                     continue
-                if clock.monotonic() - began > STEADY_SECONDS:
-                    pause = FIRST_PAUSE
-                notice(
-                    f"{self.role} ended with status {status} ({self._last_words()}); "
-                    f"starting it again in {pause:.1f} s"
-                )
+                steady = clock.monotonic() - began > STEADY_SECONDS
+                pause = 0.0 if steady else min(max(pause * 2, FIRST_PAUSE), LONGEST_PAUSE)
+                when = f"in {pause:.1f} s" if pause else "at once"
+                text = f"{self.role} ended with status {status}"
+                notice(f"{text} ({self._last_words()}); starting it again {when}")
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
         finally:
-            await self._end()
+            if self._sparing is not None:
+                self._sparing.cancel()
+            for one in (self.process, self._spare):
+                await _end(one)
 
     @property
     def log_file(self) -> Path:
@@ -77,35 +95,59 @@ class Child:
 
     def _last_words(self) -> str:
         """The end of its log in a line: what people need first when it does not stay up."""
-        lines = self.log_file.read_text(encoding="utf-8", errors="replace").splitlines()
+        with self.log_file.open("rb") as log_file:
+            log_file.seek(max(0, self.log_file.stat().st_size - LAST_WORDS))
+            lines = log_file.read().decode("utf-8", "replace").splitlines()
         return printable(lines[-1]) if lines else f"{self.log_file} is empty"
 
-    async def _once(self) -> int:
+    async def _start(self) -> asyncio.subprocess.Process:
+        """Let the spare serve, or a new process where there is none."""
+        self.starts += 1
+        spare, self._spare = self._spare, None
+        if spare is not None and spare.returncode is None and spare.stdin is not None:
+            spare.stdin.write(b"serve\n")
+            spare.stdin.close()
+            self.process = spare
+        else:
+            self.process = await self._spawn()
+        self._began.set()
+        return self.process
+
+    def _prepare_spare(self) -> None:
+        if self.role not in SPARED:
+            return
+        if self._sparing is not None:
+            self._sparing.cancel()
+        self._sparing = asyncio.ensure_future(self._make_spare())
+
+    async def _make_spare(self) -> None:
+        await asyncio.sleep(SPARE_SECONDS)
+        self._spare = await self._spawn("--standby")
+
+    async def _spawn(self, *more: str) -> asyncio.subprocess.Process:
         log_file = self.log_file
         log_file.parent.mkdir(parents=True, exist_ok=True)
         with log_file.open("ab") as output:
-            self.starts += 1
-            self.process = await asyncio.create_subprocess_exec(
+            return await asyncio.create_subprocess_exec(
                 *self.command,
-                stdin=asyncio.subprocess.DEVNULL,
+                *more,
+                stdin=asyncio.subprocess.PIPE if more else asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 env={**os.environ, "FARLINE_PARENT": str(os.getpid())},
                 start_new_session=True,
             )
-            self._began.set()
-            return await self.process.wait()
 
-    async def _end(self) -> None:
-        process = self.process
-        if process is None or process.returncode is not None:
-            return
-        process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), STOP_SECONDS)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+
+async def _end(process: asyncio.subprocess.Process | None) -> None:
+    if process is None or process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), STOP_SECONDS)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
 
 
 class Supervisor:

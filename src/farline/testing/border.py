@@ -6,7 +6,7 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from farline.border import BorderCore, Limits
+from farline.border import BorderCore, Dropped, Limits, Restored
 from farline.border.charging import Charged
 from farline.border.explain_scratch import StandInEngine
 from farline.border.inside import InsideAddresses
@@ -28,6 +28,7 @@ from farline.sip.effects import (
     Send,
 )
 from farline.sip.stun import is_stun
+from farline.store.state import MemoryState, Persist
 from farline.testing.chance import SeededIds
 from farline.testing.clock import ManualClock
 from farline.trace.events import Decision, Refused, Trace
@@ -91,6 +92,8 @@ class BorderWorld:
         wall: Callable[[float], float] | None = None,
     ) -> None:
         self.clock = ManualClock()
+        self.config = config
+        self._generation = 1000
         real = wall or (lambda then: then)
         self.core = BorderCore(config, ids or SeededIds(), limits=limits, wall=real)
         self.engine = FakeEngine(config.media_addresses())
@@ -115,6 +118,10 @@ class BorderWorld:
         """The TLS client profile of each."""
 
         self.closed: list[Flow] = []
+        self.memory = MemoryState()
+        """What outlives the process."""
+
+        self.dropped: list[Dropped] = []
         self.all_sent: list[tuple[Flow, bytes]] = []
         self.charged: list[Charged] = []
         self.pushed: list[Push] = []
@@ -161,6 +168,14 @@ class BorderWorld:
         self.core.handle(event, self.clock.now)
         while (output := self.core.poll()) is not None:
             self._perform(output)
+
+    def crash(self, config: Border | None = None, seconds: float = 0.5) -> None:
+        """The process dies and another takes its place: connections are gone, records remain."""
+        self._generation += 1
+        self.core = BorderCore(config or self.config, SeededIds(self._generation))
+        self.clock.advance(seconds)
+        self._sent.clear()
+        self.give(Restored(self.memory.load()))
 
     def wait(self, seconds: float) -> list[str]:
         """Let time pass; the names of the timers that fired."""
@@ -218,10 +233,19 @@ class BorderWorld:
                 self.give(MediaDone(output.ticket, reply))
         elif isinstance(output, Close):
             self.closed.append(output.flow)
-        elif isinstance(output, Charged):
+        else:
+            self._note(output)
+
+    def _note(self, output: object) -> None:
+        """What a test may look at afterwards."""
+        if isinstance(output, Charged):
             self.charged.append(output)
         elif isinstance(output, Push):
             self.pushed.append(output)
+        elif isinstance(output, Persist):
+            self.memory.write([output])
+        elif isinstance(output, Dropped):
+            self.dropped.append(output)
         else:
             raise AssertionError(f"unexpected output {output!r}")
 

@@ -1,7 +1,7 @@
 """SRTP as a phone has it, for tests and benchmarks: AES_CM_128_HMAC_SHA1_80 with OpenSSL's AES.
 
-Written from RFC 3711 beside the relay's own, so that the two check each other. No replay window,
-and the first round of sequence numbers only.
+Written from RFC 3711 beside the relay's own, so that the two check each other. No replay window;
+the rollover counter (`roc`) is the caller's to count.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ class Srtp:
         self._rtp = [self._derive(label) for label in (0, 1, 2)]
         self._rtcp = [self._derive(label) for label in (3, 4, 5)]
 
-    def protect(self, packet: bytes) -> bytes:
-        """RTP with a header of 12 bytes, in the first round."""
+    def protect(self, packet: bytes, roc: int = 0) -> bytes:
+        """RTP with a header of 12 bytes."""
         cipher, auth, salt = self._rtp
-        body = _crypt(cipher, salt, *_numbers(packet), packet[HEADER:])
+        body = _crypt(cipher, salt, *_numbers(packet, roc), packet[HEADER:])
         sealed = packet[:HEADER] + body
-        return sealed + _tag(auth, sealed + bytes(4))
+        return sealed + _tag(auth, sealed + pack(">I", roc))
 
-    def unprotect(self, packet: bytes) -> bytes:
+    def unprotect(self, packet: bytes, roc: int = 0) -> bytes:
         """The reverse of `protect`; raises NotAuthenticError."""
         cipher, auth, salt = self._rtp
         sealed, tag = packet[:-TAG], packet[-TAG:]
-        if not hmac.compare_digest(tag, _tag(auth, sealed + bytes(4))):
+        if not hmac.compare_digest(tag, _tag(auth, sealed + pack(">I", roc))):
             raise NotAuthenticError
-        return sealed[:HEADER] + _crypt(cipher, salt, *_numbers(sealed), sealed[HEADER:])
+        return sealed[:HEADER] + _crypt(cipher, salt, *_numbers(sealed, roc), sealed[HEADER:])
 
     def protect_rtcp(self, packet: bytes, index: int) -> bytes:
         """A compound RTCP packet under an index that was not used before."""
@@ -72,9 +72,9 @@ class Srtp:
         return _keystream(self._key, block, bytes(size))
 
 
-def _numbers(packet: bytes) -> tuple[int, int]:
+def _numbers(packet: bytes, roc: int) -> tuple[int, int]:
     sequence, ssrc = unpack_from(">2xH4xI", packet)
-    return ssrc, sequence
+    return ssrc, roc << 16 | sequence
 
 
 def _crypt(key: bytes, salt: bytes, ssrc: int, index: int, data: bytes) -> bytes:

@@ -9,7 +9,7 @@ import signal
 import socket
 import stat
 import sys
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -348,29 +348,82 @@ async def test_garbage_is_answered_and_harms_nobody(tmp_path: Path) -> None:
             assert await client.sessions() == []
 
 
-async def test_a_killed_process_fails_fast_and_is_found_again(tmp_path: Path) -> None:
+@asynccontextmanager
+async def _process(
+    path: Path, *more: str, first: int = 36200
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    places = [f"{name}={ip}:{first}-{first + 99}" for name, ip in (("B1", B1), ("A1", A1))]
+    command = [sys.executable, "-m", "farline.runtime.media_process", "--socket", str(path)]
+    command += ["--threads", "1", "--interface", places[0], "--interface", places[1], *more]
+    process = await asyncio.create_subprocess_exec(*command)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def test_a_request_in_flight_is_answered_by_the_next_process(tmp_path: Path) -> None:
     path = tmp_path / "media.sock"
-    arguments = ["--socket", str(path), "--threads", "1", "--interface", f"B1={B1}:36200-36299"]
-    command = [sys.executable, "-m", "farline.runtime.media_process", *arguments]
-    command += ["--interface", f"A1={A1}:36200-36299"]
     offer = Offer("call", _sdp(PHONE, 5000), OUTSIDE, INSIDE)
     client = MediaClient(path, lambda _: None)
     client.start()
-    assert (await client.perform(offer)).error == "the media process is not running"
-    for ending in (signal.SIGKILL, signal.SIGTERM):
-        process = await asyncio.create_subprocess_exec(*command)
+    async with _process(path) as process:
         await client.wait_connected()
-        assert (await client.perform(offer)).status == 0
         os.kill(process.pid, signal.SIGSTOP)
         waiting = asyncio.create_task(client.perform(offer))
         await asyncio.wait({waiting}, timeout=0)
-        process.send_signal(ending)
-        process.send_signal(signal.SIGCONT)
-        reply = await waiting
-        if ending is signal.SIGKILL:
-            assert (reply.status, reply.sdp) == (500, None)
-        assert await process.wait() in {0, -signal.SIGKILL}
+        process.kill()
+        assert await process.wait() == -signal.SIGKILL
+    async with _process(path):
+        assert (await waiting).status == 0
     await client.stop()
+
+
+async def test_a_call_goes_on_after_the_process_was_killed(tmp_path: Path) -> None:
+    path, state = tmp_path / "media.sock", tmp_path / "state"
+    phone, office, stranger = _peer(PHONE), _peer(OFFICE), _peer(MOVED)
+    client = MediaClient(path, lambda _: None)
+    client.start()
+    with ExitStack() as stack:
+        for each in (phone, office, stranger):
+            stack.enter_context(each)
+        sdp = {peer: _sdp(*peer.getsockname()) for peer in (phone, office)}
+        async with _process(path, "--state", str(state), first=36400) as process:
+            await client.wait_connected()
+            offered = await client.perform(Offer("call", sdp[phone], OUTSIDE, INSIDE))
+            answered = await client.perform(Answer("call", sdp[office], INSIDE, OUTSIDE))
+            to_office = (B1, _media_port(answered.sdp))
+            to_phone = (A1, _media_port(offered.sdp))
+            assert stat.S_IMODE((state / "sessions.journal").stat().st_mode) == 0o600
+            await _heard(phone, to_office, office, 1)
+            process.kill()
+            await process.wait()
+        async with _process(path, "--state", str(state), first=36400):
+            await _heard(phone, to_office, office, 2)
+            await _heard(office, to_phone, phone, 3)
+            stranger.sendto(_rtp(4), to_office)
+            assert await client.sessions() == ["call"]
+            again = await client.perform(Offer("call", sdp[phone], OUTSIDE, INSIDE))
+            assert _media_port(again.sdp) == to_phone[1]
+            reply = await client.perform(Delete("call", "over"))
+            assert [one.refused_packets for one in reply.stats[:1]] == [1]
+    assert not state.exists()  # nothing was left when it ended
+    await client.stop()
+
+
+async def _heard(one: socket.socket, to: tuple[str, int], other: socket.socket, n: int) -> None:
+    """Packets of `one` to a port of the relay arrive at `other`."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(20):
+        while True:
+            one.sendto(_rtp(n), to)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    while await loop.sock_recv(other, 2048) != _rtp(n):
+                        pass
+                    return
 
 
 def test_an_interface_is_read_from_the_command_line() -> None:

@@ -1,0 +1,117 @@
+//! The cells of one port: its latch, and for the port with the keys of a side their contexts.
+
+use std::net::SocketAddr;
+
+use srtp::Progress;
+
+use crate::crypto::Guard;
+use crate::keeper::{name_of, Keeper};
+
+/// Direction and protocol of a context, in this order.
+const CONTEXTS: [(bool, bool); 4] = [(false, false), (false, true), (true, false), (true, true)];
+
+/// Which cells a port has.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    /// What names the port in every process; 0: nothing of it is kept.
+    identity: u64,
+    latch: Option<(SocketAddr, Option<u32>)>,
+    /// The keys of the two directions, by fingerprint.
+    keys: [u64; 2],
+    /// By context and place of the source.
+    windows: [Vec<Option<u32>>; 4],
+}
+
+impl Kept {
+    pub fn identify(&mut self, identity: u64) {
+        self.identity = identity;
+    }
+
+    /// Keeps the source that the port is locked onto now.
+    pub fn note_latch(&mut self, keeper: &mut Keeper, latched: Option<SocketAddr>) {
+        if self.identity == 0 || self.latch.map(|(at, _)| at) == latched {
+            return;
+        }
+        if let Some((_, Some(cell))) = self.latch.take() {
+            keeper.give_back(cell);
+        }
+        let name = name_of(("latch", self.identity));
+        self.latch = latched.map(|at| (at, keeper.take(name, at.into())));
+    }
+
+    /// Where the port was locked onto in the process before this one.
+    pub fn latched_before(&self, keeper: &Keeper) -> Option<SocketAddr> {
+        let name = name_of(("latch", self.identity));
+        keeper.before(name).first().map(|entry| entry.address())
+    }
+
+    /// Keeps how far the contexts of one direction have come.
+    pub fn note_contexts(&mut self, keeper: &mut Keeper, guard: &Guard, sent: bool) {
+        if self.identity == 0 {
+            return;
+        }
+        for rtcp in [false, true] {
+            if let Some((place, progress)) = guard.progress(sent, rtcp) {
+                self.note(keeper, sent, rtcp, place, progress);
+            }
+        }
+    }
+
+    /// The keys have changed: cells of other keys go, contexts go on where the same keys were before.
+    pub fn change_keys(&mut self, keeper: &mut Keeper, guard: &mut Guard) {
+        let keys = guard.fingerprints();
+        if self.identity == 0 || keys == self.keys {
+            return;
+        }
+        let before = std::mem::replace(&mut self.keys, keys);
+        for (at, (sent, rtcp)) in CONTEXTS.into_iter().enumerate() {
+            let key = keys[usize::from(sent)];
+            if key == before[usize::from(sent)] {
+                continue;
+            }
+            for cell in self.windows[at].drain(..).flatten() {
+                keeper.give_back(cell);
+            }
+            let kept = keeper.before(self.name(at, key)).to_vec();
+            for progress in kept.iter().map(|entry| entry.progress()) {
+                guard.resume(sent, rtcp, progress);
+                if let Some((place, progress)) = guard.progress(sent, rtcp) {
+                    self.note(keeper, sent, rtcp, place, progress);
+                }
+            }
+        }
+    }
+
+    /// Gives every cell back.
+    pub fn release(&mut self, keeper: &mut Keeper) {
+        let latch = self.latch.take().and_then(|(_, cell)| cell);
+        let windows = self.windows.iter_mut().flat_map(|cells| cells.drain(..));
+        for cell in windows.flatten().chain(latch) {
+            keeper.give_back(cell);
+        }
+    }
+
+    fn note(
+        &mut self,
+        keeper: &mut Keeper,
+        sent: bool,
+        rtcp: bool,
+        place: usize,
+        progress: Progress,
+    ) {
+        let at = usize::from(sent) * 2 + usize::from(rtcp);
+        if let Some(cell) = self.windows[at].get(place) {
+            if let Some(cell) = cell {
+                keeper.write(*cell, progress.into());
+            }
+            return;
+        }
+        let name = self.name(at, self.keys[usize::from(sent)]);
+        self.windows[at].resize(place, None);
+        self.windows[at].push(keeper.take(name, progress.into()));
+    }
+
+    fn name(&self, context: usize, key: u64) -> u64 {
+        name_of(("context", self.identity, context, key))
+    }
+}

@@ -1,0 +1,118 @@
+//! What the shard leaves for the process after this one, and takes from the one before it.
+
+use std::net::SocketAddr;
+
+use super::{Port, Shard};
+use crate::keeper::{name_of, Keeper};
+use crate::types::{Datagram, Key, Verdict};
+use crate::Millis;
+
+impl Shard {
+    /// A shard whose latches and SRTP contexts outlive it.
+    #[must_use]
+    pub fn with_keeper(keeper: Keeper) -> Self {
+        let mut shard = Self::default();
+        shard.keep_with(Some(keeper));
+        shard
+    }
+
+    pub(crate) fn keep_with(&mut self, keeper: Option<Keeper>) {
+        self.keeper = keeper.map(Box::new);
+    }
+
+    /// Names a stream as it will be named in the process after this one; nothing of a stream without
+    /// a name is kept.
+    pub fn identify(&mut self, session: u64, stream: u16, identity: u64) {
+        for key in self.keys(session, stream).iter().flatten().flatten() {
+            if let Some(port) = self.port_mut(*key) {
+                let name = name_of((identity, port.side, port.kind as u8));
+                port.kept.identify(name);
+            }
+        }
+    }
+
+    /// Locks the ports of a stream onto the sources that they were locked onto before. SRTP contexts
+    /// go on by themselves when `protect` gives the same keys.
+    pub fn resume(&mut self, session: u64, stream: u16) {
+        let Some(keeper) = self.keeper.take() else {
+            return;
+        };
+        for key in self.keys(session, stream).iter().flatten().flatten() {
+            if let Some(port) = self.port_mut(*key) {
+                if let Some(at) = port.kept.latched_before(&keeper) {
+                    port.latch.resume(at);
+                }
+            }
+        }
+        self.keeper = Some(keeper);
+        self.keep_latches(session, stream);
+        if let Some(keys) = self.keys(session, stream) {
+            self.resettle(&keys); // what the kernel relays is settled already
+        }
+    }
+
+    /// Judges one packet, and makes it what the other side is to get.
+    pub fn packet(
+        &mut self,
+        key: Key,
+        from: SocketAddr,
+        data: &mut Datagram<'_>,
+        now: Millis,
+    ) -> Verdict {
+        let verdict = self.judge(key, from, data, now);
+        if self.keeper.is_some() {
+            self.keep(key, false);
+            if let Verdict::Forward { via, .. } = verdict {
+                self.keep(via, true);
+            }
+        }
+        verdict
+    }
+
+    /// Writes down what a packet changed at a port: before it leaves, so that no index that was used
+    /// is used again.
+    fn keep(&mut self, key: Key, sent: bool) {
+        let Some(mut keeper) = self.keeper.take() else {
+            return;
+        };
+        if let Some(port) = self.port_mut(key) {
+            if !sent {
+                port.kept.note_latch(&mut keeper, port.latch.latched());
+            }
+            let home = port.home;
+            if let Some(Port { kept, guard, .. }) = self.port_mut(home) {
+                kept.note_contexts(&mut keeper, guard, sent);
+            }
+        }
+        self.keeper = Some(keeper);
+    }
+
+    /// Writes down what signaling changed of the latches.
+    pub(super) fn keep_latches(&mut self, session: u64, stream: u16) {
+        let Some(mut keeper) = self.keeper.take() else {
+            return;
+        };
+        for key in self.keys(session, stream).iter().flatten().flatten() {
+            if let Some(port) = self.port_mut(*key) {
+                port.kept.note_latch(&mut keeper, port.latch.latched());
+            }
+        }
+        self.keeper = Some(keeper);
+    }
+}
+
+impl Port {
+    /// The keys of the side were set.
+    pub(super) fn keep_keys(&mut self, keeper: Option<&mut Box<Keeper>>) {
+        if let Some(keeper) = keeper {
+            self.kept.change_keys(keeper, &mut self.guard);
+        }
+    }
+
+    /// The port is closed.
+    pub(super) fn forget(&mut self, keeper: Option<&mut Box<Keeper>>) {
+        if let Some(keeper) = keeper {
+            self.kept.release(keeper);
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! A relay that dies and the one that takes its place: locks, rollover counters and windows go on.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use relay::{
+    name_of, Before, Content, Datagram, Interface, Keeper, Key, MasterKey, Options, Protection,
+    Relay, Remote, Shard, Suite, Verdict, CELL_WORDS,
+};
+use srtp::{Receiver, Sender};
+
+const CALL: u64 = 7;
+const PHONE: &str = "192.168.67.61:61000";
+const OFFICE: &str = "10.10.10.13:40752";
+
+fn at(text: &str) -> SocketAddr {
+    text.parse().expect("an address")
+}
+
+fn master(suite: Suite, seed: u8) -> MasterKey {
+    let material = vec![seed; suite.key_length() + suite.salt_length()];
+    MasterKey::new(suite, &material).expect("of the right length")
+}
+
+fn rtp(sequence: u16) -> Vec<u8> {
+    let mut packet = vec![0x80, 8, 0, 0, 0, 0, 0, 160, 0, 0, 0, 7];
+    packet[2..4].copy_from_slice(&sequence.to_be_bytes());
+    packet.resize(172, 0xd5);
+    packet
+}
+
+fn memory() -> &'static [AtomicU64] {
+    let words: Vec<_> = (0..64 * CELL_WORDS).map(|_| AtomicU64::new(0)).collect();
+    words.leak()
+}
+
+/// The phone outside with SRTP, the office inside in the clear; what signaling says comes anew.
+fn process(
+    words: &'static [AtomicU64],
+    before: Before,
+    session: u64,
+    suite: Suite,
+) -> (Shard, Key, Key) {
+    let mut shard = Shard::with_keeper(Keeper::new(Box::new(words), before));
+    let pair = |ip: &str| [at(&format!("{ip}:35000")), at(&format!("{ip}:35001"))];
+    let ports = [pair("192.168.64.96"), pair("10.10.10.7")];
+    let [phone, office] = shard.open(session, 0, Content::Rtp, &ports, 0);
+    shard.identify(session, 0, name_of(("call", 0)));
+    for (side, rtp, source) in [(0, "172.22.33.101:5000", PHONE), (1, OFFICE, OFFICE)] {
+        let remote = Remote {
+            rtp: Some(at(rtp)),
+            source: Some(at(source).ip()),
+            ..Remote::default()
+        };
+        shard.signal(session, 0, side, &remote);
+    }
+    let wanted = Protection::Srtp {
+        receive: master(suite, 1),
+        send: master(suite, 2),
+    };
+    shard.protect(session, 0, 0, wanted);
+    shard.resume(session, 0);
+    (shard, phone[0], office[0])
+}
+
+fn pass(shard: &mut Shard, key: Key, from: &str, bytes: &[u8]) -> Result<Vec<u8>, Verdict> {
+    let mut room = bytes.to_vec();
+    room.resize(2048, 0);
+    let mut data = Datagram::new(&mut room, bytes.len());
+    match shard.packet(key, at(from), &mut data, 10) {
+        Verdict::Forward { .. } => Ok(data.bytes().to_vec()),
+        verdict => Err(verdict),
+    }
+}
+
+fn sealed(sender: &mut Sender, sequence: u16) -> Vec<u8> {
+    let mut room = rtp(sequence);
+    let length = room.len();
+    room.resize(2048, 0);
+    let length = sender.protect_rtp(&mut room, length).expect("protected");
+    room.truncate(length);
+    room
+}
+
+#[test]
+fn a_call_with_srtp_goes_on_under_every_suite() {
+    for suite in Suite::ALL {
+        let (first, second) = (memory(), memory());
+        let (mut shard, phone, office) = process(first, Before::new(), CALL, suite);
+        let mut sender = Sender::new(master(suite, 1));
+        let mut receiver = Receiver::new(master(suite, 2));
+        // Three rounds: the rollover counter is above 0 in both directions.
+        let mut before = Vec::new();
+        for index in (0..49u32).map(|count| count * 0x1000) {
+            let sequence = index as u16;
+            before = sealed(&mut sender, sequence);
+            assert_eq!(
+                pass(&mut shard, phone, PHONE, &before),
+                Ok(rtp(sequence)),
+                "{suite:?}"
+            );
+            let mut out = pass(&mut shard, office, OFFICE, &rtp(sequence)).expect("protected");
+            receiver.unprotect_rtp(&mut out).expect("authentic");
+        }
+        drop(shard);
+
+        let mut found = Before::new();
+        assert!(Keeper::read(first, &mut found));
+        let (mut shard, phone, office) = process(second, found, 99, suite);
+        // Still locked: a neighbour behind the same NAT is no more heard than before.
+        let next = sealed(&mut sender, 1);
+        let neighbour = "192.168.67.61:61001";
+        assert_eq!(
+            pass(&mut shard, phone, neighbour, &next),
+            Err(Verdict::Refused)
+        );
+        assert_eq!(
+            pass(&mut shard, phone, PHONE, &before),
+            Err(Verdict::Unauthentic)
+        );
+        assert_eq!(pass(&mut shard, phone, PHONE, &next), Ok(rtp(1)));
+        // What left under an index leaves under it no more: the key stream is used once.
+        assert_eq!(
+            pass(&mut shard, office, OFFICE, &rtp(0)),
+            Err(Verdict::Unprotected)
+        );
+        let mut out = pass(&mut shard, office, OFFICE, &rtp(1)).expect("protected");
+        receiver
+            .unprotect_rtp(&mut out)
+            .expect("of the same rollover counter");
+        drop(shard);
+
+        let mut found = Before::new();
+        Keeper::read(second, &mut found);
+        let (mut shard, phone, _) = process(memory(), found, CALL, suite);
+        assert_eq!(
+            pass(&mut shard, phone, PHONE, &next),
+            Err(Verdict::Unauthentic),
+            "a second death"
+        );
+    }
+}
+
+#[test]
+fn other_keys_begin_anew_and_a_closed_stream_leaves_nothing() {
+    let (words, suite) = (memory(), Suite::AesCm128HmacSha1_80);
+    let (mut shard, phone, _) = process(words, Before::new(), CALL, suite);
+    let mut sender = Sender::new(master(suite, 1));
+    pass(&mut shard, phone, PHONE, &sealed(&mut sender, 9)).expect("forwarded");
+    shard.protect(
+        CALL,
+        0,
+        0,
+        Protection::Srtp {
+            receive: master(suite, 3),
+            send: master(suite, 2),
+        },
+    );
+    let mut found = Before::new();
+    Keeper::read(words, &mut found);
+    let (mut again, phone, _) = process(memory(), found, CALL, suite);
+    let mut sender = Sender::new(master(suite, 1));
+    let packet = sealed(&mut sender, 9);
+    assert!(pass(&mut again, phone, PHONE, &packet).is_ok(), "no window");
+    shard.delete(CALL);
+    let mut found = Before::new();
+    Keeper::read(words, &mut found);
+    assert!(found.is_empty());
+}
+
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+#[test]
+fn a_relay_on_the_same_ports_hears_what_came_meanwhile() {
+    let name = format!("relay-kept-{}", std::process::id());
+    let scratch = Scratch(std::env::temp_dir().join(name));
+    let start = || {
+        let interface = |name: &str, ip: &str| Interface {
+            name: name.to_owned(),
+            ip: ip.parse().expect("an address"),
+            first: 36_000,
+            last: 36_099,
+            start: Some(36_000),
+            traffic_class: 0,
+        };
+        let interfaces = vec![
+            interface("outside", "127.77.0.1"),
+            interface("inside", "127.77.0.2"),
+        ];
+        let options = Options {
+            threads: 2,
+            rest: 0,
+            silence: 0,
+        };
+        let off = Err("off".to_owned());
+        Relay::start_beside(interfaces, options, off, Some(&scratch.0)).expect("started")
+    };
+    let (phone, office) = ("127.77.0.3:0", "127.77.0.4:0");
+    let [phone, office] = [phone, office].map(|at| UdpSocket::bind(at).expect("bound"));
+    office
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .expect("set");
+    let remote = |socket: &UdpSocket| Remote {
+        rtp: socket.local_addr().ok(),
+        source: socket.local_addr().ok().map(|at| at.ip()),
+        ..Remote::default()
+    };
+    let between = ["outside", "inside"];
+    let signal = |relay: &Relay| {
+        relay.signal("call", 0, 0, remote(&phone)).expect("told");
+        relay.signal("call", 0, 1, remote(&office)).expect("told");
+    };
+    let hears = |sequence| {
+        let mut room = [0; 2048];
+        let length = office.recv(&mut room).expect("heard");
+        assert_eq!(room[..length], rtp(sequence));
+    };
+    let relay = start();
+    let ports = relay
+        .open("call", 0, between, Content::Rtp)
+        .expect("opened");
+    signal(&relay);
+    let to = ("127.77.0.1", ports[0]);
+    phone.send_to(&rtp(1), to).expect("sent");
+    hears(1);
+    drop(relay);
+
+    let relay = start();
+    relay
+        .reopen("call", 0, between, Content::Rtp, ports)
+        .expect("the same ports");
+    phone.send_to(&rtp(2), to).expect("sent");
+    signal(&relay);
+    relay.resume("call", 0).expect("resumed");
+    relay.restored();
+    hears(2);
+    let again = relay.reopen("call", 0, between, Content::Rtp, ports);
+    assert!(again.is_err());
+    let taken = relay.reopen("other", 0, between, Content::Rtp, ports);
+    assert!(taken.is_err());
+    let other = relay
+        .open("other", 0, between, Content::Rtp)
+        .expect("other ports");
+    assert_ne!(other, ports);
+    let files = std::fs::read_dir(&scratch.0).expect("there").count();
+    assert_eq!(files, 2, "one a thread");
+}

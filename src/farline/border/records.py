@@ -1,0 +1,129 @@
+"""Bindings and sessions as records: what of them must outlive the process, as JSON.
+
+Times in a record are wall-clock seconds, since monotonic ones begin anew. Texts came from the wire
+and may hold bytes that are no UTF-8 (as lone surrogates): JSON has escapes for them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from farline.border.session import End, Names  # noqa: TC001 - msgspec reads the annotations
+from farline.media.engine import Side as MediaSide  # noqa: TC001 - as above
+
+VERSION = 1
+MAX_VALUE = 256 * 1024
+"""Bytes of a record: the longest headers of a dialog, several times."""
+
+BINDING, SESSION = "binding", "session"
+"""The nouns."""
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+HostPort = tuple[str, Port]
+R = TypeVar("R", "BindingRecord", "SessionRecord")
+
+
+class RecordError(ValueError):
+    """A record that cannot be used; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class HopRecord:
+    """A next hop: where the binding's way to the office leads."""
+
+    server: str
+    transport: str
+    remote: HostPort
+    failover: bool
+    server_flow: str
+    """Name of the server flow that leads there."""
+    name: str = ""
+    """The host name that led here."""
+
+
+class BindingRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One registered contact."""
+
+    version: int
+    key: tuple[str, ...]
+    user: str
+    domain: str
+    subscriber: str
+    """Name of the subscriber flow."""
+    contact: str
+    interface: str
+    transport: str
+    remote: HostPort
+    """Where the phone was, and how it came."""
+    local: HostPort
+    """Which address of ours it came to."""
+    expires_at: float
+    registered_at: float
+    outbound: bool
+    service_routes: tuple[str, ...]
+    hop: HopRecord | None
+    path: tuple[str, ...] = ()
+    push: tuple[tuple[str, str], ...] = ()
+    answer: tuple[tuple[str, str], ...] = ()
+    office_lease: float = 0.0
+    phone_until: float
+
+
+class MediaRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The media session of a call."""
+
+    name: str
+    outside: MediaSide
+    inside: MediaSide
+    origins: dict[str, str]
+    """By side."""
+    late_offer: str | None
+    hold: str = "none"
+    fax: bool = True
+
+
+class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One dialog through the border, with both its ends."""
+
+    version: int
+    key: tuple[str, str, str]
+    initiator: str
+    is_call: bool
+    group: str
+    caller: End
+    names: dict[str, Names]
+    """By side."""
+    callees: dict[str, End]
+    confirmed: str
+    state: str
+    started_at: float
+    expires_at: float | None
+    """Of a subscription."""
+    media: MediaRecord | None
+    server_group: str = ""
+    has_video: bool = False
+
+
+def encode(record: BindingRecord | SessionRecord) -> bytes:
+    """A record as JSON."""
+    try:
+        return msgspec.json.encode(record)
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(record)).encode("ascii")
+
+
+def decode(value: bytes, kind: type[R]) -> R:
+    """The reverse of `encode`; raises RecordError."""
+    if len(value) > MAX_VALUE:
+        raise RecordError(f"{len(value)} bytes")
+    try:
+        record = msgspec.convert(json.loads(value), kind)
+    except (ValueError, RecursionError) as error:  # ValidationError is a ValueError
+        raise RecordError(str(error)) from None
+    if record.version != VERSION:
+        raise RecordError(f"of version {record.version}, this is {VERSION}")
+    return record

@@ -1,0 +1,258 @@
+"""A border that begins with what the one before it wrote down, and the media sessions it finds.
+
+A UDP flow is only addresses and is there again; a connection is gone. Towards the office the next
+request opens another to the same server; a phone is unreachable (480, 430) until it registers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farline.border import dialogs, records
+from farline.border.anchor import Anchored
+from farline.border.exchange import Side
+from farline.border.keeping import session_key
+from farline.border.links import udp_flow
+from farline.border.plan import Candidate
+from farline.border.records import BINDING, SESSION, BindingRecord, RecordError, SessionRecord
+from farline.border.registering import watch_expiry
+from farline.border.registration import Binding
+from farline.border.session import Session
+from farline.border.teardown import hang_up
+from farline.border.topology import make_line
+from farline.media.engine import Delete, Media
+from farline.media.reports import MediaSessions
+from farline.sip import Address, Flow, Transport
+from farline.store.state import Persist
+from farline.trace.events import MediaSeen, Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from farline.border.context import Context
+    from farline.border.records import HopRecord, MediaRecord
+    from farline.config import ServerFlow
+
+ORPHAN_SECONDS = 32.0
+"""How long a media session of no call is kept: 64*T1, a transaction's life."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A core's input, before all others: the records of the process before this one."""
+
+    records: Sequence[Persist]
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """An output: a record that could not be used, and why; it is forgotten."""
+
+    noun: str
+    key: str
+    why: str
+
+
+def handle(context: Context, event: object) -> None:
+    """Take `Restored` or `MediaSessions`."""
+    if isinstance(event, Restored):
+        restore(context, event)
+    elif isinstance(event, MediaSessions):
+        compare(context, event)
+
+
+def restore(context: Context, event: Restored) -> None:
+    """Take the records: bindings first, since sessions are theirs."""
+    readers = {BINDING: _binding, SESSION: _session}
+    for noun, read in readers.items():
+        for record in event.records:
+            if record.noun != noun or record.value is None:
+                continue
+            try:
+                read(context, record.key, record.value)
+                context.keeper.kept.add((noun, record.key))
+            except RecordError as error:
+                _drop(context, record, str(error))
+    for record in event.records:
+        if record.noun not in readers:
+            _drop(context, record, "of a kind that is not known here")
+    calls = sum(session.is_call for session in context.sessions)
+    context.note("restored", f"{len(context.bindings)} bindings, {calls} calls")
+
+
+def _drop(context: Context, record: Persist, why: str) -> None:
+    context.counters["records.dropped"] += 1
+    context.put(Dropped(record.noun, record.key, why))
+    context.note("record dropped", f"{record.noun} {record.key!r}: {why}")
+    context.put(Persist(record.noun, record.key, None))
+
+
+# ---- bindings ----
+
+
+def _binding(context: Context, key: str, value: bytes) -> None:
+    record = records.decode(value, BindingRecord)
+    plan = context.plan
+    left = record.expires_at - context.wall(context.now)
+    if left <= 0:
+        raise RecordError("its lease is over")
+    if context.bindings.by_key(record.key) is not None or not record.key:
+        raise RecordError("a second one of the same contact")
+    full = context.bindings.full(record.user, record.domain)
+    if full is not None:
+        raise RecordError(f"there are {full} already")
+    flows = plan.subscriber_flows.get(record.interface, [])
+    subscriber = next((flow for flow in flows if flow.name == record.subscriber), None)
+    if subscriber is None:
+        raise RecordError(f"Subscriber Flow {record.subscriber!r} is not on {record.interface!r}")
+    last = _flow(record)
+    binding = Binding(
+        key,
+        record.key,
+        record.user,
+        record.domain,
+        subscriber,
+        record.contact,
+        last if last.transport is Transport.UDP else None,
+        context.now + left,
+        registered=True,
+        outbound=record.outbound,
+        service_routes=record.service_routes,
+        last_registered=context.now - (context.wall(context.now) - record.registered_at),
+        last_flow=last,
+        path=record.path,
+        push=record.push,
+        answer=record.answer,
+        office_lease=record.office_lease,
+        phone_until=context.now + record.phone_until - context.wall(context.now),
+    )
+    if record.hop is not None:
+        _draw(context, binding, last, record.hop)
+    context.bindings.restore(binding)
+    watch_expiry(context, binding)
+
+
+def _flow(record: BindingRecord) -> Flow:
+    try:
+        kind = Transport(record.transport)
+    except ValueError:
+        raise RecordError(f"no transport is called {record.transport!r}") from None
+    return Flow(0, record.interface, kind, Address(*record.local), Address(*record.remote))
+
+
+def _draw(context: Context, binding: Binding, phone: Flow, hop: HopRecord) -> None:
+    """The binding's way to the office, where the configuration still has it."""
+    server = _server_flow(context, hop)
+    if server is None:
+        return
+    candidate = Candidate(
+        hop.server, Transport(hop.transport), Address(*hop.remote), hop.failover, hop.name
+    )
+    binding.line = make_line(
+        context.plan,
+        subid=binding.subid,
+        domain=binding.domain,
+        subscriber=binding.subscriber,
+        phone=phone,
+        server=server,
+        candidate=candidate,
+    )
+    udp = candidate.transport is Transport.UDP
+    interface = server.signaling_interface
+    flow = udp_flow(context, interface, candidate) if udp else None
+    context.upstreams.restore(binding, candidate, flow)
+
+
+def _server_flow(context: Context, hop: HopRecord) -> ServerFlow | None:
+    if hop.server not in context.plan.servers or hop.transport not in Transport.__members__:
+        return None
+    flows = context.plan.border.server_flows
+    return next((flow for flow in flows if flow.name == hop.server_flow), None)
+
+
+# ---- sessions ----
+
+
+def _session(context: Context, key: str, value: bytes) -> None:
+    record = records.decode(value, SessionRecord)
+    binding = context.bindings.by_subid(record.key[0])
+    if binding is None:
+        raise RecordError("its binding is gone")
+    if key != session_key(record.key) or context.sessions.full:
+        raise RecordError("not its own key, or no further session fits")
+    try:
+        names = {Side(side): names for side, names in record.names.items()}
+        initiator = Side(record.initiator)
+        anchored = None if record.media is None else _anchored(context, record.media)
+    except ValueError as error:
+        raise RecordError(str(error)) from None
+    if set(names) != set(Side) or (record.confirmed and record.confirmed not in record.callees):
+        raise RecordError("an end of it is missing")
+    groups = context.plan.groups
+    now, wall = context.now, context.wall(context.now)
+    session = Session(
+        key=record.key,
+        call_id=record.key[1],
+        binding=binding,
+        initiator=initiator,
+        is_call=record.is_call,
+        group=record.group if record.group in groups else binding.subscriber.end_point_policy_group,
+        caller=record.caller,
+        names=names,
+        started_at=now - (wall - record.started_at),
+        callees=record.callees,
+        confirmed=record.confirmed,
+        state="answered" if record.is_call else "started",
+        anchored=anchored,
+        server_group=record.server_group if record.server_group in groups else "",
+        has_video=record.has_video,
+    )
+    context.sessions.add(session)
+    if anchored is not None:
+        context.sessions.note_media(anchored.media, session)
+    if record.expires_at is not None:
+        dialogs.expire_at(context, session, now + record.expires_at - wall)
+
+
+def _anchored(context: Context, record: MediaRecord) -> Anchored:
+    known = {item.name for item in context.plan.border.media_interfaces}
+    for side in (record.outside, record.inside):
+        if side.interface not in known:
+            raise ValueError(f"no Media Interface is called {side.interface!r}")
+    return Anchored(
+        record.name,
+        record.outside,
+        record.inside,
+        {Side(side): shown for side, shown in record.origins.items()},
+        open=True,
+        late_offer=None if record.late_offer is None else Side(record.late_offer),
+        hold=record.hold,
+        fax=record.fax,
+    )
+
+
+# ---- media ----
+
+
+def compare(context: Context, event: MediaSessions) -> None:
+    """The engine's sessions against our calls: no call without media, no media without a call."""
+    held = set(event.names)
+    for session in context.sessions:
+        anchored = session.anchored
+        lost = anchored is not None and anchored.open and anchored.media not in held
+        if lost and session.state == "answered":
+            context.call = session.call_id
+            hang_up(context, session, "its media session is lost", cause=41)
+    orphans = [name for name in event.names if context.sessions.by_media(name) is None]
+    if orphans:
+        at = context.now + ORPHAN_SECONDS
+        context.schedule.start(at, "orphans", lambda _: _release(context, orphans))
+
+
+def _release(context: Context, orphans: list[str]) -> None:
+    for name in orphans:
+        if context.sessions.by_media(name) is None:
+            why = "of no call that is known here"
+            context.put(Media(0, Delete(name, why)))
+            context.put(Trace(MediaSeen("", "released", f"{name}: {why}")))

@@ -1,0 +1,191 @@
+"""A media session as a record, for the process after this one. Master keys stand in it.
+
+Everything that a session knows is in it, so that an answer can come to an offer of the process
+before, and a re-INVITE changes what has changed only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+
+from farline.media.engine import Side  # noqa: TC001 - msgspec reads the annotations
+from farline.media.negotiation import Negotiation
+from farline.media.security import Keys
+from farline.media.session import MediaSession
+from farline.media.stream import Remote, Stream
+from farline.sdp import Crypto, SdpError, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farline.media.security import Agreement, Draw
+    from farline.media.session import RelayControl
+    from farline.sdp import Fingerprint
+
+VERSION = 1
+MEDIA = "media"
+"""The noun."""
+
+
+class MediaRecordError(ValueError):
+    """A record that cannot be used; the text says why, and holds no key."""
+
+
+class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One stream, with a leg a place in each pair (`Stream`)."""
+
+    number: int
+    ports: tuple[int, int]
+    interfaces: tuple[str, str]
+    rtp: bool
+    answered: bool
+    keys: tuple[Keys | None, Keys | None]
+    closed: tuple[bool, bool]
+    formats: tuple[list[tuple[int, str, int]], list[tuple[int, str, int]]]
+    remotes: tuple[Remote, Remote]
+
+
+_Streams = dict[Annotated[int, msgspec.Meta(ge=0, le=1000)], StreamRecord]
+
+
+class OfferRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The offer that waits for an answer, or last had one (`Negotiation`)."""
+
+    description: bytes
+    offerer: Annotated[int, msgspec.Meta(ge=0, le=1)]
+    ended: bool
+    keys: tuple[Keys | None, ...]
+    lines: tuple[tuple[Crypto, ...], ...]
+    secure: tuple[bool, ...]
+
+
+class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One session. Bytes are written in base64, descriptions as they came."""
+
+    version: int
+    name: str
+    sides: Annotated[list[Side], msgspec.Meta(min_length=2, max_length=2)]
+    streams: _Streams
+    fresh: _Streams
+    opened: int
+    offered: OfferRecord | None
+    held: bool
+
+
+class _Shaken(Exception):
+    """A leg's keys come out of a handshake."""
+
+
+def encode(session: MediaSession) -> bytes | None:
+    """A session as JSON.
+
+    None where a leg is a browser's: its handshake was with a certificate of this process.
+    """
+    try:
+        record = SessionRecord(
+            version=VERSION,
+            name=session.name,
+            sides=session.sides,
+            streams={index: _stream(one) for index, one in session.streams.items()},
+            fresh={index: _stream(one) for index, one in session.fresh.items()},
+            opened=session.opened,
+            offered=None if session.offered is None else _offer(session.offered),
+            held=session.held,
+        )
+    except _Shaken:
+        return None
+    return msgspec.json.encode(record)
+
+
+def decode(
+    value: bytes,
+    relay: RelayControl,
+    addresses: Mapping[str, str],
+    draw: Draw,
+    fingerprint: Fingerprint | None = None,
+) -> MediaSession:
+    """The reverse of `encode`: the relay is not told yet. Raises MediaRecordError."""
+    try:
+        record = msgspec.json.decode(value, type=SessionRecord)
+        offered = None if record.offered is None else _negotiation(record.offered, fingerprint)
+    except (msgspec.MsgspecError, SdpError, RecursionError) as error:
+        raise MediaRecordError(str(error)) from None
+    if record.version != VERSION:
+        raise MediaRecordError(f"of version {record.version}, this is {VERSION}")
+    for side in record.sides:
+        if side.interface not in addresses:
+            raise MediaRecordError(f"no media interface is called {side.interface!r}")
+    session = MediaSession(
+        record.name, relay, addresses, draw, list(record.sides), fingerprint=fingerprint
+    )
+    session.streams = {index: _restored(one) for index, one in record.streams.items()}
+    session.fresh = {index: _restored(one) for index, one in record.fresh.items()}
+    session.opened, session.offered, session.held = record.opened, offered, record.held
+    return session
+
+
+def _plain(agreement: Agreement | None) -> Keys | None:
+    if agreement is None or isinstance(agreement, Keys):
+        return agreement
+    raise _Shaken
+
+
+def _stream(stream: Stream) -> StreamRecord:
+    return StreamRecord(
+        number=stream.number,
+        ports=stream.ports,
+        interfaces=stream.interfaces,
+        rtp=stream.rtp,
+        answered=stream.answered,
+        keys=(_plain(stream.keys[0]), _plain(stream.keys[1])),
+        closed=(stream.closed[0], stream.closed[1]),
+        formats=(stream.formats[0], stream.formats[1]),
+        remotes=(stream.remotes[0], stream.remotes[1]),
+    )
+
+
+def _restored(record: StreamRecord) -> Stream:
+    return Stream(
+        number=record.number,
+        ports=record.ports,
+        interfaces=record.interfaces,
+        rtp=record.rtp,
+        answered=record.answered,
+        keys=list(record.keys),
+        closed=list(record.closed),
+        formats=list(record.formats),
+        remotes=list(record.remotes),
+    )
+
+
+def _offer(offered: Negotiation) -> OfferRecord:
+    lines = []
+    for proposal in offered.lines:
+        if not isinstance(proposal, tuple):
+            raise _Shaken
+        lines.append(proposal)
+    return OfferRecord(
+        description=offered.description.to_bytes(),
+        offerer=offered.offerer,
+        ended=offered.ended,
+        keys=tuple(_plain(keys) for keys in offered.keys),
+        lines=tuple(lines),
+        secure=offered.secure,
+    )
+
+
+def _negotiation(record: OfferRecord, fingerprint: Fingerprint | None) -> Negotiation:
+    description = parse(record.description)
+    if len({len(description.media), len(record.keys), len(record.lines), len(record.secure)}) > 1:
+        raise SdpError(0, "the offer has not as many m= lines as keys")
+    return Negotiation(
+        description,
+        record.offerer,
+        record.ended,
+        record.keys,
+        record.lines,
+        record.secure,
+        fingerprint,
+    )

@@ -1,0 +1,116 @@
+"""Where a media process keeps its sessions for the one after it: in memory, for nobody else.
+
+Master keys stand in these files. So they lie in a tmpfs where there is one, in a directory of mode
+700 that is checked to be ours, and never on a disk unless there is no other place.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import stat
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from farline._core import RelayError
+from farline.media.records import MEDIA, MediaRecordError
+from farline.store.sqlite import StoreError
+from farline.store.state import JournalState, MemoryState, Persist
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from farline._core import Relay
+    from farline.media.sessions import MediaSessions
+    from farline.store.state import StateStore
+
+log = logging.getLogger(__name__)
+
+PREFIX = "farline-"
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the directory that we make there is checked
+
+
+def secret_directory(run_dir: Path, role: str, roots: Sequence[Path] | None = None) -> Path:
+    """A directory for what holds keys: in the user's tmpfs, the machine's, or the run directory.
+
+    It bears the run directory's name as a hash, so that each deployment has its own.
+    """
+    own = os.environ.get("XDG_RUNTIME_DIR")
+    name = f"{PREFIX}{os.geteuid()}-{sha256(os.fsencode(run_dir.resolve())).hexdigest()[:16]}"
+    for root in roots if roots is not None else (*((Path(own),) if own else ()), SHARED_MEMORY):
+        directory = root / name
+        if _is_ours(directory):
+            return directory / role
+    return run_dir / "state" / role
+
+
+def _is_ours(directory: Path) -> bool:
+    """Make a directory; whether it is ours and closed to others: a stranger may have been first."""
+    try:
+        directory.mkdir(mode=0o700, exist_ok=True)
+        found = directory.lstat()
+    except OSError:
+        return False
+    return (
+        stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
+    )
+
+
+class MediaMemory:
+    """The files of one media process; without a directory nothing outlives it."""
+
+    def __init__(self, directory: Path | None) -> None:
+        """Raises StoreError for a directory that cannot be used."""
+        self._directory = directory
+        self._journal: JournalState | None = None
+        if directory is not None:
+            self._journal = JournalState(directory / "sessions.journal", log.warning)
+
+    @property
+    def cells(self) -> Path | None:
+        """Where the relay keeps what only packets tell."""
+        return None if self._directory is None else self._directory / "cells"
+
+    def restore(self, sessions: MediaSessions, relay: Relay) -> None:
+        """Go on with every session that can be; the others are dropped, and said."""
+        store = self._store
+        for record in store.load():
+            try:
+                if record.noun == MEDIA and record.value is not None:
+                    sessions.restore(record.key, record.value)
+            except (MediaRecordError, RelayError) as error:
+                why = error.reason if isinstance(error, RelayError) else error
+                log.warning("media session %r is not restored: %s", record.key, why)
+                self._write(Persist(MEDIA, record.key, None))
+        if len(sessions):
+            log.info("%d media sessions go on", len(sessions))
+        relay.restored()
+
+    def keep(self, sessions: MediaSessions, name: str) -> None:
+        """Write down a session as it is now, or that it is over."""
+        if self._journal is not None:
+            self._write(Persist(MEDIA, name, sessions.record(name)))
+
+    def close(self, *, over: bool) -> None:
+        """Close the files. `over`: there is no session, and nothing to leave."""
+        if self._journal is None or self._directory is None:
+            return
+        self._journal.close()
+        if over:
+            shutil.rmtree(self._directory, ignore_errors=True)
+            if self._directory.parent.name.startswith(PREFIX):
+                with suppress(OSError):  # the other media process may have something there
+                    self._directory.parent.rmdir()
+
+    @property
+    def _store(self) -> StateStore:
+        return self._journal or MemoryState()
+
+    def _write(self, change: Persist) -> None:
+        try:
+            self._store.write([change])
+        except StoreError as error:
+            log.error("media sessions are not written down: %s", error)
