@@ -67,6 +67,11 @@ class Health:
             return ""
         return hop.reason or "failed lately"
 
+    def changed_at(self, candidate: Candidate | None) -> float:
+        """When a hop last went down or came back; -inf when it never did."""
+        hop = self._hops.get(candidate) if candidate is not None else None
+        return hop.since if hop is not None and hop.since else -inf
+
     def watch(self, candidate: Candidate) -> None:
         """A heartbeat runs for this hop from now on."""
         hop = self._hop(candidate)

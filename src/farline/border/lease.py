@@ -122,6 +122,11 @@ def decide(context: Context, plan: Registration, tx: ServerTransaction) -> Verdi
     if why:
         return Verdict(False, why, form)
     binding = plan.way
+    upstream = binding.upstream
+    if upstream is None or upstream.flow is None:
+        return Verdict(False, "the connection to the office was lost: it may have forgotten", form)
+    if context.health.changed_at(upstream.candidate) > binding.last_registered:
+        return Verdict(False, "the office was down since: it may have forgotten", form)
     age, half = context.now - binding.last_registered, binding.office_lease / 2
     if age >= half:
         return Verdict(False, f"the office heard of it {age:.0f} s ago, half a lease is {half:.0f}")

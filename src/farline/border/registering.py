@@ -117,9 +117,19 @@ def _answered_here(context: Context, plan: Registration, tx: ServerTransaction) 
         for want in plan.wanted:
             if want.fresh:
                 context.forget_binding(want.binding, "paced")
+        if not lease.same_phone(plan, tx):  # it is there, and does what it is told
+            seconds = dict(paced.value.headers)["Retry-After"]
+            _wait_for(context, plan.way, float(seconds))
         context.reject(tx, "registration", Verdict(paced.value, paced.because, paced.form))
         return True
     return False
+
+
+def _wait_for(context: Context, binding: Binding, seconds: float) -> None:
+    """A phone that was told to refresh later is not lost before."""
+    binding.phone_until = max(binding.phone_until, context.now + seconds + lease.SLACK)
+    binding.phone_until = min(binding.phone_until, binding.expires_at)
+    watch_expiry(context, binding)
 
 
 def _prolong(context: Context, binding: Binding, seconds: float) -> None:

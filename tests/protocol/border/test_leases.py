@@ -92,6 +92,46 @@ def test_what_is_no_plain_refresh_goes_to_the_office(world_with):
     assert ";expires=0" in world.take(phone.upstream).get("Contact")
 
 
+def test_an_office_that_was_away_is_told_at_once(world_with):
+    """It may have forgotten everybody: what it said before is not repeated."""
+    world = world_with(phone_lease=180)
+    phone = Phone(world)
+    phone.register(granted=3600)
+    world.close(phone.upstream)
+    phone.register(granted=3600, cseq=2)
+    assert len(world.opened) == 2
+    refresh(phone, 3)
+    assert world.unread(phone.upstream) == []
+    assert world.take(phone.flow).status == 200
+    world.refusing.add(Address("10.10.10.13", 5060))
+    other = Phone(world, user="3002", port=10058)
+    world.wait(1)
+    refresh(other, 1)  # finds the office down
+    assert world.unread(other.flow)[-1].status == 503
+    world.refusing.clear()
+    refresh(phone, 4)
+    assert world.take(phone.upstream).method == "REGISTER"
+
+
+def test_a_paced_refresh_does_not_cost_the_phone_its_flow(world_with):
+    world = world_with(phone_lease=60, office_lease=600, registers_per_second=1, register_burst=1)
+    phone = Phone(world)
+    phone.register(granted=600)
+    for turn in range(6):
+        world.wait(50)
+        if turn < 5:
+            refresh(phone, turn + 2)
+            assert world.take(phone.flow).status == 200
+    for port in range(12000, 12200):
+        refresh(Phone(world, user=str(port), port=port), 1)
+    refresh(phone, 9)
+    refused = world.take(phone.flow)
+    seconds = int(refused.get("Retry-After"))
+    assert refused.status == 503 and 20 < seconds <= 101
+    world.wait(seconds)
+    assert bindings(world)[0]["phone"] is not None
+
+
 def test_the_stored_answer_keeps_its_headers(world_with):
     world = world_with(phone_lease=180)
     phone = Phone(world)
@@ -195,6 +235,35 @@ def test_a_flood_is_paced(world_with):
     assert world.unread(phones[-1].flow)[-1].status == 100
     reason = world.decisions("registration")[0]
     assert reason.form.endswith("REGISTERs per Second")
+
+
+def test_a_fleet_comes_back_at_the_pace_of_the_office(world_with):
+    """Phones that do as Retry-After says: no more reach the office than it bears, and all do."""
+    rate, burst, fleet = 10, 20, 300
+    world = world_with(registers_per_second=rate, register_burst=burst)
+    due = [(0.0, Phone(world, user=str(3000 + n), port=11000 + n)) for n in range(fleet)]
+    passed, tries = [], 0
+    while due:
+        due.sort(key=lambda one: one[0])
+        at, phone = due.pop(0)
+        world.wait(at - world.clock.now if at > world.clock.now else 0.0)
+        opened, tries = len(world.opened), tries + 1
+        refresh(phone, tries)
+        answer = world.unread(phone.flow)[-1]
+        if answer.status == 503:
+            due.append((world.clock.now + int(answer.get("Retry-After")), phone))
+            continue
+        passed.append(world.clock.now)
+        phone.upstream = world.opened[opened]
+        inner = world.take(phone.upstream)
+        accepted = responses.make(inner, 200, to_tag="reg", headers=(("Expires", "3600"),))
+        accepted.add("Contact", inner.get("Contact"))
+        world.receive(phone.upstream, accepted)
+    start = passed[0]
+    for index, at in enumerate(passed):
+        assert index <= burst + (at - start) * rate
+    assert passed[-1] - start < 3 * fleet / rate
+    assert tries < 5 * fleet
 
 
 def test_the_second_half_of_a_challenge_is_known(world_with):
