@@ -129,6 +129,7 @@ def _wait_for(context: Context, binding: Binding, seconds: float) -> None:
     """A phone that was told to refresh later is not lost before."""
     binding.phone_until = max(binding.phone_until, context.now + seconds + lease.SLACK)
     binding.phone_until = min(binding.phone_until, binding.expires_at)
+    _lead(context, binding)
     watch_expiry(context, binding)
 
 
@@ -137,6 +138,7 @@ def _prolong(context: Context, binding: Binding, seconds: float) -> None:
     binding.phone_until = context.now + seconds + lease.SLACK
     binding.expires_at = max(binding.expires_at, binding.phone_until)
     context.keeper.binding(binding)
+    _lead(context, binding)
     context.counters["registrations.answered-here"] += 1
     watch_expiry(context, binding)
 
@@ -397,6 +399,16 @@ def _learn(
     return restored, leaving
 
 
+def _lead(context: Context, binding: Binding) -> None:
+    """Older bindings of the same phone, which have its calls, go where it is."""
+    flow = binding.phone
+    for old in context.bindings.followers(binding, flow) if flow is not None else ():
+        old.phone = old.last_flow = flow
+        old.expires_at = max(old.expires_at, binding.expires_at)
+        old.phone_until = max(old.phone_until, binding.phone_until)
+        context.keeper.binding(old)
+
+
 def _keep_answer(plan: Registration, out: Message) -> None:
     """The phone's lease is one, wherever the answer says it; later answers repeat the rest."""
     contacts = out.values("Contact")
@@ -434,10 +446,6 @@ def _accept(context: Context, way: Binding, want: Wanted, flow: Flow, granted: f
             candidate=candidate,
         )
     context.keeper.binding(binding)
-    for old in context.bindings.followers(binding, flow):
-        old.phone = old.last_flow = flow
-        old.expires_at = max(old.expires_at, binding.expires_at)
-        old.phone_until = max(old.phone_until, binding.phone_until)
-        context.keeper.binding(old)
+    _lead(context, binding)
     if first or moved:
         context.note("binding", f"{binding.aor} at {flow.remote} for {granted:.0f} s")

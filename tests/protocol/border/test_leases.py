@@ -368,3 +368,42 @@ def test_stun_is_answered_on_flows_of_phones_only(world_with):
     ((flow, data),) = world.all_sent[before:]
     assert flow == phone.flow
     assert data[:2] == b"\x01\x01" and data[8:20] == STUN[8:]
+
+
+# ---- a border that dies ----
+
+
+def test_leases_path_and_push_outlive_the_border(world_with):
+    world = world_with(phone_lease=120, push_url="https://push.example.com/wake")
+    phone = Phone(world, transport=Transport.UDP)
+    phone.contact += ";pn-provider=fcm;pn-prid=token"
+    edge = "<sip:edge.example.com;lr;ob>"
+    refresh(phone, 1, Supported="path", Path=edge)
+    upstream = world.opened[0]
+    inner = world.take(upstream)
+    phone.subid = inner.get("Contact").partition("subid_ipcs=")[2].partition(">")[0]
+    accepted = responses.make(inner, 200, to_tag="x", headers=(("Expires", "3600"),))
+    accepted.add("Contact", inner.get("Contact"))
+    world.receive(upstream, accepted)
+    world.crash()
+    (row,) = bindings(world)
+    assert (row["push"], 100 < row["phone_lease_left"] <= 122) == ("fcm", True)
+    assert row["expires_in"] > 3500
+    office = world.accept("IPORWA1Sig", "10.10.10.13", 4103)
+    world.receive(office, phone.office_request("MESSAGE"))
+    assert world.take(phone.flow).values("Route") == [edge]
+    world.wait(125)
+    world.receive(office, phone.office_request("MESSAGE", call="later"))
+    (push,) = world.pushed
+    assert dict(push.params)["pn-prid"] == "token"
+
+
+def test_after_a_restart_the_office_hears_of_the_next_refresh(world_with):
+    world = world_with(phone_lease=120)
+    phone = Phone(world, transport=Transport.UDP)
+    phone.register(granted=3600)
+    world.crash()
+    before = len(world.opened)
+    refresh(phone, 2)
+    assert len(world.opened) == before + 1
+    assert world.take(world.opened[-1]).method == "REGISTER"
