@@ -203,7 +203,7 @@ class Calling:
             return False
         target = self._redirections.follow(self.passage, response)
         if target:
-            self.passage.redirected = target
+            self.passage.lead_to(target)
             why = f"{response.status} {response.reason}"
             form = f"{InterworkingProfile.form}: {self.passage.works.profile.name}: 3xx Handling"
             self.context.decided("redirection", target, why, form)

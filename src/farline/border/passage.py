@@ -268,6 +268,11 @@ class Passage:
         )
         return reply if isinstance(reply, Flow) else None
 
+    def lead_to(self, target: str) -> None:
+        """Another Request-URI for the same server: that its next hop answered is no failure."""
+        self.redirected = target
+        self._attempts -= 1
+
     def patience(self) -> float | None:
         """Seconds without any answer after which another next hop is tried; None: there is none.
 

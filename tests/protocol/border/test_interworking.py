@@ -353,6 +353,20 @@ def test_the_last_answer_is_the_callers(with_profile):
     assert world.core.show()["sessions"] == []
 
 
+def test_five_contacts_are_followed_and_no_more(with_profile):
+    world = with_profile("handling_3xx: follow")
+    phone = registered(world)
+    world.receive(phone.flow, phone.request("INVITE", URI, body=offer()))
+    assert world.take(phone.flow).status == 100
+    for number in range(6):
+        invite = world.take(phone.upstream)
+        assert invite.uri == (f"sip:400{number}@a.example" if number else URI)
+        phone.office_answer(invite, 302, Contact=f"<sip:400{number + 1}@a.example>")
+        assert world.take(phone.upstream).method == "ACK"
+    assert not world.unread(phone.upstream)
+    assert world.take(phone.flow).status == 302
+
+
 def test_a_call_that_was_cancelled_is_not_led_on(with_profile):
     world = with_profile("handling_3xx: follow")
     phone = registered(world)
