@@ -526,5 +526,5 @@ def test_mistakes(load_border, text, says):
 def test_shipped_groups_can_be_used_without_defining_them(guide_border):
     for name in ("default-low", "default-med", "default-high-enc", "avaya-def-high-subscriber"):
         border = changed(guide_border, subscriber_flows={"end_point_policy_group": name})
-        assert not list(check_flows(border))
+        assert not list(check_flows(border, set()))
         assert border.resolved_groups()[name][0].group == name
