@@ -73,12 +73,13 @@ async def until_closed(host, port, local, data, context=None):
 
 
 async def sip_torture(site):
-    """Every message of RFC 4475 over UDP and TCP; gives how many it was over each."""
-    stranger = site.stranger_ip()
+    """Every message of RFC 4475 over UDP and TCP, each from a device: one alone would be banned."""
+    stranger, border = site.stranger_ip(), Address(site.border_ip, 5060)
     messages = [(VECTORS / f"{name}.dat").read_bytes() for name in INDEX]
-    with closing(RawPhone(stranger, Address(site.border_ip, 5060), site.domain, "x")) as phone:
-        for message in messages:
+    for message in messages:
+        with closing(RawPhone(stranger, border, site.domain, "x")) as phone:
             await phone.send(message)
+    with closing(RawPhone(stranger, border, site.domain, "x")) as phone:
         answer, _ = await phone.ask(phone.request("OPTIONS", f"sip:{site.domain}"))
         assert answer.status in (200, 403)  # it came after all the others
     await asyncio.gather(*(until_closed(site.border_ip, 5060, stranger, m) for m in messages))
