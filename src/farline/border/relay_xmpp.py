@@ -105,8 +105,8 @@ class XmppInspector:
         return Passage(to_client=data)
 
     def up_end(self) -> Passage | None:
-        """The client says no more; half a stanza stays here."""
-        return None
+        """The client says no more: where a part is missing, nothing can come of it."""
+        return Passage(close=True) if self.waiting else None
 
     def down_end(self) -> Passage | None:
         """The server says no more."""

@@ -183,3 +183,10 @@ def test_nothing_that_is_sent_raises(parts):
         assert b"other.example" not in out.to_server
         if out.close:
             break
+
+
+def test_half_a_header_and_an_end_is_the_end():
+    relay = fresh()
+    relay.up(header()[:20])
+    assert relay.up_end().close
+    assert opened().up_end() is None
