@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from farline.config import Border, Deployment, TlsClientProfile, TlsServerProfile
+from farline.config.flows import SubscriberFlow
 from farline.runtime import certificates
 from farline.runtime.certificate_names import Borne
 from farline.runtime.certificates import make_certificates
@@ -62,7 +63,7 @@ class Pair:
             ws_origins=("*",),
         )
         self.driver = SipDriver(
-            self.core, [listener], tls_for=lambda _: self.client, trace=self.events.append
+            self.core, [listener], tls_for=self._judge, trace=self.events.append
         )
 
     async def __aenter__(self):
@@ -72,13 +73,18 @@ class Pair:
     async def __aexit__(self, *_):
         await self.driver.stop()
 
+    def _judge(self, profile):
+        return self.client if profile == "C" else None
+
     @property
     def port(self):
         return self.driver.ports("out")[Transport.TLS]
 
-    async def dial(self, name=None):
+    async def dial(self, name=None, profile="C"):
         """Connect to ourselves; the names of the inputs that the core got."""
-        self.core.outputs.append(Open(7, "out", Transport.TLS, Address(IP, self.port), name))
+        self.core.outputs.append(
+            Open(7, "out", Transport.TLS, Address(IP, self.port), name, profile)
+        )
         self.driver._after()
         while True:
             async with asyncio.timeout(5):
@@ -93,6 +99,21 @@ class Pair:
 async def test_the_usual(base):
     async with Pair(base, deployment()) as pair:
         assert (await pair.dial()).version() == "TLSv1.3"
+
+
+async def test_the_profile_that_the_core_names_judges(base):
+    async with Pair(base, deployment()) as pair:
+        assert await pair.dial(profile="Other") == "no TLS client profile is configured"
+
+
+def test_profiles_of_subscriber_flows_are_loaded(base):
+    given = with_border()
+    names = dict.fromkeys(("signaling_interface", "media_interface", "routing_profile"), "x")
+    flow = SubscriberFlow(name="f", end_point_policy_group="x", tls_client_profile="C", **names)
+    border = given.border.model_copy(update={"subscriber_flows": (flow,), "server_profiles": ()})
+    keeper = TlsKeeper(given.model_copy(update={"border": border}), base, [].append)
+    assert keeper.of_client("C") is not None
+    assert keeper.of_client("Other") is None
 
 
 @pytest.mark.parametrize("versions", [("1.2",), ("1.3",)])
