@@ -9,6 +9,7 @@ from farline.border.relay_http import HttpInspector, HttpPolicy
 from farline.border.relay_xmpp import XmppInspector
 from farline.border.relays import RelayLedger, RelayPlan, plan_relays
 from farline.runtime.relay_pair import Pair
+from farline.runtime.relay_udp import UdpRelay
 from farline.runtime.tls import client_context, server_context
 from farline.trace.events import Note, Refused
 
@@ -151,26 +152,19 @@ async def run_relays(
     *,
     ask: Ask | None = None,
     registered: Callable[[str], bool] | None = None,
-) -> Sequence[ByteRelay]:
+) -> Sequence[ByteRelay | UdpRelay]:
     """Start every relay of the border; the caller stops them with `stop_relays`.
 
     Raises OSError for an address that cannot be listened on and TlsError for a certificate that
     cannot be used; then nothing is left running.
     """
-    started: list[ByteRelay] = []
+    started: list[ByteRelay | UdpRelay] = []
     for plan in plan_relays(deployment):
         try:
-            relay = ByteRelay(
-                plan,
-                trace=trace,
-                server_tls=server_context(deployment, plan.listen_tls, base)
-                if plan.listen_tls
-                else None,
-                client_tls=client_context(deployment, plan.remote_tls, base)
-                if plan.remote_tls
-                else None,
-                ask=ask,
-                registered=registered,
+            relay = (
+                UdpRelay(plan, trace=trace, ask=ask, registered=registered)
+                if plan.udp
+                else _byte_relay(plan, deployment, base, trace, ask, registered)
             )
             await relay.start()
         except (OSError, RuntimeError):
@@ -180,11 +174,25 @@ async def run_relays(
     return started
 
 
-async def stop_relays(relays: Sequence[ByteRelay]) -> None:
+def _byte_relay(
+    plan: RelayPlan,
+    deployment: Deployment,
+    base: Path,
+    trace: Callable[[Event], None],
+    ask: Ask | None,
+    registered: Callable[[str], bool] | None,
+) -> ByteRelay:
+    listen, remote = plan.listen_tls, plan.remote_tls
+    return ByteRelay(
+        plan,
+        trace=trace,
+        server_tls=server_context(deployment, listen, base) if listen else None,
+        client_tls=client_context(deployment, remote, base) if remote else None,
+        ask=ask,
+        registered=registered,
+    )
+
+
+async def stop_relays(relays: Sequence[ByteRelay | UdpRelay]) -> None:
     """Stop them all."""
     await asyncio.gather(*(relay.stop() for relay in relays))
-
-
-def show_relays(relays: Sequence[ByteRelay]) -> list[dict[str, object]]:
-    """`show` of each, for the control socket."""
-    return [relay.show() for relay in relays]
