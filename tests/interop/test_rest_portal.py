@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+import ssl
 from contextlib import asynccontextmanager
 from xml.etree import ElementTree
 
@@ -24,7 +25,7 @@ BASE = "/sipxconfig/rest/my/"
 
 
 @asynccontextmanager
-async def office(base, port_name="rest_port"):
+async def office(base, port_name="rest_port", *, ends_tls=False):
     users = [account("Ruel", "ruel's own", "3001"), account("Dora", "d", "3003", mobile_voip=False)]
     async with running_portal(base, users) as portal:
         remote = (IP, getattr(portal, port_name))
@@ -35,7 +36,13 @@ async def office(base, port_name="rest_port"):
                 tls_passthrough=True, websocket=False, forwarded_for="set", max_body=0,
             ),
         )  # fmt: skip
-        relay = ByteRelay(plan, trace=lambda _: None)
+        tls = {}
+        if ends_tls:  # the relay has a certificate of its own and reads what passes
+            server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            server.load_cert_chain(base / "tls" / "portal.pem", base / "tls" / "portal.key")
+            client = ssl.create_default_context(cafile=str(portal.ca))
+            tls = {"server_tls": server, "client_tls": client}
+        relay = ByteRelay(plan, trace=lambda _: None, **tls)
         await relay.start()
         try:
             yield portal, relay
@@ -43,12 +50,12 @@ async def office(base, port_name="rest_port"):
             await relay.stop()
 
 
-async def curl(portal, relay, resource, *options):
+async def curl(portal, relay, resource, *options, base=BASE):
     """Status and body."""
     process = await asyncio.create_subprocess_exec(
         "curl", "-sS", "--max-time", "10", "--cacert", str(portal.ca), "-w", "\n%{http_code}",
         "--resolve", f"{DOMAIN}:{relay.port}:{IP}", *options,
-        f"https://{DOMAIN}:{relay.port}{BASE}{resource}",
+        f"https://{DOMAIN}:{relay.port}{base}{resource}",
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     output, errors = await process.communicate()
@@ -57,10 +64,11 @@ async def curl(portal, relay, resource, *options):
     return int(status), body
 
 
+@pytest.mark.parametrize("ends_tls", [False, True])
 @pytest.mark.parametrize("port_name", ["rest_port", "communicator_port"])
 @pytest.mark.parametrize("scheme", ["--basic", "--digest"])
-async def test_im_info_and_sip_info_through_the_relay(tmp_path, port_name, scheme):
-    async with office(tmp_path, port_name) as (portal, relay):
+async def test_im_info_and_sip_info_through_the_relay(tmp_path, port_name, scheme, ends_tls):
+    async with office(tmp_path, port_name, ends_tls=ends_tls) as (portal, relay):
         login = ("-u", "Ruel:ruel's own", scheme)
         status, body = await curl(portal, relay, "im-info", *login)
         root = ElementTree.fromstring(body)
@@ -80,3 +88,27 @@ async def test_doors_that_stay_shut(tmp_path):
         assert (await curl(portal, relay, "im-info"))[0] == 401
         assert (await curl(portal, relay, "sip-info", "-u", "Dora:d"))[0] == 403
         assert (await curl(portal, relay, "other", "-u", "Ruel:ruel's own"))[0] == 404
+
+
+async def test_curl_finds_no_way_around_the_relay(tmp_path):
+    async with office(tmp_path, ends_tls=True) as (portal, relay):
+        login = ("-u", "Ruel:ruel's own", "--basic")
+        assert (await curl(portal, relay, "im-info", *login))[0] == 200
+        attempts = [
+            (404, ("--path-as-is",), "../../../admin"),
+            (404, ("--path-as-is",), "%2e%2e/%2e%2e/%2e%2e/admin"),
+            (400, ("--path-as-is",), "..%2f..%2fadmin"),
+            (400, ("--path-as-is",), "..;/admin"),
+            (403, ("-H", "Host: other.example"), "im-info"),
+            (403, ("-H", f"Host: {DOMAIN}:22"), "im-info"),
+            (403, ("--request-target", f"http://10.10.10.13{BASE}im-info"), "im-info"),
+            (403, ("-X", "CONNECT", "--request-target", "10.10.10.13:22"), "im-info"),
+            (403, ("-X", "TRACE"), "im-info"),
+            (403, ("-H", "Connection: Upgrade", "-H", "Upgrade: h2c"), "im-info"),
+            (403, ("-X", "GET", "-H", "Transfer-Encoding: chunked", "-H", "Content-Length: 4",
+                   "--data-binary", "aaaa"), "im-info"),
+        ]  # fmt: skip
+        for status, options, resource in attempts:
+            assert (await curl(portal, relay, resource, *login, *options))[0] == status, options
+        refusals = relay.show()["refusals"]
+        assert sum(refusals.values()) == len(attempts), refusals

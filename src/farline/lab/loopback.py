@@ -98,6 +98,9 @@ def _value(name: str, value: object, plan: _Plan) -> object:
             return _mapped(value, plan)
         case tuple() if any(isinstance(entry, Form) for entry in value):
             return tuple(_value(name, entry, plan) for entry in value)
+        case tuple() if value and all(isinstance(entry, str) for entry in value):
+            texts = tuple(_text(entry, plan) for entry in value)
+            return value if texts == value else texts
         case bool():
             return value
         case int() if name == "port" or name.endswith("_port"):

@@ -293,7 +293,7 @@ class Pair:
 
     def eof(self, side: Side) -> bool:
         """Pass the end on. True keeps `side` open for the other direction."""
-        if self.inspector is not None:
+        if self.inspector is not None and self._ending is None:
             up = side is self.outside
             passage = self.inspector.up_end() if up else self.inspector.down_end()
             if passage is not None:
