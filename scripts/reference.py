@@ -12,6 +12,7 @@ import inspect
 import itertools
 import sys
 import textwrap
+import tomllib
 from dataclasses import MISSING, fields
 from enum import Enum
 from pathlib import Path
@@ -57,6 +58,7 @@ def pages() -> dict[Path, str]:
     transactions = ROOT / "docs/concepts/transactions.md"
     return {
         ROOT / "docs/reference/configuration.md": configuration(),
+        ROOT / "docs/reference/fields.md": field_tests(),
         ROOT / "docs/reference/commands.md": commands(),
         ROOT / "docs/reference/trace.md": events(),
         transactions: with_tables(transactions.read_text(encoding="utf-8")),
@@ -206,6 +208,58 @@ def shown(value: object) -> str:
             return f"{value[0]}-{value[1]}"
         return "[" + ", ".join(shown(part) for part in value) + "]"
     return str(value) if value != "" else '""'
+
+
+# ---- fields and their tests ----
+
+
+def field_forms() -> list[type[Form]]:
+    """The border's forms and the TLS profiles, each once, in the order of the file."""
+    found = {
+        form: None
+        for place, form in walk(Deployment, "")
+        if place.startswith(("border", "tls_server_profiles", "tls_client_profiles"))
+    }
+    return list(found)
+
+
+def needs_test(form: type[Form], field: str) -> bool:
+    """Whether a field needs a test: it holds no other form, and more than one value is built."""
+    hint = get_type_hints(form, include_extras=True)[field]
+    return inner_form(hint) is None and only_of(hint) is None
+
+
+def tests_of_fields() -> dict[str, Any]:
+    """tests/fields.toml: by form and field FILE::FUNCTION, and `untested`."""
+    found: dict[str, Any] = tomllib.loads((ROOT / "tests/fields.toml").read_text(encoding="utf-8"))
+    return found
+
+
+def field_tests() -> str:
+    """Every field of the border's forms and of the TLS profiles with the test of its effect."""
+    listed = tests_of_fields()
+    text = [
+        "# Fields and their tests",
+        MADE,
+        "Every field of the border's forms and of the TLS profiles, with the test that shows its "
+        "effect. The list is `tests/fields.toml`; `tests/unit/docs/test_fields.py` compares it "
+        "with the forms and looks for the tests. Fields that hold further forms have sections of "
+        "their own. **none yet** marks a field whose effect no test shows.",
+    ]
+    for form in field_forms():
+        hints = get_type_hints(form, include_extras=True)
+        rows = ["| field | label | test |", "| --- | --- | --- |"]
+        for key, info in form.model_fields.items():
+            one = only_of(hints[key])
+            test = listed.get(form.__name__, {}).get(key)
+            if test is None and one is None and inner_form(hints[key]) is not None:
+                continue
+            shows = f"`{test}`" if test else "**none yet**"
+            shows = f"*one value*: {one.why}" if one is not None else shows
+            rows.append(f"| `{key}` | {info.title or ''} | {shows} |")
+        if len(rows) > 2:
+            text += [f"## {form.__name__}", f"*{form.form}*", "\n".join(rows)]
+    return "\n\n".join(text) + "\n"
 
 
 # ---- commands ----
