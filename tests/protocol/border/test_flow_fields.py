@@ -323,3 +323,28 @@ def test_flow_criteria_of_hosts(guide_border):
         plan = Plan(changed(guide_border, subscriber_flows=fields))
         assert (decide(plan, Exchange(request, phone.flow)).value is not None) == fits
     assert phone.flow.remote == Address("192.168.67.61", 10057)
+
+
+def test_routing_profile_of_a_subscriber_flow(guide_border):
+    (profile,) = guide_border.routing_profiles
+    hops = tuple(hop.model_copy(update={"address": "10.10.10.14"}) for hop in profile.next_hops)
+    other = profile.model_copy(update={"name": "other", "next_hops": hops})
+    world = world_of(
+        guide_border,
+        routing_profiles=(profile, other),
+        subscriber_flows={"routing_profile": "other"},
+    )
+    Phone(world).register()
+    assert world.opened[-1].remote.host == "10.10.10.14"
+
+
+def test_media_interface_of_a_subscriber_flow(guide_border):
+    outer = SECOND.model_copy(update={"name": "Outer", "ip": "192.168.64.97"})
+    world = world_of(
+        guide_border,
+        media_interfaces=(*guide_border.media_interfaces, outer),
+        subscriber_flows={"media_interface": "Outer"},
+    )
+    phone = Phone(world)
+    phone.register()
+    assert b"c=IN IP4 192.168.64.97" in phone.call_office().body

@@ -172,3 +172,11 @@ def test_guessed_passwords_close_an_address_of_record_for_a_while():
     assert not one.may_try("3001", "x", 0.0).value
     assert one.may_try("3002", "x", 0.0).value
     assert one.may_try("3001", "x", 250.0).value
+
+
+def test_countries_denied():
+    one = shield(countries_denied=("XA",), country={"203.0.113.9": "XA"}.get)
+    data = b"OPTIONS sip:x SIP/2.0\r\n\r\n"
+    refused = one.look(flow("203.0.113.9"), data, registered=False, now=0.0)
+    assert not refused.value and refused.form.endswith("Countries Denied")
+    assert one.look(flow("203.0.113.10"), data, registered=False, now=0.0).value

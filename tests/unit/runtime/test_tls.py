@@ -129,9 +129,10 @@ async def test_no_version_in_common(base):
         assert await pair.dial() == "the server ended the TLS handshake"
 
 
-async def test_ciphers(base):
+@pytest.mark.parametrize("side", ["server", "client"])
+async def test_ciphers(base, side):
     cipher = "ECDHE-ECDSA-AES128-GCM-SHA256"
-    async with Pair(base, deployment({"versions": ("1.2",), "ciphers": cipher})) as pair:
+    async with Pair(base, deployment(**{side: {"versions": ("1.2",), "ciphers": cipher}})) as pair:
         assert (await pair.dial()).cipher()[0] == cipher
 
 
