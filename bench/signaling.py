@@ -130,7 +130,7 @@ def kamailio(transport: str, work: Path) -> Iterator[list[int]]:
     (work / "tls.cfg").write_text(KAMAILIO_TLS.replace("WORK", str(work)))
     wanted = {"udp": (), "tcp": ("WITH_TCP",), "tls": ("WITH_TCP", "WITH_TLS")}[transport]
     defines = [word for define in wanted for word in ("-A", define)]
-    argv = ["kamailio", "-DD", "-E", "-f", str(config), "-m", "256", "-M", "16"]
+    argv = ["kamailio", "-DD", "-E", "-f", str(config), "-m", "1024", "-M", "16"]
     argv += ["-P", str(work / "kamailio.pid"), "-Y", str(work), "-w", str(work), *defines]
     log = (work / "kamailio.log").open("wb")
     with process(argv, 2.5, stdout=log, stderr=log) as child:
