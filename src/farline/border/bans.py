@@ -71,13 +71,15 @@ class Bans:
         self._has_phones = has_phones
         self._offences: OrderedDict[Address, tuple[float, float]] = OrderedDict()
         self._bans: OrderedDict[tuple[str, int | None], Ban] = OrderedDict()
+        self._ports: dict[str, set[int | None]] = {}
+        """What of each address is banned: a ban must not cost a look at all the others."""
 
     def __len__(self) -> int:
         return len(self._bans)
 
     def inherit(self, past: Bans) -> None:
         """Take over the bans that there were under another configuration."""
-        self._bans, self._offences = past._bans, past._offences
+        self._bans, self._ports, self._offences = past._bans, past._ports, past._offences
 
     def offence(self, who: Address, points: float, why: str, now: float) -> Ban | None:
         """Note what a device did; the ban when it is one too many."""
@@ -91,7 +93,7 @@ class Bans:
                 self._offences.popitem(last=False)
             return None
         ban = self.add(who.host, who.port, self._form.ban_seconds, why, now)
-        return self._whole_address(who.host, now) or ban
+        return self._whole_address(who.host, why, now) or ban
 
     def add(self, host: str, port: int | None, seconds: float, why: str, now: float) -> Ban:
         """Ban somebody; each time again it lasts twice as long."""
@@ -99,8 +101,9 @@ class Bans:
         times = before.times + 1 if before is not None else 1
         lasting = min(seconds * 2.0 ** min(times - 1, 20), max(LONGEST_BAN, seconds))
         ban = self._bans[host, port] = Ban(host, port, now, now + lasting, why, times)
+        self._ports.setdefault(host, set()).add(port)
         if len(self._bans) > MAX_BANS:
-            self._bans.popitem(last=False)
+            self._forget(next(iter(self._bans)))
         return ban
 
     def of(self, who: Address, now: float) -> Ban | None:
@@ -115,21 +118,29 @@ class Bans:
 
     def lift(self, host: str, port: int | None) -> int:
         """End the bans of a device, or without a port of all at an address; how many there were."""
-        keys = [key for key in self._bans if key[0] == host and port in (None, key[1])]
-        for key in keys:
-            del self._bans[key]
+        ports = [one for one in self._ports.get(host, ()) if port in (None, one)]
+        for one in ports:
+            self._forget((host, one))
         known = [one for one in self._offences if one.host == host and port in (None, one.port)]
-        for one in known:
-            del self._offences[one]
-        return len(keys)
+        for device in known:
+            del self._offences[device]
+        return len(ports)
 
     def running(self, now: float) -> list[Ban]:
         """The bans that last, the newest first."""
         return [ban for ban in reversed(self._bans.values()) if ban.until > now]
 
-    def _whole_address(self, host: str, now: float) -> Ban | None:
-        devices = [b for b in self._bans.values() if b.host == host and b.port and b.until > now]
-        if len(devices) < self._form.ban_address_after or self._has_phones(host):
+    def _whole_address(self, host: str, last: str, now: float) -> Ban | None:
+        bans = (self._bans[host, port] for port in self._ports[host] if port is not None)
+        devices = sum(ban.until > now for ban in bans)
+        if devices < self._form.ban_address_after or self._has_phones(host):
             return None
-        why = f"{len(devices)} devices of it are banned, the last: {devices[-1].why}"
+        why = f"{devices} devices of it are banned, the last: {last}"
         return self.add(host, None, self._form.ban_seconds, why, now)
+
+    def _forget(self, key: tuple[str, int | None]) -> None:
+        del self._bans[key]
+        host, port = key
+        self._ports[host].discard(port)
+        if not self._ports[host]:
+            del self._ports[host]

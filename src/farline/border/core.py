@@ -187,7 +187,8 @@ class BorderCore:
         self._flow = flow
         context.interface = flow.interface
         outside = self._is_outside(flow)
-        if outside and not guard.look(context, flow, data):
+        registered = bool(context.bindings.registered_on(flow))
+        if outside and not guard.look(context, flow, data, registered=registered):
             return
         try:
             message = Message.parse(data)
@@ -195,7 +196,7 @@ class BorderCore:
             self._unreadable(flow, None, error, outside=outside)
             return
         context.call = context.plan.call_ids.canonical(message.call_id)
-        if outside and not guard.judge(context, message, flow):
+        if outside and not guard.judge(context, message, flow, registered=registered):
             return
         try:
             message.validate()

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farline.border.bans import Ban, Banned, Lifted
-from farline.border.shield import SCANNER
 
 if TYPE_CHECKING:
     from farline.border.context import Context
@@ -21,14 +20,15 @@ REFUND = 3.0
 """Credit that a successful registration gives its source: more than its two requests cost."""
 
 
-def look(context: Context, flow: Flow, data: bytes) -> bool:
+def look(context: Context, flow: Flow, data: bytes, *, registered: bool) -> bool:
     """Whether bytes from outside are parsed."""
     shield, now = context.shield, context.now
-    registered = bool(context.bindings.registered_on(flow))
-    verdict = shield.look(flow, data, registered=registered, now=now)
+    verdict = shield.sane(data)
     if not verdict.value:
-        always = len(data) > shield.form.max_message or not verdict.form.endswith(_MAY_PREVIEW)
-        return _refused(context, verdict, flow, always=always)
+        return _refused(context, verdict, flow, always=True)
+    verdict = shield.look(flow, registered=registered, now=now)
+    if not verdict.value:
+        return _refused(context, verdict, flow)
     if registered or shield.is_allowed(flow.remote.host):
         return True
     verdict, state = shield.flooded(flow, now)
@@ -38,16 +38,15 @@ def look(context: Context, flow: Flow, data: bytes) -> bool:
     return verdict.value or _refused(context, verdict, flow)
 
 
-def judge(context: Context, message: Message, flow: Flow) -> bool:
+def judge(context: Context, message: Message, flow: Flow, *, registered: bool) -> bool:
     """Whether a parsed message from outside goes on."""
     shield = context.shield
-    registered = bool(context.bindings.registered_on(flow))
     verdict = shield.judge(message, flow, registered=registered, now=context.now)
     if verdict.value:
         if not registered and message.is_request:
             context.decided("shield", "passed", verdict.because, verdict.form)
         return True
-    if SCANNER in verdict.because and not registered:
+    if shield.is_scanner(verdict) and not registered:
         _banned(context, shield.scanned(flow, verdict.because, context.now))
     return _refused(context, verdict, flow)
 
@@ -90,9 +89,6 @@ def by_hand(context: Context, order: Banned | Lifted) -> None:
         return
     ban = bans.add(order.host, order.port, order.seconds, order.why, context.now)
     context.note("banned", f"{ban.who} for {ban.until - ban.since:.0f} s: {order.why}")
-
-
-_MAY_PREVIEW = ("Ban After", "Deny List", "Countries Denied", "Countries Allowed")
 
 
 def _refused(context: Context, verdict: Verdict[bool], flow: Flow, *, always: bool = False) -> bool:

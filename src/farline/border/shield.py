@@ -1,9 +1,9 @@
 """Stage 1, the shield: what is not even looked at.
 
-`look` judges bytes before they are parsed (lists, bans, size, a first line that is SIP's, floods);
-`judge` a parsed message (scanners, credit, passwords tried on one address of record). Registered
-phones are never banned and pay with a credit of their own. Whoever is refused here is not
-answered: an answer tells a scanner that we are here.
+`sane` and `look` judge before anything is parsed (size, a first line that is SIP's; lists, bans,
+floods); `judge` a parsed message (scanners, credit, passwords tried on one address of record).
+Registered phones are never banned and pay with a credit of their own. Whoever is refused here is
+not answered: an answer tells a scanner that we are here.
 """
 
 from __future__ import annotations
@@ -35,8 +35,7 @@ SCANNERS = (
 FIRST_LINE = 2048
 """Bytes in which a message names SIP: the parser reads no longer Request-URI anyway."""
 
-OFFENCE_REFUSED = 1.0
-SCANNER = "scanner"
+FURTHER_SCANNERS = "Further Scanners"
 
 
 class Shield:
@@ -66,13 +65,18 @@ class Shield:
 
     # ---- before parsing ----
 
-    def look(self, flow: Flow, data: bytes, *, registered: bool, now: float) -> Verdict[bool]:
-        """Whether bytes from outside are parsed."""
+    def sane(self, data: bytes) -> Verdict[bool]:
+        """Whether bytes can be a message that is read here."""
         size = len(data)
         if size > self.form.max_message:
-            return self._no(f"{size} bytes; at most {self.form.max_message} are read", "Maximum Message Size")  # fmt: skip  # noqa: E501
+            text = f"{size} bytes; at most {self.form.max_message} are read"
+            return self._no(text, "Maximum Message Size")
         if not data.startswith(b"SIP/") and b" SIP/" not in data[:FIRST_LINE]:
             return self._no("no SIP in its first line", "")
+        return _YES
+
+    def look(self, flow: Flow, *, registered: bool, now: float) -> Verdict[bool]:
+        """Whether anything from this device is parsed."""
         if registered or self.is_allowed(flow.remote.host):
             return _YES
         if self._lists:
@@ -105,7 +109,7 @@ class Shield:
         agent = message.get("User-Agent")
         word = self._scanner(agent) if agent is not None else ""
         if word:
-            return self._no(f"User-Agent names the scanner {word}", "Further Scanners")
+            return self._no(f"User-Agent names the scanner {word}", FURTHER_SCANNERS)
         if not message.is_request:
             return _YES
         if registered:
@@ -148,6 +152,10 @@ class Shield:
         self.addresses.charge(who.host, 1.0, now)
         self.devices.charge(who, 1.0, now)
         return self.bans.offence(who, points, why, now)
+
+    def is_scanner(self, verdict: Verdict[bool]) -> bool:
+        """Whether `judge` refused somebody for being a scanner."""
+        return not verdict.value and verdict.form == self._field(FURTHER_SCANNERS)
 
     def scanned(self, flow: Flow, why: str, now: float) -> Ban | None:
         """A scanner named itself: that is enough."""
