@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import AsyncExitStack, closing
 from typing import TYPE_CHECKING
 
-from farline.border import Banned, BorderCore, Lifted, Reconfigured
+from farline.border import BorderCore
 from farline.media.reports import MediaSessions
 from farline.runtime import clock
+from farline.runtime.border_commands import BorderCommands, beside
 from farline.runtime.border_memory import BorderMemory
 from farline.runtime.charging import Charges
 from farline.runtime.countries import Countries
@@ -26,7 +27,6 @@ from farline.sip.transport import Address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from farline.config import Border, ServerFlow, SubscriberFlow
     from farline.media.reports import MediaReport
@@ -45,17 +45,14 @@ async def run_border(context: RoleContext) -> None:
     async with AsyncExitStack() as stack:
         trace = await stack.enter_async_context(context.trace())
         form = border.shield
-        countries = Countries(_beside(context, form.country_database))
+        countries = Countries(beside(context, form.country_database))
         quarantine = Quarantine(context.run_dir / "quarantine") if form.quarantine else None
         core = BorderCore(border, RealIds(), wall=clock.wall_of, country=countries)
         keeper = TlsKeeper(context.deployment, context.base, trace)
         charges = stack.enter_context(closing(Charges(context.run_dir)))
         memory = BorderMemory(stack, context.run_dir)
-        driver = make_driver(
-            context, border, core, keeper, trace, memory, charges.take, quarantine=quarantine
-        )
+        driver = make_driver(context, border, core, keeper, trace, memory, quarantine)
         driver.tells_keep_alives = True
-        memory.restore(driver)
         media = make_media(context, border, driver.handle)
         driver.media = media.perform
         media.start()
@@ -75,7 +72,8 @@ async def run_border(context: RoleContext) -> None:
             scripts.take(output)
             pushes.take(output)
 
-        driver.on_output = take
+        driver.on_output = memory.say(take)
+        memory.restore(driver)
         await scripts.start()
         await driver.start()
         driver.handle(Started())
@@ -101,45 +99,8 @@ async def run_border(context: RoleContext) -> None:
                 "certificates": keeper.show(),
             }
 
-        def apply() -> str:
-            """Go by the deployment file as it is now, without touching calls."""
-            if context.reload is None:
-                raise RuntimeError("this border was not started from a file")
-            deployment = context.reload()
-            if deployment.border is None:
-                raise RuntimeError("the file has no border any more")
-            countries.change(_beside(context, deployment.border.shield.country_database))
-            keeper.adopt(deployment, driver)
-            driver.handle(Reconfigured(deployment.border))
-            return "applied"
-
-        def reload() -> dict[str, str]:
-            """Read certificates, keys and authorities again."""
-            return keeper.reload(driver)
-
-        def ban(host: str, port: int | None, seconds: float, reason: str) -> str:
-            driver.handle(Banned(host, port, seconds, reason))
-            return "banned"
-
-        def lift(host: str, port: int | None) -> str:
-            driver.handle(Lifted(host, port))
-            return "lifted"
-
-        def release(mark: str) -> str:
-            if quarantine is None:
-                raise RuntimeError("there is no quarantine (Shield > Quarantine is off)")
-            quarantine.release(mark)
-            return "released"
-
-        commands: dict[str, Callable[..., object]] = {
-            "show": show,
-            "apply": apply,
-            "ban": ban,
-            "lift": lift,
-            "release": release,
-            "tls-reload": reload,
-        }
-        await stack.enter_async_context(context.control(commands))
+        commands = BorderCommands(context, driver, keeper, countries, quarantine)
+        await stack.enter_async_context(context.control({"show": show, **commands.table()}))
         await keeper.watch(driver)
 
 
@@ -163,8 +124,7 @@ def make_driver(
     keeper: TlsKeeper,
     trace: Callable[[Event], None] | None,
     memory: BorderMemory,
-    on_output: Callable[[object], None] | None = None,
-    quarantine: Quarantine | None = None,
+    quarantine: Quarantine | None,
 ) -> SipDriver:
     """The driver with every signaling interface of the border."""
     listeners = [
@@ -189,7 +149,6 @@ def make_driver(
         listeners,
         tls_for=keeper.of_client,
         trace=trace if context.traced else None,
-        on_output=memory.say(on_output),
         keep=memory.keep,
         quarantine=quarantine,
     )
@@ -203,8 +162,3 @@ def signaling_class(border: Border, interface: str) -> int:
         if flow.signaling_interface == interface:
             return groups[flow.end_point_policy_group][0].signaling.signaling_qos
     return 0
-
-
-def _beside(context: RoleContext, path: Path | None) -> Path | None:
-    """A file named in the deployment; relative paths start at the deployment file."""
-    return None if path is None else context.base / path

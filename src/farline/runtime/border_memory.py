@@ -42,13 +42,13 @@ class BorderMemory:
         except StoreError as error:
             log.error("calls and bindings are not written down: %s", error)
 
-    def say(self, more: Callable[[object], None] | None) -> Callable[[object], None]:
+    def say(self, more: Callable[[object], None]) -> Callable[[object], None]:
         """Takes outputs of the core: what is for people goes to the log, the rest to `more`."""
 
         def take(output: object) -> None:
             if isinstance(output, Dropped):
                 log.warning("%s %r is not restored: %s", output.noun, output.key, output.why)
-            elif more is not None:
+            else:
                 more(output)
 
         return take

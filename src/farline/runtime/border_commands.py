@@ -1,0 +1,77 @@
+"""What a running border is told over its control socket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farline.border import Banned, Lifted, Reconfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from farline.runtime.countries import Countries
+    from farline.runtime.quarantine import Quarantine
+    from farline.runtime.role import RoleContext
+    from farline.runtime.sip import SipDriver
+    from farline.runtime.tls_keeper import TlsKeeper
+
+
+@dataclass(frozen=True, slots=True)
+class BorderCommands:
+    """The commands that change something, on the parts that they change."""
+
+    context: RoleContext
+    driver: SipDriver
+    keeper: TlsKeeper
+    countries: Countries
+    quarantine: Quarantine | None
+
+    def table(self) -> dict[str, Callable[..., object]]:
+        """The commands by name."""
+        return {
+            "apply": self.apply,
+            "ban": self.ban,
+            "lift": self.lift,
+            "release": self.release,
+            "tls-reload": self.reload,
+        }
+
+    def apply(self) -> str:
+        """Go by the deployment file as it is now, without touching calls."""
+        if self.context.reload is None:
+            raise RuntimeError("this border was not started from a file")
+        deployment = self.context.reload()
+        if deployment.border is None:
+            raise RuntimeError("the file has no border any more")
+        self.countries.change(beside(self.context, deployment.border.shield.country_database))
+        self.keeper.adopt(deployment, self.driver)
+        self.driver.handle(Reconfigured(deployment.border))
+        return "applied"
+
+    def reload(self) -> dict[str, str]:
+        """Read certificates, keys and authorities again."""
+        return self.keeper.reload(self.driver)
+
+    def ban(self, host: str, port: int | None, seconds: float, reason: str) -> str:
+        """Ban a device or an address by hand."""
+        self.driver.handle(Banned(host, port, seconds, reason))
+        return "banned"
+
+    def lift(self, host: str, port: int | None) -> str:
+        """End bans."""
+        self.driver.handle(Lifted(host, port))
+        return "lifted"
+
+    def release(self, mark: str) -> str:
+        """Let a kind of message in again. Raises LookupError for an unknown mark."""
+        if self.quarantine is None:
+            raise RuntimeError("there is no quarantine (Shield > Quarantine is off)")
+        self.quarantine.release(mark)
+        return "released"
+
+
+def beside(context: RoleContext, path: Path | None) -> Path | None:
+    """A file named in the deployment; relative paths start at the deployment file."""
+    return None if path is None else context.base / path
