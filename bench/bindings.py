@@ -34,9 +34,6 @@ def memory_kb(pids: list[int]) -> int:
 
 async def fill(transport: str, pids: list[int]) -> float:
     """Register as many phones as BINDINGS says; kB of border memory each."""
-    server = CallServer(SERVER, 5080)
-    await server.open()
-    counters = Counters()
     # 127.61.0.4 and upwards: a client address has too few ports for 10,000 phones and their past
     first, last = CLIENT.rsplit(".", 1)
     count = BINDINGS[transport]
@@ -44,10 +41,19 @@ async def fill(transport: str, pids: list[int]) -> float:
         Phone(number, f"{first}.{int(last) + number // 5000}", (OUTSIDE, 5060), transport)
         for number in range(count)
     ]
-    before = memory_kb(pids)
+    return await gained_kb(phones, pids, AT_ONCE)
+
+
+async def gained_kb(phones: list[Phone], pids: list[int], at_once: int, warm: int = 0) -> float:
+    """Kilobytes that the processes gain with each phone that registers, beyond the first `warm`."""
+    server, counters = CallServer(SERVER, 5080), Counters()
+    await server.open()
+    before = 0
     try:
-        for start in range(0, count, AT_ONCE):
-            group = phones[start : start + AT_ONCE]
+        for start in range(0, len(phones), at_once):
+            if start == warm:
+                before = memory_kb(pids)
+            group = phones[start : start + at_once]
             await asyncio.gather(*(phone.open() for phone in group))
             await asyncio.gather(*(phone.register(counters) for phone in group))
         after = memory_kb(pids)
@@ -57,7 +63,7 @@ async def fill(transport: str, pids: list[int]) -> float:
         server.close()
     if counters.failed:
         raise SystemExit(f"{counters.failed} registrations failed: {counters.failures}")
-    return (after - before) / count
+    return (after - before) / (len(phones) - warm)
 
 
 def measure() -> list[Row]:

@@ -16,7 +16,7 @@ import ssl
 import tempfile
 from pathlib import Path
 
-from bindings import memory_kb
+from bindings import gained_kb
 from farline.runtime.certificates import make_certificates
 from farline.runtime.process import raise_file_limit
 from load import CallServer, Counters, Phone, cycles
@@ -69,25 +69,7 @@ async def cost(pids: list[int], work: Path) -> float:
 
 async def memory(pids: list[int], work: Path) -> float:
     """Kilobytes of the border a connection, beyond WARM that are there before."""
-    server, counters = CallServer(SERVER, 5080), Counters()
-    await server.open()
-    phones = phones_of(WARM + CONNECTIONS, work, first=1000)
-    before = 0
-    try:
-        for start in range(0, len(phones), AT_ONCE):
-            if start == WARM:
-                before = memory_kb(pids)
-            group = phones[start : start + AT_ONCE]
-            await asyncio.gather(*(phone.open() for phone in group))
-            await asyncio.gather(*(phone.register(counters) for phone in group))
-        after = memory_kb(pids)
-    finally:
-        for phone in phones:
-            phone.close()
-        server.close()
-    if counters.failed:
-        raise SystemExit(f"{counters.failed} registrations failed: {counters.failures}")
-    return (after - before) / CONNECTIONS
+    return await gained_kb(phones_of(WARM + CONNECTIONS, work, first=1000), pids, AT_ONCE, WARM)
 
 
 def measure() -> list[Row]:
