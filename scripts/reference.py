@@ -230,7 +230,7 @@ def needs_test(form: type[Form], field: str) -> bool:
 
 
 def tests_of_fields() -> dict[str, Any]:
-    """tests/fields.toml: by form and field FILE::FUNCTION, and `untested`."""
+    """tests/fields.toml: by form and field FILE::FUNCTION."""
     found: dict[str, Any] = tomllib.loads((ROOT / "tests/fields.toml").read_text(encoding="utf-8"))
     return found
 
@@ -244,7 +244,7 @@ def field_tests() -> str:
         "Every field of the border's forms and of the TLS profiles, with the test that shows its "
         "effect. The list is `tests/fields.toml`; `tests/unit/docs/test_fields.py` compares it "
         "with the forms and looks for the tests. Fields that hold further forms have sections of "
-        "their own. **none yet** marks a field whose effect no test shows.",
+        "their own.",
     ]
     for form in field_forms():
         hints = get_type_hints(form, include_extras=True)
@@ -254,8 +254,7 @@ def field_tests() -> str:
             test = listed.get(form.__name__, {}).get(key)
             if test is None and one is None and inner_form(hints[key]) is not None:
                 continue
-            shows = f"`{test}`" if test else "**none yet**"
-            shows = f"*one value*: {one.why}" if one is not None else shows
+            shows = f"`{test}`" if one is None else f"*one value*: {one.why}"
             rows.append(f"| `{key}` | {info.title or ''} | {shows} |")
         if len(rows) > 2:
             text += [f"## {form.__name__}", f"*{form.form}*", "\n".join(rows)]

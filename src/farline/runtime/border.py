@@ -46,7 +46,7 @@ async def run_border(context: RoleContext) -> None:
         trace = await stack.enter_async_context(context.trace())
         form = border.shield
         countries = Countries(beside(context, form.country_database))
-        quarantine = Quarantine(context.run_dir / "quarantine") if form.quarantine else None
+        quarantine = Quarantine(context.run_dir / "quarantine", active=form.quarantine)
         core = BorderCore(border, RealIds(), wall=clock.wall_of, country=countries)
         keeper = TlsKeeper(context.deployment, context.base, trace)
         charges = stack.enter_context(closing(Charges(context.run_dir)))
@@ -94,7 +94,7 @@ async def run_border(context: RoleContext) -> None:
                 "dns": resolver.show(),
                 **({"scripts": scripts.show()} if border.signaling_scripts else {}),
                 "push": pushes.show(),
-                "quarantine": quarantine.show() if quarantine is not None else [],
+                "quarantine": quarantine.show(),
                 "relays": [relay.show() for relay in relays],
                 "certificates": keeper.show(),
             }
@@ -124,7 +124,7 @@ def make_driver(
     keeper: TlsKeeper,
     trace: Callable[[Event], None] | None,
     memory: BorderMemory,
-    quarantine: Quarantine | None,
+    quarantine: Quarantine,
 ) -> SipDriver:
     """The driver with every signaling interface of the border."""
     listeners = [

@@ -26,7 +26,7 @@ class BorderCommands:
     driver: SipDriver
     keeper: TlsKeeper
     countries: Countries
-    quarantine: Quarantine | None
+    quarantine: Quarantine
 
     def table(self) -> dict[str, Callable[..., object]]:
         """The commands by name."""
@@ -47,6 +47,7 @@ class BorderCommands:
             raise RuntimeError("the file has no border any more")
         self.countries.change(beside(self.context, deployment.border.shield.country_database))
         self.keeper.adopt(deployment, self.driver)
+        self.quarantine.active = deployment.border.shield.quarantine
         self.driver.handle(Reconfigured(deployment.border))
         return "applied"
 
@@ -66,8 +67,6 @@ class BorderCommands:
 
     def release(self, mark: str) -> str:
         """Let a kind of message in again. Raises LookupError for an unknown mark."""
-        if self.quarantine is None:
-            raise RuntimeError("there is no quarantine (Shield > Quarantine is off)")
         self.quarantine.release(mark)
         return "released"
 

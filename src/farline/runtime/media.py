@@ -34,9 +34,8 @@ async def run_border_media(context: RoleContext) -> None:
     border = context.deployment.border
     if border is None:
         raise ValueError("this deployment has no border")
-    timeout = min((rule.media_timeout_seconds for rule in media_rules(border)), default=60)
     fast_path = border.media_engine.fast_path
-    await _run(context, border_places(border), float(timeout), fast_path)
+    await _run(context, border_places(border), media_timeout(border), fast_path)
 
 
 def border_places(border: Border) -> list[MediaPlace]:
@@ -81,6 +80,12 @@ def media_rules(border: Border) -> list[MediaRule]:
     groups = border.resolved_groups()
     flows: tuple[SubscriberFlow | ServerFlow, ...] = border.subscriber_flows + border.server_flows
     return [one.media for flow in flows for one in groups[flow.end_point_policy_group]]
+
+
+def media_timeout(border: Border) -> float:
+    """Seconds without media after which a call is over (`farline check`: the flows agree)."""
+    timeouts = (rule.media_timeout_seconds for rule in media_rules(border))
+    return float(min(timeouts, default=MediaRule().media_timeout_seconds))
 
 
 async def run_office_media(context: RoleContext) -> None:

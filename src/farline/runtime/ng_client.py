@@ -19,7 +19,7 @@ from farline.media.ng.message import text
 from farline.media.reports import MediaTimeout
 from farline.runtime import clock
 from farline.runtime.ids import RealIds
-from farline.runtime.media import interface_classes, media_rules
+from farline.runtime.media import interface_classes, media_timeout
 from farline.runtime.ng_node import NgNode, NodeError
 from farline.sdp import SdpError, parse
 
@@ -51,14 +51,13 @@ def ng_settings(border: Border) -> NgSettings:
     """What a border's configuration says."""
     engine = border.media_engine
     named = {entry.media_interface: entry.name for entry in engine.interfaces}
-    timeouts = [rule.media_timeout_seconds for rule in media_rules(border)]
     classes = {one.name: interface_classes(border, one.name) for one in border.media_interfaces}
     places = NgPlaces(
         {one.name: named.get(one.name, one.name) for one in border.media_interfaces},
         {one.name: one.ip for one in border.media_interfaces},
         {name: asked[0] for name, asked in classes.items() if asked},
     )
-    return NgSettings(engine.nodes, places, float(min(timeouts, default=60)), engine.ping_seconds)
+    return NgSettings(engine.nodes, places, media_timeout(border), engine.ping_seconds)
 
 
 @dataclass(slots=True)

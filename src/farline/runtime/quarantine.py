@@ -44,8 +44,11 @@ class Kept:
 class Quarantine:
     """What is kept in one directory; a disk that is full costs the capture, not the protection."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, active: bool = True) -> None:
         self.directory = directory
+        self.active = active
+        """Shield > Quarantine. Off: nothing is kept or dropped; what was kept stays there."""
+
         self._kept: dict[str, Kept] = {}
         for path in sorted(directory.glob("*.txt"), key=lambda one: one.stat().st_mtime):
             if _MARK.fullmatch(path.stem):
@@ -54,7 +57,7 @@ class Quarantine:
 
     def holds(self, data: bytes) -> bool:
         """Whether a message is like one that is kept; counts it."""
-        if not self._kept:
+        if not (self._kept and self.active):
             return False
         kept = self._kept.get(likeness(data))
         if kept is None:
@@ -62,8 +65,10 @@ class Quarantine:
         kept.dropped += 1
         return True
 
-    def take(self, seen: MessageSeen, error: BaseException) -> str:
-        """Keep a message that made a handler fail; its mark."""
+    def take(self, seen: MessageSeen, error: BaseException) -> str | None:
+        """Keep a message that made a handler fail; its mark. None: it is off."""
+        if not self.active:
+            return None
         mark, now = likeness(seen.data), clock.wall()
         why = f"{type(error).__name__}: {ascii(str(error))[:200]}"
         self._kept[mark] = Kept(now, why)

@@ -196,7 +196,8 @@ class SipDriver:
             self._event(Refused("handler-failed", repr(error), "", ""))
             if self._quarantine is not None and isinstance(event, Received):
                 mark = self._quarantine.take(_message("in", event.flow, event.data), error)
-                self._event(Note("quarantine", f"its like is dropped from now on: {mark}"))
+                if mark is not None:
+                    self._event(Note("quarantine", f"its like is dropped from now on: {mark}"))
         self._after()
 
     def _after(self) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from farline.sip import Address, responses
+from farline.sip import Address, Transport, responses
 from farline.testing.border import BorderWorld
 from farline.testing.border_phone import DOMAIN, Phone, offer
 
@@ -19,6 +19,10 @@ SERVER = (
 OTHER_PORT = (
     "- {priority: 1, server: IPO, address: 10.10.10.13, port: 5060, transport: TCP}",
     "- {priority: 1, server: IPO, address: 10.10.10.13, port: 5070, transport: TCP}",
+)
+TLS_HOP = (
+    "- {priority: 1, server: IPO, address: 10.10.10.13, port: 5060, transport: TCP}",
+    "- {priority: 1, server: IPO, address: 10.10.10.13, port: 5061, transport: TLS}",
 )
 OTHER_ADDRESS = (
     "- {address: 10.10.10.13, port: 5060, transport: TCP}",
@@ -45,6 +49,16 @@ def test_failover_port_after_a_refusal(load_border):
     phone = Phone(world)
     phone.register()
     assert phone.upstream.remote == Address("10.10.10.13", 5060)
+
+
+def test_tls_failover_port_after_a_refusal(load_border):
+    port = ("tls_failover_port: 5061", "tls_failover_port: 5071")
+    world = BorderWorld(load_border(TLS_HOP, port))
+    world.refusing.add(Address("10.10.10.13", 5061))
+    phone = Phone(world)
+    phone.register()
+    assert phone.upstream.remote == Address("10.10.10.13", 5071)
+    assert phone.upstream.transport is Transport.TLS
 
 
 def test_failover_port_is_not_tried_without_a_refusal(load_border):
@@ -127,14 +141,7 @@ def test_phone_lost_while_ringing_is_cancelled(world, phone):
 
 
 def test_tls_next_hop(load_border):
-    world = BorderWorld(
-        load_border(
-            (
-                "- {priority: 1, server: IPO, address: 10.10.10.13, port: 5060, transport: TCP}",
-                "- {priority: 1, server: IPO, address: 10.10.10.13, port: 5061, transport: TLS}",
-            )
-        )
-    )
+    world = BorderWorld(load_border(TLS_HOP))
     phone = Phone(world)
     phone.register()
     assert phone.upstream.remote == Address("10.10.10.13", 5061)

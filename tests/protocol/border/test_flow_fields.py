@@ -338,6 +338,29 @@ def test_routing_profile_of_a_subscriber_flow(guide_border):
     assert world.opened[-1].remote.host == "10.10.10.14"
 
 
+def test_the_server_of_a_next_hop_chooses_the_server_flow(guide_border):
+    """Two servers at one address: the next hop says which one's flow and media interface."""
+    (profile,) = guide_border.server_profiles
+    (routing,) = guide_border.routing_profiles
+    (flow,) = guide_border.server_flows
+    other = flow.model_copy(
+        update={"name": "other", "server_profile": "Other", "media_interface": "Second"}
+    )
+    hops = tuple(hop.model_copy(update={"server": "Other"}) for hop in routing.next_hops)
+    world = world_of(
+        guide_border,
+        server_profiles=(profile, profile.model_copy(update={"name": "Other"})),
+        server_flows=(flow, other),
+        media_interfaces=(*guide_border.media_interfaces, SECOND),
+        routing_profiles=(routing.model_copy(update={"next_hops": hops}),),
+    )
+    phone = Phone(world)
+    phone.register()
+    phone.call_office()
+    assert world.engine.requests[-1].sender.interface == "Second"
+    assert world.decisions("routing")[-1].value.startswith("Other 10.10.10.13:5060")
+
+
 def test_media_interface_of_a_subscriber_flow(guide_border):
     outer = SECOND.model_copy(update={"name": "Outer", "ip": "192.168.64.97"})
     world = world_of(

@@ -193,6 +193,24 @@ def test_heartbeat_goes_to_every_address(beating):
     assert states(beating)["10.10.10.14:5060", "UDP"] == "up"
 
 
+def test_heartbeat_goes_to_the_port_and_by_the_transport_of_an_address(load_border):
+    world = BorderWorld(
+        load_border(
+            ("- {address: 10.10.10.13, port: 5061, transport: TLS}",
+             "- {address: 10.10.10.15, port: 5062, transport: TLS}"),
+            ("- {address: 10.10.10.13, port: 5060, transport: UDP}",
+             "- {address: 10.10.10.16, port: 5070, transport: UDP}"),
+            heartbeat(frequency=10),
+        )
+    )  # fmt: skip
+    world.give(Started())
+    world.wait(1)
+    assert [(flow.transport, flow.remote) for flow in world.opened] == [
+        (Transport.TLS, Address("10.10.10.15", 5062)), (Transport.TCP, FIRST),
+    ]  # fmt: skip
+    assert world.unread(udp(world, Address("10.10.10.16", 5070)))
+
+
 def test_heartbeat_uris_and_frequency(load_border):
     uris = heartbeat(frequency=60, from_uri="sip:border@a.example", to_uri="sip:ping@b.example")
     world = BorderWorld(load_border(uris))

@@ -5,6 +5,13 @@ import pytest
 from farline.config import ConfigError, EndPointPolicyGroup
 from farline.config.check_flows import check_flows
 from farline.config.policies import check_policies
+from farline.config.policy_rules import (
+    ApplicationRule,
+    BorderRule,
+    MediaRule,
+    SecurityRule,
+    SignalingRule,
+)
 from farline.sip import responses
 from farline.testing.border import BorderWorld, changed
 from farline.testing.border_phone import DOMAIN, OFFICE, Phone, offer
@@ -521,6 +528,40 @@ def test_outside_of_every_window_nothing_begins(policed, monkeypatch):
 def test_mistakes(load_border, text, says):
     with pytest.raises(ConfigError, match=says):
         load_border((FLOWS, f"  end_point_policy_groups: [{{name: g, {text}}}]\n{FLOWS}"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "rules"),
+    [
+        ("border", (BorderRule(name="other"), BorderRule(name="mine", nat=False))),
+        ("security", (SecurityRule(name="mine", max_message_bytes=1000),)),
+        ("signaling", (SignalingRule(name="mine", requests=[{"method": "MESSAGE"}]),)),
+        ("media", (MediaRule(name="mine", audio={"allowed": ["G722"]}),)),
+        ("application", (ApplicationRule(name="mine", voice={"inbound": False}),)),
+    ],
+)
+def test_a_set_finds_its_rule_by_name(guide_border, kind, rules):
+    """Of two rules the one that the set names holds, and the decision says its name."""
+    group = EndPointPolicyGroup(name="g", sets=[{kind: "mine"}])
+    border = changed(
+        guide_border,
+        **{f"{kind}_rules": rules},
+        end_point_policy_groups=(group,),
+        subscriber_flows={"end_point_policy_group": "g"},
+    )
+    assert not any(check_policies(border))
+    world = BorderWorld(border)
+    phone = Phone(world)
+    phone.register()
+    if kind == "border":
+        phone.call_office()
+        assert world.engine.requests[0].sender.signaling_source == ""
+        return
+    method = "INVITE" if kind in ("media", "application") else "MESSAGE"
+    headers = {"body": offer()} if method == "INVITE" else {"X_Long": "x" * 1000}
+    assert refused(world, phone, method, **headers) >= 400
+    last = decided(world, "anchor" if kind == "media" else "policy")
+    assert ": mine (group g, order 1)" in f"{last.form} {last.because}"
 
 
 def test_shipped_groups_can_be_used_without_defining_them(guide_border):

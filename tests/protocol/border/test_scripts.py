@@ -119,6 +119,22 @@ def test_the_subscriber_flows_script_sees_the_phones_side(load_border):
     assert work(world) == ["from_server", "to_phone"]
 
 
+def test_the_server_flows_script_stands_before_the_servers(load_border):
+    """Each has one: that of the server flow is used, and the other sees nothing."""
+    both = SCRIPTS.replace("mark.py}", "mark.py}\n    - {name: other, file: other.py}")
+    flow = ("signaling_manipulation_script: null\n      remote_branch",
+            "signaling_manipulation_script: mark\n      remote_branch")  # fmt: skip
+    server = (SERVER[0], SERVER[1].replace("mark", "other"))
+    world = BorderWorld(load_border(("  # Global Policies > Routing", both), flow, server))
+    phone = Phone(world)
+    world.receive(phone.flow, phone.request("REGISTER", f"sip:{DOMAIN}", to=f"<sip:3001@{DOMAIN}>"))
+    assert work(world, mark) == ["to_server"]
+    inner = world.take(world.opened[-1])
+    assert inner.get("X-Mark") == "to_server"
+    world.receive(world.opened[-1], responses.make(inner, 403, to_tag="x"))
+    assert work(world) == ["from_server"]
+
+
 def test_an_unknown_script_is_named(load_border):
     with pytest.raises(ValueError, match="no such signaling script 'mark'"):
         load_border(SERVER)

@@ -205,6 +205,8 @@ def test_sizes():
     relay = inspector()
     head = HOST + b"Content-Length: 2000\r\n"
     assert relay.up(request(method=b"POST", headers=head, body=b"x" * 2000)).refused == "body"
+    relay = inspector(max_body=2000)
+    assert not relay.up(request(method=b"POST", headers=head, body=b"x" * 2000)).refused
     relay = inspector()
     relay.up(request())
     assert relay.up(request() * 2000).refused == "malformed"

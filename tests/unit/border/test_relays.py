@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from farline.border.relay_http import HttpPolicy
+from farline.border.relay_xmpp import XmppPolicy
 from farline.border.relays import RelayLedger, Whitelist, decide, plan_relay, plan_relays
 from farline.config import ApplicationRelay, Deployment, load_deployment
 
@@ -12,16 +14,19 @@ EXAMPLE = Path(__file__).parents[3] / "examples" / "guide.yaml"
 SECRETS = dict.fromkeys(("ruel", "dora", "enhtcpaservice"), "x")
 
 
+DEVICE = {
+    "listen_network": "B", "listen_ip": "192.168.64.96", "listen_port": 8444,
+    "connect_network": "A", "connect_ip": "10.10.10.7",
+}  # fmt: skip
+
+
 def form(**changes):
     tree = {
         "name": "1xm HTTP",
         "service_type": "HTTP",
         "remote": {"address": "10.10.10.13", "port": 8444},
-        "device": {
-            "listen_network": "B", "listen_ip": "192.168.64.96", "listen_port": 8444,
-            "connect_network": "A", "connect_ip": "10.10.10.7",
-        },
-    }  # fmt: skip
+        "device": DEVICE,
+    }
     return ApplicationRelay.model_validate(tree | changes)
 
 
@@ -48,7 +53,33 @@ def test_each_side_has_tls_of_its_own():
     remote = {"address": "a.example", "port": 1, "transport": "TLS", "tls_client_profile": "C"}
     plan = plan_relay(form(remote=remote), Deployment(version=1))
     assert (plan.listen_tls, plan.remote_tls) == (None, "C")
+    device = {**DEVICE, "listen_transport": "TLS", "tls_profile": "S"}
+    plan_in = plan_relay(form(device=device), Deployment(version=1))
+    assert (plan_in.listen_tls, plan_in.remote_tls) == ("S", None)
     assert "TLS C" in str(plan)
+
+
+def test_the_body_limit_of_the_form_is_the_http_inspectors():
+    """What the inspector does with it is test_relay_http's."""
+    assert plan_relay(form(http={"max_body_bytes": 7}), Deployment(version=1)).policy.max_body == 7
+
+
+def test_the_service_type_chooses_what_is_looked_at():
+    kinds = {
+        service: type(plan_relay(form(service_type=service), Deployment(version=1)).policy)
+        for service in ("HTTP", "XMPP", "LDAP", "SCEP", "CES", "RTCP", "other")
+    }
+    nothing = dict.fromkeys(("LDAP", "SCEP", "CES", "RTCP", "other"), type(None))
+    assert kinds == {"HTTP": HttpPolicy, "XMPP": XmppPolicy, **nothing}
+
+
+@pytest.mark.parametrize("options", [[], ["RTCP Monitoring"]])
+def test_rtcp_monitoring_is_an_option(options):
+    """What it counts is test_relay_udp's."""
+    udp = {"device": {**DEVICE, "listen_transport": "UDP"},
+           "remote": {"address": "10.10.10.13", "port": 5005, "transport": "UDP"}}  # fmt: skip
+    made = form(service_type="RTCP", options=options, **udp)
+    assert plan_relay(made, Deployment(version=1)).monitoring is bool(options)
 
 
 def test_a_profile_without_tls_transport_does_not_switch_tls_on():

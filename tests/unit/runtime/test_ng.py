@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
-from farline.config import MediaNode
+from farline.config import Border, MediaNode
 from farline.media.engine import Answer, Delete, Offer, Query, Side
 from farline.media.ng.client import NgPlaces
 from farline.media.ng.message import pack, unpack
 from farline.runtime.media_process import MediaPlace, MediaSettings
-from farline.runtime.ng_client import NgClient, NgSettings
+from farline.runtime.ng_client import NgClient, NgSettings, ng_settings
 from farline.runtime.ng_node import MAX_PENDING, NgNode, NodeError
 from farline.runtime.ng_server import NgServer
 from farline.testing.chance import SeededIds
@@ -47,9 +48,9 @@ async def peer():
 
 
 @asynccontextmanager
-async def served(timeout=60.0):
+async def served(timeout=60.0, places=RANGES):
     """An engine of ours, and the port of its ng."""
-    server = NgServer(RANGES, MediaSettings(threads=1, timeout_seconds=timeout))
+    server = NgServer(places, MediaSettings(threads=1, timeout_seconds=timeout))
     ready = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(server.run(NG, 0, ready.set_result))
     try:
@@ -110,6 +111,48 @@ async def test_a_repeated_request_has_the_same_answer_and_spoilt_ones_have_none(
         asker.transport.sendto(pack(b"two", {"command": "ping"}), (NG, port))
         assert (await asker.heard.get())[0] == b"two d6:result4:ponge"
         assert (server.counters.malformed, server.counters.refused) == (6, 0)
+
+
+def settings_of(*nodes, **fields):
+    """What the Media Engine form makes of these nodes."""
+    form = {"engine": "rtpengine", "nodes": [{"address": NG, **node} for node in nodes], **fields}
+    return replace(ng_settings(Border(media_engine=form)), places=PLACES)
+
+
+async def test_new_sessions_are_shared_out_by_weight():
+    """Of 30 sessions a node of weight 1 beside one of weight 9 has some, and far from half."""
+    others = [MediaPlace("B1", B1, 36100, 36298), MediaPlace("A1", A1, 36100, 36298)]
+    async with served() as (light, one), served(places=others) as (heavy, two):
+        settings = settings_of({"port": one}, {"port": two, "weight": 9})
+        client = NgClient(settings, lambda _timeout: None, SeededIds())
+        client.start()
+        try:
+            while sum(" up," in line for line in client.show()) < 2:  # noqa: ASYNC110 - no event tells of both
+                await asyncio.sleep(0.01)
+            for number in range(30):
+                place(await client.perform(Offer(f"s{number}", sdp(PHONE, 4000), OUTSIDE, INSIDE)))
+        finally:
+            await client.stop()
+        assert 1 <= len(light.service) <= 8
+        assert len(light.service) + len(heavy.service) == 30
+
+
+async def test_a_node_is_asked_again_after_the_ping_interval(monkeypatch):
+    waits = asyncio.Queue()
+
+    async def sleep(seconds):
+        waits.put_nowait(seconds)
+        await asyncio.Event().wait()
+
+    async with served() as (_, port):
+        settings = settings_of({"port": port}, ping_seconds=17)
+        client = NgClient(settings, lambda _timeout: None, SeededIds())
+        monkeypatch.setattr("farline.runtime.ng_node.asyncio.sleep", sleep)
+        client.start()
+        async with asyncio.timeout(5):
+            while await waits.get() != 17:
+                pass  # others of its tasks wait too
+        await client.stop()
 
 
 async def test_a_silent_call_is_ended():

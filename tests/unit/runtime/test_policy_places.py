@@ -6,7 +6,8 @@ from farline.config import EndPointPolicyGroup, load_deployment
 from farline.media.engine import Offer, Side
 from farline.media.sessions import MediaSessions
 from farline.runtime.border import signaling_class
-from farline.runtime.media import border_places
+from farline.runtime.media import border_places, media_timeout
+from farline.runtime.ng_client import ng_settings
 from farline.testing import SeededIds
 from farline.testing.border import changed
 
@@ -60,6 +61,13 @@ def test_each_kind_of_stream_is_opened_where_its_ds_byte_is():
         ("IPORWB1Media", "IPORWA1Media"),
         ("IPORWB1Media#40", "IPORWA1Media#136"),
     ]
+
+
+def test_media_timeout():
+    """Of both engines; that silence then ends the call is test_media_process's and test_ng's."""
+    one = border(media={"media_timeout_seconds": 20})
+    assert media_timeout(one) == 20.0
+    assert ng_settings(one).timeout_seconds == 20.0
 
 
 def test_signaling_qos():

@@ -43,13 +43,14 @@ class Failing:
         return None
 
 
-async def test_the_like_of_a_poisonous_message_is_dropped(tmp_path):
+async def fed(quarantine):
+    """The core and what was traced, after three poisonous messages and a healthy one."""
     core, events = Failing(), []
     driver = SipDriver(
         core,
         [Listener("B1", "127.0.0.1", udp_port=0)],
         trace=events.append,
-        quarantine=Quarantine(tmp_path),
+        quarantine=quarantine,
     )
     await driver.start()
     (port,) = driver.ports("B1").values()
@@ -62,8 +63,12 @@ async def test_the_like_of_a_poisonous_message_is_dropped(tmp_path):
     await asyncio.wait_for(core.healthy.wait(), 10)
     sender.close()
     await driver.stop()
+    return core, [one.reason for one in events if isinstance(one, Refused)]
+
+
+async def test_the_like_of_a_poisonous_message_is_dropped(tmp_path):
+    core, refused = await fed(Quarantine(tmp_path))
     assert core.met == [message("1"), message("4", "healthy")]
-    refused = [one.reason for one in events if isinstance(one, Refused)]
     assert refused == ["handler-failed", "quarantine", "quarantine"]
     (capture,) = tmp_path.glob("*.pcap")
     (kept,) = Capture(capture.read_bytes()).messages()
@@ -72,6 +77,19 @@ async def test_the_like_of_a_poisonous_message_is_dropped(tmp_path):
     assert told.startswith("KeyError: \"'defect'\"\n127.0.0.1:")
     assert "Traceback" in told
     assert capture.stat().st_mode & 0o077 == 0
+
+
+async def test_switched_off_it_keeps_and_drops_nothing(tmp_path):
+    quarantine = Quarantine(tmp_path, active=False)
+    core, refused = await fed(quarantine)
+    assert len(core.met) == 4
+    assert refused == ["handler-failed"] * 3
+    assert list(tmp_path.iterdir()) == []
+    quarantine.active = True
+    quarantine.take(seen(message()), ValueError("x"))
+    assert quarantine.holds(message("9"))
+    quarantine.active = False
+    assert not quarantine.holds(message("9"))
 
 
 def test_it_is_remembered_over_a_restart_and_released_by_its_mark(tmp_path):

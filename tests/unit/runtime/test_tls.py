@@ -266,8 +266,44 @@ async def test_chain_and_depth(base, depth, chain, said):
         assert (said in found) if said else not isinstance(found, str), found
 
 
+@pytest.mark.parametrize(("depth", "said"), [(2, None), (1, "the server ended the TLS handshake")])
+async def test_depth_of_the_clients_chain(base, depth, said):
+    intermediate(base)
+    whole = base / "deep-whole.pem"
+    whole.write_bytes((base / "deep.pem").read_bytes() + (base / "deep-chain.pem").read_bytes())
+    demand = {"peer_verification": "required", "peer_certificate_authorities": "deep-root.pem"}
+    given = deployment(
+        demand | {"versions": ("1.2",), "verification_depth": depth},
+        {"certificate": "deep-whole.pem", "key": "deep.key"},
+    )
+    async with Pair(base, given) as pair:
+        found = await pair.dial()
+        assert (found == said) if said else not isinstance(found, str), found
+
+
 async def test_revoked(base):
     """A list of the authority that names the certificate, and one that names nobody."""
+    revocation_lists(base)
+    for name, said in (("empty", None), ("full", "certificate revoked")):
+        given = deployment(client={"peer_certificate_revocation_lists": f"{name}.crl"})
+        async with Pair(base, given) as pair:
+            found = await pair.dial()
+            assert (said in found) if said else not isinstance(found, str), found
+
+
+async def test_revoked_client(base):
+    revocation_lists(base)
+    demand = {"peer_verification": "required", "peer_certificate_authorities": "ca.pem"}
+    own = {"certificate": "here.pem", "key": "here.key"}
+    for name, said in (("empty", None), ("full", "the server ended the TLS handshake")):
+        lists = {"peer_certificate_revocation_lists": f"{name}.crl", "versions": ("1.2",)}
+        async with Pair(base, deployment(demand | lists, own)) as pair:
+            found = await pair.dial()
+            assert (found == said) if said else not isinstance(found, str), found
+
+
+def revocation_lists(base):
+    """empty.crl names nobody, full.crl the certificate of here."""
     ca = x509.load_pem_x509_certificate((base / "ca.pem").read_bytes())
     key = certificates.serialization.load_pem_private_key((base / "ca.key").read_bytes(), None)
     leaf = x509.load_pem_x509_certificate((base / "here.pem").read_bytes())
@@ -281,11 +317,6 @@ async def test_revoked(base):
     pem = certificates.serialization.Encoding.PEM
     for name, builder in (("empty", empty), ("full", full)):
         (base / f"{name}.crl").write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(pem))
-    for name, said in (("empty", None), ("full", "certificate revoked")):
-        given = deployment(client={"peer_certificate_revocation_lists": f"{name}.crl"})
-        async with Pair(base, given) as pair:
-            found = await pair.dial()
-            assert (said in found) if said else not isinstance(found, str), found
 
 
 # ---- renewal ----
