@@ -6,7 +6,7 @@ BIN := .venv/bin
 RUN_DIR ?= run
 
 # What the product itself needs; what the tests need besides; what the benchmarks compare with.
-RUN_PACKAGES := gcc clang python3-venv prosody
+RUN_PACKAGES := gcc clang pkg-config libopus-dev python3-venv prosody
 TEST_PACKAGES := $(RUN_PACKAGES) baresip-core sip-tester tshark curl iproute2 nftables iputils-ping dnsutils \
 	rtpengine-daemon kamailio chromium
 BENCH_PACKAGES := $(RUN_PACKAGES) sip-tester iproute2 kamailio kamailio-outbound-modules rtpengine-daemon
