@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 CLICK_SECONDS = 14_400.0
 """How long somebody who calls by click to call is known: no call lasts longer."""
 
+SCHEMES = ("sip:", "sips:", "tel:", "urn:service:")
+"""Of Request-URIs that a server can be asked for; `urn:service` is an emergency call (RFC 5031)."""
+
 CALL_METHODS = frozenset({"INVITE", "BYE", "PRACK", "UPDATE", "INFO", "OPTIONS"})
 
 
@@ -57,6 +60,8 @@ def decide(context: Context, tx: ServerTransaction, flow: Flow) -> Verdict[Admis
     if needed is not None:
         refusal = Refusal(420, "extension", (("Unsupported", needed),))
         return Verdict(refusal, f"Proxy-Require: {needed}")
+    if not request.uri.lower().startswith(SCHEMES):
+        return Verdict(Refusal(416, "scheme"), f"Request-URI {request.uri[:60]!r}")
     source = _source(context, request, flow)
     if source.value is not None:
         return _from_inside(context, request, source.value, source.because, flow.interface)

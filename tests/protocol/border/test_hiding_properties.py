@@ -26,10 +26,28 @@ TEXT = st.text(
     ),
     max_size=60,
 ).map(str.strip)
-OTHERS = st.lists(
-    st.tuples(st.from_regex(r"X-[A-Za-z]{1,12}|Subject|Date|Priority", fullmatch=True), TEXT),
-    max_size=6,
-)  # fmt: skip
+REAL = {
+    "Accept": "application/sdp, text/*;q=0.5", "Alert-Info": "<http://b.example/ring>",
+    "Allow": "INVITE, ACK, BYE, REFER", "Allow-Events": "presence", "Authorization":
+    'Digest username="3001", realm="b.example", nonce="n", uri="sip:b.example", response="r"',
+    "Call-Info": "<http://b.example/i>;purpose=icon", "Event": "dialog;id=7", "Expires": "600",
+    "In-Reply-To": "a@b", "Min-SE": "90", "Organization": "B", "Privacy": "id", "RAck":
+    "1 2 INVITE", "Reason": 'Q.850;cause=16;text="x"', "Refer-To": "<sip:9@b.example?Replaces=a>",
+    "Referred-By": "<sip:8@b.example>", "Require": "timer", "Session-Expires": "1800;refresher=uac",
+    "Subscription-State": "active;expires=60", "Supported": "timer, replaces", "User-to-User":
+    "00FA;encoding=hex", "P-Early-Media": "supported", "Accept-Contact": "*;audio", "Join":
+    "c;to-tag=a;from-tag=b", "Diversion": "<sip:7@b.example>;reason=busy",
+}  # fmt: skip
+"""Headers that no rule names, each with a value as it has them."""
+
+OTHERS = st.builds(
+    lambda made, real: made + [(name, REAL[name]) for name in real],
+    st.lists(
+        st.tuples(st.from_regex(r"X-[A-Za-z]{1,12}|Subject|Date|Priority", fullmatch=True), TEXT),
+        max_size=6,
+    ),
+    st.lists(st.sampled_from(sorted(REAL)), unique=True, max_size=8),
+)
 HOST = st.sampled_from(["10.10.10.13", "10.10.10.30", "192.168.64.96", "198.51.100.7", "a.example"])
 RULES = (
     "{header: From, replace_action: overwrite, overwrite_value: a.example}, "
