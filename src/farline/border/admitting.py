@@ -24,22 +24,32 @@ def admit_call(
     context: Context, request: Message, binding: Binding, sender: Side
 ) -> Verdict[Refusal] | None:
     """Why a call is refused; None when it may begin."""
-    kinds = media_policy.media_kinds(anchor.description(request))
     for side, way in zip((sender, sender.other), WAYS, strict=True):
-        flow = _flow(binding, side)
-        if flow is None:
-            continue
-        selected = context.rules_of(flow, in_dialog=False)
-        if isinstance(selected.value, Refusal):
-            return Verdict(selected.value, selected.because, selected.form)
-        rules = selected.value
-        verdict = policy.admit(rules, way, kinds, _held(context, binding, side, rules))
-        if verdict.value is not None:
-            return Verdict(verdict.value, verdict.because, verdict.form)
-        because = f"{way}, {verdict.because}; {selected.because}"
-        context.decided("policy", rules.group, because, verdict.form)
+        refused = admit_side(context, request, binding, side, way)
+        if refused is not None:
+            return refused
     if context.sessions.full:
         return Verdict(Refusal(503, "full"), "no further session fits")
+    return None
+
+
+def admit_side(
+    context: Context, request: Message, binding: Binding, side: Side, way: str
+) -> Verdict[Refusal] | None:
+    """The same by the rules of one side; None also while nobody knows which flow that is."""
+    flow = _flow(binding, side)
+    if flow is None:
+        return None
+    kinds = media_policy.media_kinds(anchor.description(request))
+    selected = context.rules_of(flow, in_dialog=False)
+    if isinstance(selected.value, Refusal):
+        return Verdict(selected.value, selected.because, selected.form)
+    rules = selected.value
+    verdict = policy.admit(rules, way, kinds, _held(context, binding, side, rules))
+    if verdict.value is not None:
+        return Verdict(verdict.value, verdict.because, verdict.form)
+    because = f"{way}, {verdict.because}; {selected.because}"
+    context.decided("policy", rules.group, because, verdict.form)
     return None
 
 
@@ -74,6 +84,6 @@ def _held(
     seen = sum(one.has_video for one in mine if one is not without)
     if without is not None and without.has_video:
         videos -= 1
-    if side is Side.INSIDE:
+    if side is Side.INSIDE or binding.is_way:
         return Held(calls, 0, videos, 0)
     return Held(calls, binding.calls, videos, seen)

@@ -52,6 +52,9 @@ class Anchored:
     hold: str = "none"
     """How the server wants hold written (interworking profile)."""
 
+    outer_hold: str = "none"
+    """The same of the server that a way between servers begins at."""
+
     fax: bool = True
     """Whether T.38 passes (interworking profile)."""
 
@@ -132,7 +135,9 @@ def carry(
         shown = without_ice(parse(shown))
     if sender.other in anchored.origins:
         shown = _hide_origin(shown, anchored.origins[sender.other])
-    shown = hold.adapt(anchored.hold, sdp, shown, to_server=sender is Side.OUTSIDE)
+    styles = {Side.INSIDE: anchored.hold, Side.OUTSIDE: anchored.outer_hold}
+    shown = hold.adapt(styles[sender], sdp, shown, to_server=False)
+    shown = hold.adapt(styles[sender.other], sdp, shown, to_server=True)
     _note(anchored, sender, (tag, sdp, shown), answer=answer, late=not message.is_request)
     return replace(reply, sdp=shown)
 

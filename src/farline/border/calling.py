@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from farline.border import anchor, call_interworking, dialogs, failover
-from farline.border.admitting import admit_call
+from farline.border.admitting import admit_call, admit_side
 from farline.border.exchange import Side
 from farline.border.interworking import RELIABLE
 from farline.border.passage import Passage
@@ -74,6 +74,9 @@ class Calling:
         self.rang = False
         """An answer other than 100 came: no other next hop may be tried."""
 
+        self._way_unknown = binding.line is None
+        """Which server the call goes to, and so which of its rules count, is not known yet."""
+
         self.cancelled = False
         self.answered = False
         """The caller has a final answer."""
@@ -92,7 +95,7 @@ class Calling:
             if flow is None:
                 self._fail(self.passage.status, "no way to the other side", self.passage.told())
                 return
-            if self._unfit():
+            if self._unfit() or self._not_admitted():
                 return
             try:
                 out = self.passage.to_far()
@@ -120,6 +123,18 @@ class Calling:
         elif unsupported:
             self._fail(420, "it requires 100rel", (("Unsupported", RELIABLE),))
         return least is not None or unsupported
+
+    def _not_admitted(self) -> bool:
+        """Whether the rules of a server flow that was found only now let no call begin."""
+        if not self._way_unknown or not self.initial:
+            return False
+        self._way_unknown = False
+        binding, side = self.passage.binding, self.passage.sender.other
+        refused = admit_side(self.context, self.tx.request, binding, side, "outbound")
+        if refused is not None:
+            self.answered = True
+            self.context.reject(self.tx, "policy", refused)
+        return refused is not None
 
     def over(self) -> None:
         """The transaction has ended, however."""

@@ -32,6 +32,7 @@ from farline.border.steps import (
     Wake,
 )
 from farline.border.upstream import Upstreams
+from farline.border.ways import Ways
 from farline.config import TopologyAudit
 from farline.media.diagnosis import at_the_end
 from farline.media.engine import Delete, Media, MediaReply
@@ -103,6 +104,7 @@ class Context:
         self.guards = Guards()
         self.links = Links(self)
         self.upstreams = Upstreams(self)
+        self.ways = Ways(self)
         self.rates = Rates()
         self.pacer = Pacer(self.chance)
         self.pushes = Pushes(self)
@@ -137,7 +139,8 @@ class Context:
             self.shield.bans.inherit(bans)
         renewed = {flow.name: flow for flow in config.subscriber_flows}
         for binding in self.bindings:
-            binding.subscriber = renewed.get(binding.subscriber.name, binding.subscriber)
+            flows = plan.peers if binding.is_way else renewed
+            binding.subscriber = flows.get(binding.subscriber.name, binding.subscriber)
             if binding.upstream is not None:
                 binding.upstream.stale = True
         text = f"{len(self.bindings)} bindings and {len(self.sessions)} calls go on"
@@ -155,9 +158,10 @@ class Context:
         flow = output.flow
         for binding in self.bindings.registered_on(flow).values():
             binding.nat.heard_at = self.now  # what we send keeps the flow open too
-        if flow.interface not in self.plan.subscriber_flows or not self.hider.leaks(output.data):
+        if not self.plan.is_outer(flow.interface) or not self.hider.leaks(output.data):
             return
-        for where, what in self.hider.findings(output.data) if self.is_outside(flow) else ():
+        strange = flow.interface in self.plan.outsiders or self.is_outside(flow)
+        for where, what in self.hider.findings(output.data) if strange else ():
             self.counters["audit.leaks"] += 1
             self.counters[f"audit.{where}" if where in AUDITED else "audit.other"] += 1
             action = "reported only" if self.hider.report_only else "it cannot be replaced"
@@ -399,11 +403,12 @@ class Context:
             self.out.append(Trace(MediaSeen(session.call_id, "released", why)))
 
         binding = session.binding
-        if binding.subscriber.source == "click_to_call" and not binding.sessions:
+        passing = binding.is_way or binding.subscriber.source == "click_to_call"
+        if passing and not binding.sessions:
             self.schedule.start(self.now + CLICK_LINGER, "click", lambda _: self._leave(binding))
 
     def _leave(self, binding: Binding) -> None:
-        """Somebody who called by click to call, and has no call any more."""
+        """Somebody who called by click to call, or a way between servers, without a call now."""
         if not binding.sessions and self.bindings.by_subid(binding.subid) is binding:
             self.forget_binding(binding, "the call is over")
 
@@ -413,7 +418,8 @@ class Context:
         self.rates.forget(binding.subid)
         self.keeper.binding(binding)
         self.upstreams.close(binding)
-        if binding.registered:
+        self.ways.forget(binding)
+        if binding.registered and not binding.is_way:
             self.note("binding removed", f"{binding.aor}: {why}")
 
     def drain(self) -> object | None:

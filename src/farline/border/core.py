@@ -337,6 +337,7 @@ class BorderCore:
 
     def _closed(self, event: Closed) -> None:
         context = self._context
+        context.ways.lost(event.flow)
         if not context.upstreams.lost(event.flow):
             for binding in context.bindings.flow_lost(event.flow):
                 context.note("binding unreachable", f"{binding.aor}: {event.reason}")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from farline.border.context import Context
     from farline.border.passage import Passage
+    from farline.border.registration import Binding
     from farline.border.topology import Line
     from farline.config import Rules, ServerFlow
     from farline.sip import Flow, Message
@@ -69,7 +70,7 @@ def open_anchor(context: Context, session: Session, upstream: Flow, passage: Pas
         return
     office = upstream.remote.host if sender is Side.OUTSIDE else line.hop.host
     outer, inner = passage.rules(Side.OUTSIDE), passage.rules(Side.INSIDE)
-    outside = _media_side("outside", binding.subscriber.media_interface, phone.remote.host, outer)
+    outside = _outside(context, binding, phone.remote.host, outer)
     first, second = _inner_interfaces(context, line.server, office)
     inside = _media_side("inside", first, office, inner, events=_gets_events(context, line.server))
     known = session.anchored
@@ -83,7 +84,19 @@ def open_anchor(context: Context, session: Session, upstream: Flow, passage: Pas
     known.spare = replace(inside, interface=second) if second else None
     works = context.plan.interworking[line.server.server_profile].profile
     known.hold, known.fax = works.hold_support, works.t38_support
+    if binding.peer is not None:
+        theirs = context.plan.interworking[binding.peer.server_profile].profile
+        known.outer_hold, known.fax = theirs.hold_support, known.fax and theirs.t38_support
     known.policies = admitting.media_policies(context, session, passage)
+
+
+def _outside(context: Context, binding: Binding, host: str, rules: Rules) -> MediaSide:
+    """The phone's leg, or that of the server which began a way between servers."""
+    if binding.peer is None:
+        return _media_side("outside", binding.subscriber.media_interface, host, rules)
+    interface = _inner_interfaces(context, binding.peer, host)[0]
+    events = _gets_events(context, binding.peer)
+    return _media_side("outside", interface, host, rules, events=events)
 
 
 def _inner_interfaces(context: Context, flow: ServerFlow, office: str) -> tuple[str, str]:
@@ -136,8 +149,15 @@ def _say_anchored(context: Context, session: Session, anchored: Anchored, line: 
 
 def _origins(line: Line) -> dict[Side, str]:
     """What o= of SDP says to each side to which the topology hiding profile hides it."""
-    sides = {Side.INSIDE: "server", Side.OUTSIDE: "endpoint"}
-    said = {side: line.hiding.origin(to) for side, to in sides.items()} if line.hiding else {}
+    outer = line.peer_hiding if line.outside_token else line.hiding
+    kind = "server" if line.outside_token else "endpoint"
+    said = {
+        side: hiding.origin(to)
+        for side, hiding, to in (
+            (Side.INSIDE, line.hiding, "server"), (Side.OUTSIDE, outer, kind),
+        )
+        if hiding is not None
+    }  # fmt: skip
     return {side: address for side, address in said.items() if address is not None}
 
 

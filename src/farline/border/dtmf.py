@@ -41,12 +41,15 @@ _CODES = {10: "*", 11: "#", 12: "A", 13: "B", 14: "C", 15: "D"}
 _CODE = re.compile(rb"(?im)^\s*Signal\s*=\s*(1[0-5])\s*$")
 
 
-def support(context: Context, session: Session) -> str:
-    """What the session's server understands."""
-    line = session.binding.line
+def support(context: Context, session: Session, side: Side = Side.INSIDE) -> str:
+    """What the server on a side of the session understands; "phone": there is a phone."""
+    line, peer = session.binding.line, session.binding.peer
+    if side is Side.OUTSIDE and peer is None:
+        return "phone"
     if line is None:
         return "none"
-    return context.plan.interworking[line.server.server_profile].profile.dtmf_support
+    server = line.server if side is Side.INSIDE or peer is None else peer
+    return context.plan.interworking[server.server_profile].profile.dtmf_support
 
 
 def digit_of(message: Message) -> tuple[str, int] | None:
@@ -72,8 +75,10 @@ def wants_events(context: Context, session: Session | None, sender: Side) -> boo
     """Whether INFO digits of a side become events for the other."""
     if session is None or session.anchored is None or session.state != "answered":
         return False
-    wanted = "sip_info" if sender is Side.INSIDE else "rfc_4733"
-    return support(context, session) == wanted
+    there = support(context, session, sender.other)
+    if there == "rfc_4733":
+        return True
+    return there != "sip_info" and support(context, session, sender) == "sip_info"
 
 
 def to_stream(
@@ -91,18 +96,19 @@ def to_stream(
 
 def to_info(context: Context, session: Session, report: DigitDialled) -> None:
     """Tell the server of a telephone-event of the phone, where it wants that."""
-    if report.side != "outside" or report.digit == "!" or support(context, session) != "sip_info":
+    side = Side.OUTSIDE if report.side == "outside" else Side.INSIDE
+    if report.digit == "!" or support(context, session, side.other) != "sip_info":
         return
-    flow = flow_to(context, session.binding, Side.INSIDE)
+    flow = flow_to(context, session.binding, side.other)
     if flow is None or not session.confirmed:
         return
-    sender = session.end_on(Side.OUTSIDE)
+    sender = session.end_on(side)
     if len(sender.inserted) >= MAX_INSERTED:
         return
-    info = make_request(session, Side.INSIDE, "INFO", sender.next_cseq())
+    info = make_request(session, side.other, "INFO", sender.next_cseq())
     sender.inserted.append(sender.cseq)
     info.add("Content-Type", "application/dtmf-relay")
     info.body = f"Signal={report.digit}\r\nDuration={report.duration_ms}\r\n".encode("ascii")
     because = f"{report.digit} of the stream becomes INFO to the server"
     context.decided("dtmf", "INFO", because, FIELD)
-    context.request(None, info, flow, Side.INSIDE)
+    context.request(None, info, flow, side.other)

@@ -14,6 +14,7 @@ from farline.border import flow as flows
 from farline.border import routing
 from farline.border.exchange import Exchange
 from farline.border.topology import token_of
+from farline.border.ways import called
 from farline.sip import Address, Flow, Message, NameAddr, Transport, WireError
 from farline.trace.events import Decision, Note, Refused
 from farline.trace.summary import summarise
@@ -163,7 +164,7 @@ class Explainer:
         elif event.stage in ("routing-rule", "routing"):
             return self._routing(event, exchange)
         elif event.stage == "server-flow":
-            aor = _aor(exchange)
+            aor = self._end(exchange)
             found_hop = self._hop(exchange.flow.interface, aor, event)
             if found_hop is not None:
                 return candidates.server_flows(plan, *found_hop, aor)
@@ -176,7 +177,8 @@ class Explainer:
             if event.form != f"{rules[0].form}: {rules[0].name}":
                 continue
             if event.stage == "routing-rule":
-                return candidates.routing_rules(plan, rules, _aor(exchange), self.scratch.wall)
+                aor = self._end(exchange)
+                return candidates.routing_rules(plan, rules, aor, self.scratch.wall)
             for rule in rules:
                 ways = routing.decide(plan, rule, routing.Standing()).value
                 if len(rules) == 1 or event.value == ", ".join(map(str, ways)):
@@ -188,12 +190,22 @@ class Explainer:
     ) -> tuple[SubscriberFlow, Candidate] | None:
         """What a server flow was decided for: the first next hop that gives the same words."""
         plan = self.scratch.plan
-        for subscriber in plan.subscriber_flows.get(received, ()):
+        beginnings: list[SubscriberFlow] = [*plan.subscriber_flows.get(received, ())]
+        beginnings += [one for one in plan.peers.values() if one.signaling_interface == received]
+        for subscriber in beginnings:
             for rule in plan.routing[subscriber.routing_profile]:
                 for hop in routing.decide(plan, rule, routing.Standing()).value:
                     if flows.decide_server(plan, subscriber, hop, aor).because == event.because:
                         return subscriber, hop
         return None
+
+    def _end(self, exchange: Exchange) -> str:
+        """Whom URI groups are held against: a phone's own address, between servers the called."""
+        source = flows.decide_source(self.scratch.plan, exchange).value
+        if source is None:
+            return _aor(exchange)
+        user, domain = called(exchange.message)
+        return f"{user}@{domain}"
 
 
 def _aor(exchange: Exchange) -> str:

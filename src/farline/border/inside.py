@@ -19,8 +19,8 @@ class InsideAddresses:
     """Which addresses and names are inside.
 
     All of the networks of server flows, the servers' own addresses and names, and what the audit's
-    form lists; never one of our outside addresses or of a network that is outside as well (a
-    laboratory may use one network for both).
+    form lists; nothing of servers that are outsiders (trunks), and never one of our outside
+    addresses or of a network that is outside as well (a laboratory may use one for both).
     """
 
     def __init__(self, border: Border, past: InsideAddresses | None = None) -> None:
@@ -28,22 +28,31 @@ class InsideAddresses:
         interfaces = {item.name: item for item in border.signaling_interfaces}
         networks = {item.name: item.subnet for item in border.networks}
         media = {item.name: item for item in border.media_interfaces}
-        served = {flow.signaling_interface for flow in border.server_flows}
+        outsiders = {one.name for one in border.server_profiles if one.nature.is_outsider}
+        inner_flows = [one for one in border.server_flows if one.server_profile not in outsiders]
+        outer_flows = [one for one in border.server_flows if one.server_profile in outsiders]
+        served = {flow.signaling_interface for flow in inner_flows}
         outer = {flow.signaling_interface for flow in border.subscriber_flows}
+        outer |= {flow.signaling_interface for flow in outer_flows} - served
         outside_nets = {networks[interfaces[name].network] for name in outer}
         self._outside_ips = {interfaces[name].ip for name in outer}
         self._outside_ips |= {media[flow.media_interface].ip for flow in border.subscriber_flows}
+        inner_media = {flow.media_interface for flow in inner_flows}
+        for flow in outer_flows:
+            used = {flow.media_interface, flow.secondary_media_interface} - inner_media - {None}
+            self._outside_ips |= {media[name].ip for name in used if name is not None}
         self._outside_ips |= {border.shown(ip) for ip in self._outside_ips}
         inner = {networks[interfaces[name].network] for name in served}
         self.networks: tuple[IpNetwork, ...] = tuple(
             net for net in inner if not any(_overlap(net, out) for out in outside_nets)
         )
         exact = {interfaces[name].ip for name in served}
-        for flow in border.server_flows:
+        for flow in inner_flows:
             exact.add(media[flow.media_interface].ip)
             if flow.secondary_media_interface is not None:
                 exact.add(media[flow.secondary_media_interface].ip)
-        servers = {entry.address for one in border.server_profiles for entry in one.addresses}
+        profiles = [one for one in border.server_profiles if one.name not in outsiders]
+        servers = {entry.address for one in profiles for entry in one.addresses}
         for subscriber in border.subscriber_flows:
             if subscriber.presence_server_address is not None:
                 servers.add(split_host(subscriber.presence_server_address, 5060)[0])

@@ -160,5 +160,6 @@ def _media(session: Session) -> MediaRecord | None:
         origins={side.value: shown for side, shown in anchored.origins.items()},
         late_offer=None if anchored.late_offer is None else anchored.late_offer.value,
         hold=anchored.hold,
+        outer_hold=anchored.outer_hold,
         fax=anchored.fax,
     )

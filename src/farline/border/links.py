@@ -69,6 +69,11 @@ class Links:
             context.start(Operation(""), self._dial(link))
         return False, None
 
+    def server_of(self, flow: Flow) -> str:
+        """The server profile that a shared connection leads to; "" when it is none of these."""
+        link = self._by_flow.get(flow)
+        return link.step.candidate.server if link is not None else ""
+
     def join(self, flow: Flow, upstream: Upstream) -> None:
         """A binding's way leads over this connection until it is lost or the binding leaves."""
         link = self._by_flow.get(flow)

@@ -137,6 +137,9 @@ class Passage:
         if self._attempts > MAX_ATTEMPTS:
             return None
         if self.sender is Side.INSIDE:
+            if self.binding.is_way:
+                again = self._attempts > 1
+                return None if again else (yield from self.context.ways.reach(self.binding))
             return (yield from self._reach_phone())
         if self.far is None:
             yield from self._enumerate()
@@ -152,7 +155,7 @@ class Passage:
         flow: Flow | None = yield Reach(self.binding, frozenset(self._tried), routes, first)
         upstream = self.binding.upstream
         self._candidate = upstream.candidate if upstream is not None else None
-        if upstream is not None and flow is None and upstream.rule is None:
+        if upstream is not None and flow is None and (upstream.rule is None or upstream.barred):
             self.status = 403
         if flow is None or not self._guarded():
             return None
@@ -184,7 +187,8 @@ class Passage:
     @property
     def has_other_flow(self) -> bool:
         """Whether a request of the office can be sent on another flow of the phone."""
-        return self.sender is Side.INSIDE and self._other_flow() is not None
+        inward = self.sender is Side.INSIDE and not self.binding.is_way
+        return inward and self._other_flow() is not None
 
     @property
     def survivable(self) -> bool:
@@ -213,6 +217,26 @@ class Passage:
     def works(self) -> Interworking:
         """The interworking of the server. Raises WireError(503) when there is no way yet."""
         return self.context.plan.interworking[self.line.server.server_profile]
+
+    @property
+    def outer_works(self) -> Interworking | None:
+        """The interworking of the server that a way between servers begins at."""
+        peer = self.binding.peer
+        return None if peer is None else self.context.plan.interworking[peer.server_profile]
+
+    def _interwork(self, out: Message, towards: Side) -> None:
+        """What the interworking profiles of both sides change."""
+        inner, outer = self.works, self.outer_works
+        if towards is Side.INSIDE:
+            if outer is not None and not outer.plain:
+                outer.from_server(out)
+            if not inner.plain:
+                inner.to_server(out)
+            return
+        if not inner.plain:
+            inner.from_server(out)
+        if outer is not None and not outer.plain:
+            outer.to_server(out)
 
     @property
     def _profile(self) -> RoutingProfile:
@@ -337,7 +361,10 @@ class Passage:
         if inner is not None:
             names.append((inner, "to_server" if towards is Side.INSIDE else "from_server"))
         if outer is not None:
-            names.append((outer, "from_phone" if towards is Side.INSIDE else "to_phone"))
+            way: scripts.Direction = "from_phone" if towards is Side.INSIDE else "to_phone"
+            if self.binding.is_way:
+                way = "from_server" if towards is Side.INSIDE else "to_server"
+            names.append((outer, way))
         if towards is Side.INSIDE:
             names.reverse()
         return scripts.run(self.context, tuple(names), message)
@@ -346,7 +373,8 @@ class Passage:
         """The request as the far side reads it. Raises WireError for what cannot be rewritten."""
         context, request = self.context, self.request
         if self.sender is Side.OUTSIDE:
-            out = inward_request(context.plan, self.line, request, self.far, self.binding.contact)
+            contact, hider = self.binding.contact, context.hider
+            out = inward_request(context.plan, self.line, request, self.far, contact, hider)
             if self.enumerated:
                 out.uri = self.enumerated
             if self.far is None and self.binding.service_routes:
@@ -359,11 +387,7 @@ class Passage:
         if self.session is not None and self.session.names[Side.OUTSIDE].masked:
             self._unmask(out, self.session)
         self._police(out)
-        if not self.works.plain:
-            if self.sender is Side.OUTSIDE:
-                self.works.to_server(out)
-            else:
-                self.works.from_server(out)
+        self._interwork(out, self.sender.other)
         if self.near is not None and self.near.inserted:
             _count_up(out, self.near, request)
         if self.redirected:
@@ -385,12 +409,8 @@ class Passage:
         if self.sender is Side.OUTSIDE:
             out = outward_response(self.line, self.context.hider, response, self.request)
         else:
-            out = inward_response(self.line, response, self.request)
-        if not self.works.plain:
-            if self.sender is Side.OUTSIDE:
-                self.works.from_server(out)
-            else:
-                self.works.to_server(out)
+            out = inward_response(self.line, response, self.request, self.context.hider)
+        self._interwork(out, self.sender)
         if self.near is not None and self.near.inserted:
             out.set("CSeq", f"{self.request.cseq} {self.request.method}")
         if self.masked:

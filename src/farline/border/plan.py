@@ -14,6 +14,7 @@ from farline.border.call_ids import CallIds
 from farline.border.header_hiding import HeaderHiding
 from farline.border.inside import InsideAddresses
 from farline.border.interworking import Interworking
+from farline.border.peers import PeerFlow, peer_flow
 from farline.config.flows import split_host
 from farline.config.policy_rules import TimeOfDay
 from farline.config.uri_groups import URI_GROUP_ANY, compile_group
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         SignalingInterface,
         SubscriberFlow,
     )
+    from farline.config.server_types import Nature
 
 FIRST_LINE = 11
 """`ipcs-line` of the first subscriber flow; the guide's traces show 11."""
@@ -90,6 +92,13 @@ class Plan:
         self.lines = {
             flow.name: FIRST_LINE + index for index, flow in enumerate(border.subscriber_flows)
         }
+        self.peers: dict[str, PeerFlow] = {}
+        """By name of the server flow: those whose requests go on to other servers."""
+
+        self.outsiders: set[str] = set()
+        """Signaling interfaces behind which there are servers that are outsiders."""
+
+        self._look_at_servers()
         self.server_addresses = {
             item.name: frozenset(entry.address for entry in item.addresses)
             for item in border.server_profiles
@@ -153,7 +162,27 @@ class Plan:
         ports = self.own.get(canonical_host(host))
         return ports is not None and (port is None or port in ports)
 
+    def is_outer(self, interface: str) -> bool:
+        """Whether somebody on a signaling interface must not read anything of the inside."""
+        return interface in self.subscriber_flows or interface in self.outsiders
+
+    def nature(self, server: str) -> Nature:
+        """What the type of a server profile means."""
+        return self.servers[server].nature
+
+    def _look_at_servers(self) -> None:
+        for index, flow in enumerate(self.border.server_flows):
+            server = self.servers[flow.server_profile]
+            if server.nature.is_outsider:
+                self.outsiders.add(flow.signaling_interface)
+            if flow.routes_on:
+                script = server.advanced.signaling_manipulation_script
+                self.peers[flow.name] = peer_flow(flow, script)
+                number = FIRST_LINE + len(self.border.subscriber_flows) + index
+                self.lines.setdefault(flow.name, number)
+
     def _inherit(self, past: Plan) -> None:
+        self.outsiders |= past.outsiders
         self.interfaces = past.interfaces | self.interfaces
         self.servers = past.servers | self.servers
         self.routing = past.routing | self.routing

@@ -83,6 +83,7 @@ class MediaRecord(msgspec.Struct, frozen=True, kw_only=True):
     """By side."""
     late_offer: str | None
     hold: str = "none"
+    outer_hold: str = "none"
     fax: bool = True
 
 

@@ -17,9 +17,10 @@ from farline.border.nat import NatTime
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from farline.border.peers import PeerFlow
     from farline.border.topology import Line
     from farline.border.upstream import Upstream
-    from farline.config import SubscriberFlow
+    from farline.config import ServerFlow, SubscriberFlow
     from farline.sip import Flow, NameAddr
     from farline.sip.ids import Ids
     from farline.sip.schedule import Alarm
@@ -92,10 +93,18 @@ class Binding:
     last_flow: Flow | None = None
     """The flow of the last registration, also when it is lost."""
 
+    peer: ServerFlow | None = None
+    """The server flow that a way between servers begins at; None: this is a phone's."""
+
     @property
     def aor(self) -> str:
         """user@domain."""
         return f"{self.user}@{self.domain}"
+
+    @property
+    def is_way(self) -> bool:
+        """Whether it joins two servers."""
+        return self.peer is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +210,7 @@ class BindingTable:
         now: float,
     ) -> Binding:
         """A pending binding with a fresh subid."""
-        subid = str(self._ids.number(SUBID_BITS))
-        while subid in self._by_subid:
-            subid = str(self._ids.number(SUBID_BITS))
+        subid = self._fresh()
         binding = Binding(
             subid, key, user, domain, subscriber, contact, phone, now + PENDING_SECONDS
         )
@@ -213,6 +220,42 @@ class BindingTable:
         self._of_aor[aor] = (*self._of_aor.get(aor, ()), subid)
         self.pending += 1
         return binding
+
+    def crowded(self) -> str:
+        """Why no further way between servers fits; "" when one does."""
+        return f"{len(self)} bindings" if len(self) >= self._limits.total else ""
+
+    def add_way(
+        self,
+        key: BindingKey,
+        *,
+        user: str,
+        domain: str,
+        peer: PeerFlow,
+        contact: str,
+        phone: Flow,
+        now: float,
+        expires_at: float,
+    ) -> Binding:
+        """A way between servers; nobody finds it by its user, which may be a phone's too."""
+        subid = self._fresh()
+        binding = Binding(
+            subid, key, user, domain, peer, contact, phone, expires_at, registered=True,
+            last_registered=now, phone_until=expires_at, peer=peer.server,
+        )  # fmt: skip
+        self.take_way(binding)
+        return binding
+
+    def take_way(self, binding: Binding) -> None:
+        """Let a way be found by its token and its key."""
+        self._by_subid[binding.subid] = binding
+        self._by_key[binding.key] = binding
+
+    def _fresh(self) -> str:
+        subid = str(self._ids.number(SUBID_BITS))
+        while subid in self._by_subid:
+            subid = str(self._ids.number(SUBID_BITS))
+        return subid
 
     def register(self, binding: Binding, flow: Flow, contact: str, expires_at: float) -> None:
         """The office accepted a REGISTER that came on `flow`."""
@@ -273,6 +316,8 @@ class BindingTable:
             return
         if self._by_key.get(binding.key) is binding:
             del self._by_key[binding.key]
+        if binding.is_way:
+            return
         aor = (binding.user, binding.domain.lower())
         mine = tuple(subid for subid in self._of_aor.pop(aor) if subid != binding.subid)
         if mine:

@@ -14,6 +14,7 @@ from farline.border.anchor import Anchored
 from farline.border.exchange import Side
 from farline.border.keeping import session_key
 from farline.border.links import udp_flow
+from farline.border.peers import PeerFlow
 from farline.border.plan import Candidate
 from farline.border.records import BINDING, SESSION, BindingRecord, RecordError, SessionRecord
 from farline.border.registering import watch_expiry
@@ -21,6 +22,7 @@ from farline.border.registration import Binding
 from farline.border.session import Session
 from farline.border.teardown import hang_up
 from farline.border.topology import make_line
+from farline.border.ways import WORD
 from farline.media.engine import Delete, Media
 from farline.media.reports import MediaSessions
 from farline.sip import Address, Flow, Transport
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
     from farline.border.context import Context
     from farline.border.records import HopRecord, MediaRecord
-    from farline.config import ServerFlow
+    from farline.config import ServerFlow, SubscriberFlow
 
 ORPHAN_SECONDS = 32.0
 """How long a media session of no call is kept: 64*T1, a transaction's life."""
@@ -93,19 +95,16 @@ def _drop(context: Context, record: Persist, why: str) -> None:
 
 def _binding(context: Context, key: str, value: bytes) -> None:
     record = records.decode(value, BindingRecord)
-    plan = context.plan
     left = record.expires_at - context.wall(context.now)
     if left <= 0:
         raise RecordError("its lease is over")
     if context.bindings.by_key(record.key) is not None or not record.key:
         raise RecordError("a second one of the same contact")
+    is_way = record.key[0] == WORD
     full = context.bindings.full(record.user, record.domain)
-    if full is not None:
+    if full is not None and not is_way:
         raise RecordError(f"there are {full} already")
-    flows = plan.subscriber_flows.get(record.interface, [])
-    subscriber = next((flow for flow in flows if flow.name == record.subscriber), None)
-    if subscriber is None:
-        raise RecordError(f"Subscriber Flow {record.subscriber!r} is not on {record.interface!r}")
+    subscriber = _beginning(context, record)
     last = _flow(record)
     binding = Binding(
         key,
@@ -126,11 +125,29 @@ def _binding(context: Context, key: str, value: bytes) -> None:
         answer=record.answer,
         office_lease=record.office_lease,
         phone_until=context.now + record.phone_until - context.wall(context.now),
+        peer=subscriber.server if isinstance(subscriber, PeerFlow) else None,
     )
     if record.hop is not None:
         _draw(context, binding, last, record.hop)
+    if is_way:
+        context.bindings.take_way(binding)
+        context.ways.watch(binding)
+        return
     context.bindings.restore(binding)
     watch_expiry(context, binding)
+
+
+def _beginning(context: Context, record: BindingRecord) -> SubscriberFlow:
+    """The flow that a binding began by; raises RecordError when there is none any more."""
+    plan, name = context.plan, record.subscriber
+    flows: Sequence[SubscriberFlow] = plan.subscriber_flows.get(record.interface, ())
+    if record.key[0] == WORD:
+        flows = list(plan.peers.values())
+    for flow in flows:
+        if flow.name == name and flow.signaling_interface == record.interface:
+            return flow
+    kind = "Server Flow" if record.key[0] == WORD else "Subscriber Flow"
+    raise RecordError(f"{kind} {name!r} is not on {record.interface!r}")
 
 
 def _flow(record: BindingRecord) -> Flow:
@@ -228,6 +245,7 @@ def _anchored(context: Context, record: MediaRecord) -> Anchored:
         open=True,
         late_offer=None if record.late_offer is None else Side(record.late_offer),
         hold=record.hold,
+        outer_hold=record.outer_hold,
         fax=record.fax,
     )
 

@@ -21,7 +21,7 @@ def show(context: Context, now: float) -> dict[str, object]:
     """Everything that `farline show` prints of a border, as plain values."""
     layer = context.layer.counters
     return {
-        "bindings": [_binding(binding, now) for binding in context.bindings],
+        "bindings": [_binding(one, now) for one in context.bindings if not one.is_way],
         "sessions": [_session(session, now) for session in context.sessions],
         "next hops": next_hops(context, now),
         "subscriber flows": _flows(context.plan.border.subscriber_flows),
@@ -119,13 +119,21 @@ def _reached(binding: Binding, now: float) -> dict[str, object]:
     }
 
 
+def _beginner(session: Session) -> str:
+    """The side that began; between servers, which server called which."""
+    peer, line = session.binding.peer, session.binding.line
+    if peer is None or line is None:
+        return session.initiator.value
+    return f"{peer.server_profile} to {line.server.server_profile}"
+
+
 def _session(session: Session, now: float) -> dict[str, object]:
     return {
         "call": session.call_id,
         "kind": "call" if session.is_call else "subscription",
         "state": session.state,
         "aor": session.binding.aor,
-        "from": session.initiator.value,
+        "from": _beginner(session),
         "seconds": round(now - session.started_at, 1),
         "media": session.anchored.media if session.anchored else None,
     }

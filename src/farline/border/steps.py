@@ -54,8 +54,9 @@ class Reach:
     routes: tuple[str, ...] = ()
     """Route values of the request: where they name a next hop of the profile, it comes first."""
 
-    better: bool = False
-    """Go back to the best next hop if the way leads to a lesser one (Next Hop Priority)."""
+    registers: bool = False
+    """It is for a REGISTER: goes back to the best next hop if the way leads to a lesser one (Next
+    Hop Priority), and only to servers that register phones."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,13 +27,19 @@ def hang_up(context: Context, session: Session, why: str, *, cause: int) -> None
         context.deliver(pending, Aborted(480, why))
         return
     if session.is_call and session.confirmed:
-        flow = flow_to(context, session.binding, Side.OUTSIDE)
-        if flow is not None:
-            bye = make_bye(session, Side.OUTSIDE, why, cause)
-            context.request(None, bye, flow, Side.OUTSIDE)
-        operation = Operation(session.call_id)
-        context.start(operation, _bye_inside(context, session, why, cause))
+        for bye in (_bye_outside, _bye_inside):
+            context.start(Operation(session.call_id), bye(context, session, why, cause))
     context.end_session(session, "ended", why)
+
+
+def _bye_outside(context: Context, session: Session, why: str, cause: int) -> Steps:
+    """BYE to the phone, or to the server that began, over a new connection if need be."""
+    bye = make_bye(session, Side.OUTSIDE, why, cause)
+    flow = flow_to(context, session.binding, Side.OUTSIDE)
+    if session.binding.is_way:
+        flow = yield from context.ways.reach(session.binding)
+    if flow is not None:
+        context.request(None, bye, flow, Side.OUTSIDE)
 
 
 def _bye_inside(context: Context, session: Session, why: str, cause: int) -> Steps:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from farline.border import bodies
 from farline.border.call_ids import CallIds, cross_headers
 from farline.border.header_hiding import HeaderHiding, Way, readable
+from farline.border.peers import PeerFlow
 from farline.sip import Address, NameAddr, Uri, WireError
 from farline.sip.routing import next_hop
 
@@ -36,6 +37,9 @@ NAMING = frozenset({"application/simple-message-summary", "message/sipfrag", "mu
 """Kinds of bodies beside XML that name addresses."""
 
 NO_MARKUP = str.maketrans("", "", "<>&\"'")
+OUTER = "-o"
+"""Behind the token of a way between servers: it was given to the server that began."""
+
 MAX_CONTACTS = 16
 DEFAULT_MAX_FORWARDS = 70
 
@@ -70,6 +74,21 @@ class Line:
     next_hop: str
     """The office as the routing profile names it."""
 
+    outside_token: str = ""
+    """What our Contact and Record-Route bear outside; only servers, who begin ways, get one."""
+
+    peer_hiding: HeaderHiding | None = None
+    """The profile of the server flow that a way begins at."""
+
+    shields: bool = True
+    """Whether the outside may read nothing of the inside."""
+
+    shields_inside: bool = False
+    """The same of the inside: it is a trunk."""
+
+    inside_domain: str = ""
+    """What identities of the inside say to such an inside."""
+
     hiding: HeaderHiding | None = None
     call_ids: CallIds | None = None
     """None: Call-IDs stay."""
@@ -77,7 +96,8 @@ class Line:
     @property
     def call_id_host(self) -> str:
         """What stands behind the @ of a hidden Call-ID."""
-        return self.hiding.call_id_host if self.hiding is not None else ""
+        own = self.hiding.call_id_host if self.hiding is not None else ""
+        return own or (self.peer_hiding.call_id_host if self.peer_hiding is not None else "")
 
     def seen_from(self, other: Line) -> Line:
         """This line for a phone that is reached by the flow of another one of its bindings."""
@@ -113,10 +133,18 @@ def make_line(
     out_transport, in_transport = phone.transport.uri_param, candidate.transport.uri_param
     number = plan.lines[subscriber.name]
     hiding = plan.hiding.get(server.topology_hiding_profile or "")
-    out_contact = _shown(hiding, "endpoint", outside)
+    peer = subscriber.server if isinstance(subscriber, PeerFlow) else None
+    outer, outer_kind, token = hiding, "endpoint", ""
+    if peer is not None:
+        outer, outer_kind = plan.hiding.get(peer.topology_hiding_profile or ""), "server"
+        token = f"{subid}{OUTER}"
+    out_contact = _shown(outer, outer_kind, outside)
     in_contact = _shown(hiding, "server", inside)
-    out_route = _shown(hiding, "endpoint", outside, "Record-Route")
+    out_route = _shown(outer, outer_kind, outside, "Record-Route")
     in_route = _shown(hiding, "server", inside, "Record-Route")
+    out_token = f";{SUBID}={token}" if token else ""
+    hides = [one for one in (hiding, outer) if one is not None and one.hides_call_id]
+    trunk = plan.nature(server.server_profile).is_outsider
     return Line(
         subid=subid,
         domain=intern(domain),
@@ -125,7 +153,9 @@ def make_line(
         hop=candidate.remote,
         outside_transport=out_transport,
         inside_transport=in_transport,
-        outside_route=intern(f"<sip:{out_route};ipcs-line={number};lr;transport={out_transport}>"),
+        outside_route=intern(
+            f"<sip:{out_route};ipcs-line={number};lr;transport={out_transport}{out_token}>"
+        ),
         inside_route=(
             f"<sip:{in_route};ipcs-line={number};lr;transport={in_transport};{SUBID}={subid}>"
         ),
@@ -135,7 +165,12 @@ def make_line(
         phone=phone.remote,
         next_hop=candidate.remote.host,
         hiding=hiding,
-        call_ids=plan.call_ids if hiding is not None and hiding.hides_call_id else None,
+        call_ids=plan.call_ids if hides else None,
+        outside_token=token,
+        peer_hiding=outer if peer is not None else None,
+        shields=peer is None or plan.nature(peer.server_profile).is_outsider,
+        shields_inside=trunk and inside.host not in plan.inside,
+        inside_domain=plan.servers[server.server_profile].sip_domain or in_contact.host,
     )
 
 
@@ -162,6 +197,8 @@ def contact_outside(line: Line, value: str) -> str:
     """A Contact of the office as the phone reads it: our address."""
     contact = NameAddr.parse(value)
     params: list[tuple[str, str | None]] = [("transport", line.outside_transport)]
+    if line.outside_token:
+        params.append((SUBID, line.outside_token))
     host, port = line.outside_contact
     return str(contact.with_uri(Uri.build(host, user=contact.uri.user, port=port, params=params)))
 
@@ -203,15 +240,21 @@ def token_of(request: Message) -> str:
 
 
 def inward_request(
-    plan: Plan, line: Line, request: Message, far: End | None, contact: str = ""
+    plan: Plan,
+    line: Line,
+    request: Message,
+    far: End | None,
+    contact: str = "",
+    hider: Hider | None = None,
 ) -> Message:
     """A request of the phone as the office reads it. Raises WireError for what cannot be read.
 
-    `contact`: the phone's registered URI, "" when it has none.
+    `contact`: the phone's registered URI, "" when it has none. `hider`: for a server that is an
+    outsider.
     """
     out = request.copy()
     _onward(out)
-    out.remove("P-Asserted-Identity")  # an outsider asserts nothing (RFC 3325 section 5)
+    _believe(line, out)
     _address(out, far, lambda uri: _own_to_hop(plan, line, uri))
     _contacts(out, lambda value: contact_inside(line, value))
     if request.method in RECORDED:
@@ -225,19 +268,25 @@ def inward_request(
     _cross(line, out)
     _body(line, out, lambda *uri: _uri_inside(plan, line, contact, *uri))
     _rules(line, out, contact, towards="server", initial=far is None)
+    if hider is not None and line.shields_inside:
+        _hide_from_trunk(line, hider, out)
     return out
 
 
-def inward_response(line: Line, response: Message, request: Message) -> Message:
+def inward_response(
+    line: Line, response: Message, request: Message, hider: Hider | None = None
+) -> Message:
     """A response of the phone as the office reads it; `request` is the office's."""
     out = response.copy()
     out.set_all("Via", request.all("Via"))
-    out.remove("P-Asserted-Identity")
+    _believe(line, out)
     _contacts(out, lambda value: contact_inside(line, value))
     if response.get("Record-Route") is not None:
         out.set_all("Record-Route", [line.inside_route, *request.all("Record-Route")])
     _cross_back(line, out, request)
     _rules(line, out, "", towards="server")
+    if hider is not None and line.shields_inside:
+        _hide_from_trunk(line, hider, out)
     return out
 
 
@@ -275,6 +324,12 @@ def outward_response(line: Line, hider: Hider, response: Message, request: Messa
 
 
 # ---- parts of them ----
+
+
+def _believe(line: Line, out: Message) -> None:
+    """A phone asserts nothing (RFC 3325 section 5); servers are believed."""
+    if not line.outside_token:
+        out.remove("P-Asserted-Identity")
 
 
 def _onward(out: Message) -> None:
@@ -349,6 +404,11 @@ def _cross_back(line: Line, out: Message, request: Message) -> None:
 
 def _rules(line: Line, out: Message, contact: str, *, towards: str, initial: bool = False) -> None:
     """What the topology hiding profile says of single headers."""
+    if towards != "server" and line.outside_token:
+        if line.peer_hiding is not None:
+            back = Way("server", line.outside, line.phone, line.phone.host)
+            line.peer_hiding.apply(out, back, initial=initial)
+        return
     if line.hiding is None:
         return
     if towards == "server":
@@ -405,6 +465,12 @@ def _uri_outside(line: Line, contact: str, host: str, port: int | None, rest: st
     return f"{line.outside_contact};transport={line.outside_transport}"
 
 
-def _hide(line: Line, hider: Hider, out: Message) -> None:
+def _hide_from_trunk(line: Line, hider: Hider, out: Message) -> None:
     if not hider.report_only and hider.leaks(out.to_bytes()):
+        address = str(line.inside_contact)
+        hider.clean_message(out, domain=line.inside_domain, address=address)
+
+
+def _hide(line: Line, hider: Hider, out: Message) -> None:
+    if line.shields and not hider.report_only and hider.leaks(out.to_bytes()):
         hider.clean_message(out, domain=line.domain, address=str(line.outside_contact))

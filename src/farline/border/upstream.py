@@ -53,6 +53,9 @@ class Upstream:
     rule: RoutingProfile | None = None
     """The rule of the routing profile that it was chosen by; None after a search: none fits."""
 
+    barred: bool = False
+    """The search found only servers with which phones do not register."""
+
     stale: bool = False
     """The configuration changed since it was chosen: choose again once no call needs it."""
 
@@ -84,10 +87,11 @@ class Upstreams:
         upstream = binding.upstream
         if upstream is None:
             upstream = binding.upstream = Upstream()
-        if not binding.sessions and (upstream.stale or (step.better and self._turned(binding))):
+        if not binding.sessions and (upstream.stale or (step.registers and self._turned(binding))):
             self._choose_again(upstream)
         if upstream.flow is not None:
-            if upstream.candidate not in step.avoid and not (step.better and self._lesser(binding)):
+            elsewhere = step.registers and (self._lesser(binding) or self._barred(upstream))
+            if upstream.candidate not in step.avoid and not elsewhere:
                 text = f"{binding.aor} has its way there: {upstream.flow.local}"
                 self._context.decided("routing", str(upstream.candidate), text)
                 return True, upstream.flow
@@ -164,7 +168,7 @@ class Upstreams:
         candidates = yield from self._candidates(binding, step.routes)
         if binding.sessions:
             candidates = self._last_first(upstream, candidates)
-        refused = False
+        refused = upstream.barred = False
         for candidate in candidates:
             refused = refused and candidate.failover
             if candidate in avoid or (candidate.failover and not refused):
@@ -174,12 +178,15 @@ class Upstreams:
                 continue
             if not self._secure_enough(binding, candidate):
                 continue
-            tls = binding.subscriber.tls_client_profile
-            flow = yield from self._connect(server.signaling_interface, candidate, tls)
+            if step.registers and not self._registers(candidate):
+                upstream.barred = True
+                continue
+            flow = yield from self._connect(binding, server.signaling_interface, candidate)
             if binding.upstream is not upstream:
                 self._discard(flow)
                 return
             if flow is not None:
+                upstream.barred = False
                 self._take(binding, upstream, server, candidate, flow)
                 upstream.spare = tuple(
                     other for other in candidates if other != candidate and not other.failover
@@ -269,14 +276,32 @@ class Upstreams:
         context.decided("server-flow", value, verdict.because, verdict.form)
         return verdict.value
 
+    def _barred(self, upstream: Upstream) -> bool:
+        """Whether the way leads to a server with which phones do not register."""
+        candidate = upstream.candidate
+        return candidate is not None and not self._registers(candidate)
+
+    def _registers(self, candidate: Candidate) -> bool:
+        """Whether a REGISTER of a phone may go there."""
+        server = self._context.plan.servers[candidate.server]
+        if not server.registers_phones:
+            form = f"{server.form}: {server.name}: Phone Registrations"
+            why = f"phones do not register with {server.name}, which is a {server.server_type}"
+            self._context.decided("server-type", f"not {candidate}", why, form)
+        return server.registers_phones
+
     def _connect(
-        self, interface: str, candidate: Candidate, tls_profile: str | None
+        self, binding: Binding, interface: str, candidate: Candidate
     ) -> Generator[Step, Flow | Unreachable, Flow | None]:
-        """The flow to a next hop; None when it cannot be reached."""
+        """The flow to a next hop; None when it cannot be reached.
+
+        What grooming keeps apart are end points: ways between servers share connections.
+        """
         context = self._context
+        tls_profile = binding.subscriber.tls_client_profile
         if candidate.transport is Transport.UDP:
             return udp_flow(context, interface, candidate)
-        shared = context.plan.servers[candidate.server].advanced.grooming
+        shared = binding.is_way or context.plan.servers[candidate.server].advanced.grooming
         reply = yield (Connect if shared else Dial)(interface, candidate, tls_profile)
         if isinstance(reply, Flow):
             return reply

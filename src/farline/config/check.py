@@ -14,6 +14,7 @@ from farline.config.check_flows import check_flows
 from farline.config.check_media import check_media_engine
 from farline.config.check_ports import check_ports
 from farline.config.check_relays import check_relays
+from farline.config.check_servers import check_servers
 from farline.config.check_services import check_office, check_portal, check_provider
 from farline.config.check_shadows import check_shadows
 from farline.config.policies import check_policies
@@ -45,6 +46,7 @@ def check(deployment: Deployment) -> list[Problem]:
         problems += check_border(border, server_tls, client_tls)
         problems += check_flows(border, client_tls)
         problems += check_shadows(border)
+        problems += check_servers(border)
         if not any(check_policies(border)):
             problems += check_media_engine(border)
     if deployment.office is not None:

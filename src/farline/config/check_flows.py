@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from farline.config.base import Form, Problem
 from farline.config.check_common import missing
+from farline.config.flows import PHONES_ONLY
 from farline.config.policies import check_policies
 
 if TYPE_CHECKING:
@@ -81,7 +82,9 @@ def _flows(border: Border, client_tls: set[str]) -> Iterator[Problem]:
         for index, flow in enumerate(flows):
             for field, known in names.items():
                 value = getattr(flow, field, None)
-                if value is None or (kind == "server_flows" and field == "routing_profile"):
+                if value is None:
+                    continue
+                if kind == "server_flows" and value == PHONES_ONLY == getattr(flow, field):
                     continue
                 if value not in known:
                     label = field.replace("_", " ").replace("tls", "TLS")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from farline.config.deployment import Border
-    from farline.config.flows import SubscriberFlow
+    from farline.config.flows import ServerFlow, SubscriberFlow
     from farline.config.routing import NextHop
 
 
@@ -97,10 +97,12 @@ def _server_flows(border: Border) -> Iterator[Problem]:
 
 
 def _unreached(border: Border) -> Iterator[Problem]:
-    """Next hops that no server flow takes for a subscriber flow that is routed there."""
+    """Next hops that no server flow takes for a flow that is routed there."""
     profiles = {profile.name: (i, profile) for i, profile in enumerate(border.routing_profiles)}
     said: set[tuple[int, str, str]] = set()
-    for flow in border.subscriber_flows:
+    routed: tuple[SubscriberFlow | ServerFlow, ...]
+    routed = (*border.subscriber_flows, *(one for one in border.server_flows if one.routes_on))
+    for flow in routed:
         found = profiles.get(flow.routing_profile)
         if found is None:
             continue

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from farline.config.base import Form, Name, only
+from farline.config.base import Form, Name
 from farline.config.matching import ANY, check_user_agent
 from farline.config.registrations import Registrations
 from farline.sip import Transport
@@ -15,6 +15,9 @@ from farline.sip import Transport
 _HOST_PORT = re.compile(
     r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9A-Fa-f:]{2,45}(?=\Z))|([A-Za-z0-9.-]{1,253}))(?::(\d{1,5}))?"
 )
+PHONES_ONLY = "default"
+"""The routing profile of a server flow whose requests only go to phones."""
+
 Method = Literal["INFO", "MESSAGE", "NOTIFY", "OPTIONS", "SUBSCRIBE", "PUBLISH"]
 
 
@@ -90,11 +93,16 @@ class ServerFlow(Form):
     secondary_media_interface: Name | None = Field(None, title="Secondary Media Interface")
     """Used when the first has no port left, or is of another IP family than the server."""
     end_point_policy_group: Name = Field(title="End Point Policy Group")
-    routing_profile: Annotated[
-        str, only("default", "requests from a server go to the phone's binding")
-    ] = Field("default", title="Routing Profile")
+    routing_profile: Name = Field(PHONES_ONLY, title="Routing Profile")
+    """Where requests of this server go that name no registered phone: to another server. "default":
+    nowhere else (404)."""
     topology_hiding_profile: Name | None = Field(None, title="Topology Hiding Profile")
     signaling_manipulation_script: Name | None = Field(None, title="Signaling Manipulation Script")
     remote_branch_office: str = Field("any", title="Remote Branch Office", min_length=1)
     """A host name, an address or a subnet: requests of the server whose Contact names a host of
     that branch; or any."""
+
+    @property
+    def routes_on(self) -> bool:
+        """Whether the server's requests may go to other servers."""
+        return self.routing_profile != PHONES_ONLY

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from farline.config.base import Form, Name, Port, only
+from farline.config.base import Form, Name, Port
+from farline.config.server_types import NATURES, Nature, ServerType
 from farline.sip import Address, Transport, Uri, WireError
 from farline.sip.routing import is_numeric
 
@@ -125,18 +126,32 @@ class ServerAdvanced(Form):
 
 
 class ServerProfile(Form):
-    """A server that the border talks to: here the office."""
+    """A server that the border talks to: the office, or a provider's trunk."""
 
     form: ClassVar[str] = "Global Policies > Server Configuration"
     name: Name = Field(title="Profile Name")
-    server_type: Annotated[
-        Literal["call_server"], only("call_server", "trunk and recording servers are not built yet")
-    ] = Field("call_server", title="Server Type")
+    server_type: ServerType = Field("call_server", title="Server Type")
+    """A call server reaches registered phones, and phones register with it. A trunk's requests go
+    by its server flow's Routing Profile only, and it reads nothing of the inside."""
     sip_domain: str = Field("", max_length=255, pattern=r"^[A-Za-z0-9.-]*$", title="SIP Domain")
     """Requests to the border itself (sip:user@our-address) go to the server with this domain;
     empty: with the next hop's address."""
+    phone_registrations: bool | None = Field(None, title="Phone Registrations")
+    """Whether phones may register with it; empty: with a call server they may, with a trunk not."""
     tls_client_profile: Name | None = Field(None, title="TLS Client Profile")
     addresses: tuple[ServerAddress, ...] = Field(min_length=1, title="IP Address / FQDN")
     heartbeat: Heartbeat = Heartbeat()
     dos: DosProtection = DosProtection()
     advanced: ServerAdvanced = ServerAdvanced()
+
+    @property
+    def nature(self) -> Nature:
+        """What the server's type means."""
+        return NATURES[self.server_type]
+
+    @property
+    def registers_phones(self) -> bool:
+        """Whether REGISTER requests of phones may go there."""
+        if self.phone_registrations is not None:
+            return self.phone_registrations
+        return self.nature.registers_phones

@@ -1,0 +1,124 @@
+"""Cross checks between servers: requests that come back, servers and flows that nothing uses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farline.config.base import Problem
+from farline.config.flows import PHONES_ONLY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from farline.config.deployment import Border
+    from farline.config.flows import ServerFlow
+    from farline.config.routing import RoutingProfile
+
+
+def check_servers(border: Border) -> Iterator[Problem]:
+    """Every problem of calls between servers, warnings too."""
+    yield from _kept_name(border)
+    yield from _own_addresses(border)
+    yield from _without_flow(border)
+    profiles = {profile.name: profile for profile in border.routing_profiles}
+    for index, flow in enumerate(border.server_flows):
+        profile = profiles.get(flow.routing_profile)
+        place = f"border.server_flows[{index}].routing_profile"
+        if profile is not None and flow.routes_on:
+            yield from _loops(place, flow, profile)
+        elif not flow.routes_on:
+            yield from _leads_nowhere(border, place, flow)
+    yield from _phones_at_trunks(border)
+
+
+def _kept_name(border: Border) -> Iterator[Problem]:
+    for index, profile in enumerate(border.routing_profiles):
+        if profile.name == PHONES_ONLY:
+            yield Problem(
+                f"border.routing_profiles[{index}].name",
+                f"{PHONES_ONLY!r} means in a server flow that its requests only go to phones",
+                "choose another name",
+                profile.form,
+            )
+
+
+def _own_addresses(border: Border) -> Iterator[Problem]:
+    """A server whose address is one of our own signaling interfaces."""
+    own = {
+        (ip, port): one.name
+        for one in border.signaling_interfaces
+        for ip in (one.ip, border.shown(one.ip))
+        for port in (one.udp_port, one.tcp_port, one.tls_port)
+        if port is not None
+    }
+    for index, server in enumerate(border.server_profiles):
+        for number, entry in enumerate(server.addresses):
+            name = own.get((entry.address, entry.port or 0))
+            if name is not None:
+                yield Problem(
+                    f"border.server_profiles[{index}].addresses[{number}]",
+                    f"{entry.address}:{entry.port} is the border's own signaling interface {name!r}"
+                    ": requests would go round in a loop",
+                    "give the server's own address",
+                    server.form,
+                )
+
+
+def _without_flow(border: Border) -> Iterator[Problem]:
+    used = {flow.server_profile for flow in border.server_flows}
+    for index, server in enumerate(border.server_profiles):
+        if server.name not in used:
+            yield Problem(
+                f"border.server_profiles[{index}]",
+                f"no server flow names {server.name!r}: nothing comes from it and nothing goes "
+                "there",
+                "add a server flow with this Server Configuration",
+                server.form,
+                severity="warning",
+            )
+
+
+def _loops(place: str, flow: ServerFlow, profile: RoutingProfile) -> Iterator[Problem]:
+    """A server's requests that its flow's routing profile leads back to it."""
+    for within, _, hop in profile.all_hops:
+        if hop.server == flow.server_profile:
+            yield Problem(
+                place,
+                f"a loop: requests of {hop.server!r} would go back to it "
+                f"({profile.name!r}, {within})",
+                "name a routing profile that leads to another server",
+                flow.form,
+            )
+
+
+def _leads_nowhere(border: Border, place: str, flow: ServerFlow) -> Iterator[Problem]:
+    """A flow of a server that reaches no phones and has no routing profile either."""
+    server = next((one for one in border.server_profiles if one.name == flow.server_profile), None)
+    if server is None or server.nature.reaches_phones or server.registers_phones:
+        return
+    yield Problem(
+        place,
+        f"requests of {server.name!r} lead nowhere: {server.nature.text}, and there is none",
+        "name the routing profile that leads to the call server",
+        flow.form,
+        severity="warning",
+    )
+
+
+def _phones_at_trunks(border: Border) -> Iterator[Problem]:
+    """Subscriber flows whose next hops take no REGISTER."""
+    servers = {server.name: server for server in border.server_profiles}
+    profiles = {profile.name: profile for profile in border.routing_profiles}
+    for index, flow in enumerate(border.subscriber_flows):
+        profile = profiles.get(flow.routing_profile)
+        if profile is None or flow.source != "subscriber":
+            continue
+        named = {hop.server for _, _, hop in profile.all_hops if hop.server in servers}
+        if named and not any(servers[name].registers_phones for name in named):
+            yield Problem(
+                f"border.subscriber_flows[{index}].routing_profile",
+                f"phones cannot register: {', '.join(sorted(named))} takes no REGISTER of phones",
+                "lead to a call server, or set phone_registrations in the server profile",
+                flow.form,
+                severity="warning",
+            )
