@@ -129,7 +129,7 @@ def test_an_invite_of_a_phone_taken_for_registered(many, vector):
     found = explainer.explain(flow, vector("09"))
     stages = [one.stage for one in found.steps]
     assert stages == [
-        "listener", "flow", "policy", "routing", "server-flow", "topology", "anchor"
+        "listener", "flow", "policy", "routing", "server-flow", "policy", "topology", "anchor"
     ]  # fmt: skip
     invite = Message.parse(found.sent[-1].data)
     assert invite.method == "INVITE"
