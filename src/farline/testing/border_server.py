@@ -118,7 +118,8 @@ def call(
     caller: Server, callee: Server, uri: str, *, call_id: str = "call-1", **headers: str
 ) -> tuple[Message, Message]:
     """A call that is answered; the INVITE as the called server read it, the 200 as the caller."""
-    invite = caller.request("INVITE", uri, call=call_id, body=offer(caller.address.host), **headers)
+    body = offer(caller.address.host)
+    invite = caller.request("INVITE", uri, call=call_id, cseq=1, body=body, **headers)
     caller.send(invite)
     caller.take(status=100)
     arrived = callee.take("INVITE")
