@@ -43,7 +43,7 @@ def held():
 async def test_ten_thousand_renewals_leak_nothing(tmp_path):
     make_certificates(tmp_path, {"here": [IP]})
     keeper = TlsKeeper(deployment(), tmp_path, lambda _event: None)
-    listener = Listener("out", IP, tls_port=0, tls=keeper.of_interface("out"))
+    listener = Listener("out", IP, tls_port=0, tls=keeper.server("S"))
     driver = SipDriver(NotingCore(), [listener])
     await driver.start()
     reader, writer = await dial(driver)
@@ -52,7 +52,7 @@ async def test_ten_thousand_renewals_leak_nothing(tmp_path):
 
     async def renew(times):
         for number in range(times):
-            assert keeper.reload(driver)["S"].startswith("in use")
+            assert keeper.reload()["S"].startswith("in use")
             if number % 500 == 0:
                 _, passing = await dial(driver)
                 passing.close()

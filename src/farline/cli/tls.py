@@ -1,4 +1,4 @@
-"""`farline tls`: the certificates of a running border."""
+"""`farline tls`: the certificates of what runs."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ import typer
 from farline.runtime.control import ControlError, call
 from farline.trace.summary import printable
 
-app = typer.Typer(help="Certificates of a running border.", no_args_is_help=True)
+app = typer.Typer(help="Certificates of what runs.", no_args_is_help=True)
 RunDir = Annotated[Path, typer.Option(help="Run directory of the deployment.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+ROLES = ("border", "office", "portal")
 
 
 @app.command()
 def reload(run_dir: RunDir = Path("run"), as_json: AsJson = False) -> None:
     """Read certificates, keys and authorities again; connections that are there stay.
 
-    The border also looks for changed files by itself, every ten seconds. Ends with 1 when a
-    profile cannot be used: it then goes on with what it has.
+    Every role also looks for changed files by itself, every ten seconds. Ends with 1 when a
+    profile cannot be used: its role then goes on with what it has.
 
     Example: farline tls reload --run-dir run
     """
@@ -30,9 +31,10 @@ def reload(run_dir: RunDir = Path("run"), as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(told, indent=2))
     else:
-        for name, what in told.items():
-            typer.echo(printable(f"{name}: {what}"))
-    if any(what.startswith("not used") for what in told.values()):
+        for role, profiles in told.items():
+            for name, what in profiles.items():
+                typer.echo(printable(f"{role}: {name}: {what}"))
+    if any(what.startswith("not used") for one in told.values() for what in one.values()):
         raise typer.Exit(1)
 
 
@@ -42,18 +44,27 @@ def show(run_dir: RunDir = Path("run"), as_json: AsJson = False) -> None:
 
     Example: farline tls show --run-dir run
     """
-    found = _ask(run_dir, "show")["certificates"]
+    shown = _ask(run_dir, "show")
+    found = [{"role": role, **one} for role in shown for one in shown[role]["certificates"]]
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
     for one in found:
-        line = f"{one['profile']}: {one['names']}: until {one['until']}, {one['days left']} days"
-        typer.echo(printable(line))
+        typer.echo(printable(
+            f"{one['role']}: {one['profile']}: {one['names']}: until {one['until']},"
+            f" {one['days left']} days"
+        ))  # fmt: skip
 
 
-def _ask(run_dir: Path, command: str) -> Any:  # noqa: ANN401 - JSON
+def _ask(run_dir: Path, command: str) -> dict[str, Any]:
+    """The answer of each role that is there."""
+    sockets = {role: run_dir / "control" / f"{role}.sock" for role in ROLES}
+    there = {role: path for role, path in sockets.items() if path.exists()}
     try:
-        return asyncio.run(call(run_dir / "control" / "border.sock", command))
+        return {
+            role: asyncio.run(call(path, command))
+            for role, path in (there or {"border": sockets["border"]}).items()
+        }
     except ControlError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farline.config.check_border import check_border
-from farline.config.check_common import missing
 from farline.config.check_flows import check_flows
 from farline.config.check_media import check_media_engine
 from farline.config.check_ports import check_ports
@@ -17,6 +16,7 @@ from farline.config.check_relays import check_relays
 from farline.config.check_servers import check_servers
 from farline.config.check_services import check_office, check_portal, check_provider
 from farline.config.check_shadows import check_shadows
+from farline.config.check_tls import check_tls
 from farline.config.policies import check_policies
 
 if TYPE_CHECKING:
@@ -28,19 +28,7 @@ def check(deployment: Deployment) -> list[Problem]:
     """Every problem of a deployment whose single values are valid, warnings too."""
     server_tls = {profile.name for profile in deployment.tls_server_profiles}
     client_tls = {profile.name for profile in deployment.tls_client_profiles}
-    problems: list[Problem] = []
-    for index, profile in enumerate(deployment.tls_server_profiles):
-        problems += [
-            missing(
-                f"tls_server_profiles[{index}].sni_profiles",
-                profile,
-                "TLS profile",
-                name,
-                server_tls,
-            )
-            for name in profile.sni_profiles
-            if name not in server_tls
-        ]
+    problems: list[Problem] = list(check_tls(deployment))
     border = deployment.border
     if border is not None:
         problems += check_border(border, server_tls, client_tls)

@@ -51,8 +51,8 @@ class TlsServerProfile(TlsProfile):
     """PEM: the issuers, where they stand in a file of their own."""
 
     sni_profiles: tuple[Name, ...] = Field((), title="SNI Options")
-    """Server profiles that answer instead when the client dials a name that their certificate
-    bears (RFC 6066 section 3)."""
+    """Server profiles whose certificate is shown instead when the client dials a name that it bears
+    (RFC 6066 section 3). All else is as this profile says."""
 
     peer_verification: Literal["none", "optional", "required"] = Field(
         "none", title="Peer Verification"
@@ -79,16 +79,16 @@ class TlsClientProfile(TlsProfile):
 
     key: Path | None = Field(None, title="Private Key")
     sni: bool = Field(True, title="SNI")
-    """Say the server's name in the handshake (RFC 6066)."""
+    """Say the server's name in the handshake (RFC 6066). It is judged by it in any case."""
 
     extended_hostname_verification: bool = Field(True, title="Extended Hostname Verification")
-    """SIP: the certificate must be that of the domain (RFC 5922 section 7); off: any certificate
-    of the authorities will do."""
+    """The certificate must be that of the SIP domain (RFC 5922 section 7), and elsewhere that of
+    the host that is dialled (RFC 9525); off: any certificate of the authorities will do."""
 
     server_hostname: str | None = Field(
         None, title="Server Hostname", max_length=255, pattern=r"^[A-Za-z0-9.\-]+$"
     )
-    """SIP: the name that the certificate must bear, instead of the address that is dialled."""
+    """The name that the certificate must bear, and that SNI says, instead of what is dialled."""
 
     @model_validator(mode="after")
     def _both_or_none(self) -> TlsClientProfile:

@@ -48,7 +48,7 @@ async def run_border(context: RoleContext) -> None:
         countries = Countries(beside(context, form.country_database))
         quarantine = Quarantine(context.run_dir / "quarantine", active=form.quarantine)
         core = BorderCore(border, RealIds(), wall=clock.wall_of, country=countries)
-        keeper = TlsKeeper(context.deployment, context.base, trace)
+        keeper = TlsKeeper(context.deployment, context.base, trace).prepare()
         charges = stack.enter_context(closing(Charges(context.run_dir)))
         memory = BorderMemory(stack, context.run_dir)
         driver = make_driver(context, border, core, keeper, trace, memory, quarantine)
@@ -79,7 +79,7 @@ async def run_border(context: RoleContext) -> None:
         driver.handle(Started())
         relays = await run_relays(
             context.deployment,
-            context.base,
+            keeper,
             trace,
             ask=resolver.ask,
             registered=core.registered_from,
@@ -101,7 +101,7 @@ async def run_border(context: RoleContext) -> None:
 
         commands = BorderCommands(context, driver, keeper, countries, quarantine)
         await stack.enter_async_context(context.control({"show": show, **commands.table()}))
-        await keeper.watch(driver)
+        await keeper.watch()
 
 
 def make_media(
@@ -138,7 +138,9 @@ def make_driver(
             ws_port=interface.ws_port,
             wss_port=interface.wss_port,
             ws_origins=interface.ws_origins,
-            tls=keeper.of_interface(interface.name),
+            tls=keeper.server(interface.tls_profile)
+            if interface.tls_profile is not None and interface.uses_tls
+            else None,
             shared_port=interface.shared_control_port,
             device=border.link(interface.network),
         )
@@ -147,7 +149,7 @@ def make_driver(
     return SipDriver(
         core,
         listeners,
-        tls_for=keeper.of_client,
+        tls_for=keeper.of_sip_server,
         trace=trace if context.traced else None,
         keep=memory.keep,
         quarantine=quarantine,

@@ -46,14 +46,14 @@ class BorderCommands:
         if deployment.border is None:
             raise RuntimeError("the file has no border any more")
         self.countries.change(beside(self.context, deployment.border.shield.country_database))
-        self.keeper.adopt(deployment, self.driver)
+        self.keeper.adopt(deployment)
         self.quarantine.active = deployment.border.shield.quarantine
         self.driver.handle(Reconfigured(deployment.border))
         return "applied"
 
     def reload(self) -> dict[str, str]:
         """Read certificates, keys and authorities again."""
-        return self.keeper.reload(self.driver)
+        return self.keeper.reload()
 
     def ban(self, host: str, port: int | None, seconds: float, reason: str) -> str:
         """Ban a device or an address by hand."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from farline.runtime.ids import RealIds
 from farline.runtime.media_client import MediaClient
 from farline.runtime.office_directory import DirectoryServer
 from farline.runtime.sip import Listener, SipDriver
-from farline.runtime.tls import server_context
+from farline.runtime.tls_keeper import TlsKeeper
 from farline.runtime.trace_writer import TraceWriter
 from farline.store.call_records import SqliteCallRecords
 from farline.store.registrations import SqliteRegistrations
@@ -49,10 +48,11 @@ async def run_office(context: RoleContext) -> None:
         if context.traced:
             monitor = await stack.enter_async_context(_monitor(context))
             trace = _both(trace, monitor)
+        keeper = TlsKeeper(context.deployment, context.base, trace)
         core = _core(context, office, stack)
         driver = SipDriver(
             core,
-            [_listener(context, office)],
+            [_listener(keeper, office)],
             trace=trace if context.traced else None,
             on_output=lambda record: trace(Note("call record", str(record))),
         )
@@ -62,14 +62,16 @@ async def run_office(context: RoleContext) -> None:
         stack.push_async_callback(media.stop)
         stack.push_async_callback(driver.stop)
         await driver.start()
-        await _start_directory(context, office, trace, stack)
+        await _start_directory(keeper, office, trace, stack)
 
         def show() -> dict[str, object]:
             state = "connected" if media.connected else "not running"
-            return {**core.show(), "media engine": state}
+            return {**core.show(), "media engine": state, "certificates": keeper.show()}
 
-        await stack.enter_async_context(context.control({"show": show}))
-        await asyncio.get_running_loop().create_future()
+        commands: dict[str, Callable[..., object]] = {"show": show}
+        commands["tls-reload"] = keeper.reload
+        await stack.enter_async_context(context.control(commands))
+        await keeper.watch()
 
 
 def _core(context: RoleContext, office: Office, stack: AsyncExitStack) -> OfficeCore:
@@ -94,12 +96,12 @@ def _core(context: RoleContext, office: Office, stack: AsyncExitStack) -> Office
     )
 
 
-def _listener(context: RoleContext, office: Office) -> Listener:
+def _listener(keeper: TlsKeeper, office: Office) -> Listener:
     registrar = office.registrar
     profile = registrar.tls_profile
     tls = None
     if profile is not None and registrar.tls_port is not None:
-        tls = server_context(context.deployment, profile, context.base)
+        tls = keeper.server(profile)
     return Listener(
         INTERFACE,
         office.ip,
@@ -111,14 +113,14 @@ def _listener(context: RoleContext, office: Office) -> Listener:
 
 
 async def _start_directory(
-    context: RoleContext, office: Office, trace: Sink, stack: AsyncExitStack
+    keeper: TlsKeeper, office: Office, trace: Sink, stack: AsyncExitStack
 ) -> None:
     if office.directory is None:
         return
     users = UserDirectory(office, RealIds(), wall=clock.wall())
     server = DirectoryServer(users, office.service_users, trace)
     stack.push_async_callback(server.stop)
-    tls = server_context(context.deployment, office.directory.tls_profile, context.base)
+    tls = keeper.server(office.directory.tls_profile)
     await server.start(office.ip, office.directory.port, tls)
 
 

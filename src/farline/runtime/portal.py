@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import ssl
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,8 @@ from farline.portal.status import Component, ComponentStatus
 from farline.portal.throttle import Throttle
 from farline.runtime import clock
 from farline.runtime.ids import RealIds
-from farline.runtime.tls import client_context, server_context
+from farline.runtime.portal_tls import pinned, prosody_tls
+from farline.runtime.tls_keeper import TlsKeeper
 from farline.trace.events import Event, Note
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class PortalRole:
         self._context = context
         self._trace = trace
         self._ids = RealIds()
+        self._keeper = TlsKeeper(context.deployment, context.base, trace)
         self._decoy_secret = _kept_secret(context.run_dir / "state" / "portal-decoy.key")
         self.status = ComponentStatus(clock.wall, self._component_changed)
         self.throttle = Throttle(portal.max_failed_logins)
@@ -84,7 +86,7 @@ class PortalRole:
         portal = self.portal
         self.directory.load_copy()
         stack.callback(self._doorman.close)
-        tls = server_context(self._context.deployment, portal.tls_profile, self._context.base)
+        tls = self._keeper.server(portal.tls_profile)
         ports = [port for port in (portal.rest_port, portal.communicator_port) if port is not None]
         stack.push_async_callback(self.rest.stop)
         await self.rest.start(ports, tls)
@@ -104,10 +106,12 @@ class PortalRole:
             "show": self.show,
             "components": self.status.show,
             "synchronise": self.synchronise,
+            "tls-reload": self._keeper.reload,
         }
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.directory.run(), name="directory")
             tasks.create_task(self.mybuddy.run(), name="mybuddy")
+            tasks.create_task(self._keeper.watch(), name="certificates")
             with suppress(TimeoutError):
                 async with asyncio.timeout(READY_SECONDS):
                     await self.directory.attempted.wait()
@@ -126,6 +130,7 @@ class PortalRole:
             "im": self.messaging.show() if self.messaging is not None else None,
             "im_logins": {"keys_served": self.keys.served, "failed": self.keys.failed},
             "throttled": self.throttle.refused,
+            "certificates": self._keeper.show(),
             "mybuddy": {"jid": self.mybuddy.jid, "answered": self.mybuddy.answered},
         }
 
@@ -139,7 +144,7 @@ class PortalRole:
         provider = portal.dsml_provider
         return Directory(
             provider,
-            tls=client_context(context.deployment, provider.tls_client_profile, context.base),
+            tls=self._keeper.client(provider.tls_client_profile),
             source_ip=portal.ip,
             copy=context.run_dir / "state" / "portal-directory.json",
             reserved={portal.im_presence.mybuddy: "the name is that of mybuddy"},
@@ -161,13 +166,12 @@ class PortalRole:
         )
 
     def _mybuddy(self, buddy: BuddyLogin) -> MyBuddy:
-        messaging = self.portal.im_presence
-        certificate, _ = self._certificate()
+        messaging, context = self.portal.im_presence, self._context
         return MyBuddy(
             buddy,
             messaging.domain,
             address=(self.portal.ip, messaging.port),
-            tls=_pinned(certificate),
+            tls=partial(pinned, context.deployment, messaging.tls_profile, context.base),
             status=self.status,
         )
 
@@ -182,43 +186,26 @@ class PortalRole:
         detail = f"{component.name}: {component.status}: {component.additional_info}"
         self._trace(Note("component", detail))
 
-    def _certificate(self) -> tuple[Path, Path]:
-        """Certificate and key of the messaging server, known to be usable. Raises TlsError."""
-        name = self.portal.im_presence.tls_profile
-        base = self._context.base
-        server_context(self._context.deployment, name, base)
-        profiles = self._context.deployment.tls_server_profiles
-        profile = next(entry for entry in profiles if entry.name == name)
-        return (base / profile.certificate).resolve(), (base / profile.key).resolve()
+    def _renewed(self, profile: str) -> None:
+        if profile == self.portal.im_presence.tls_profile and self.messaging is not None:
+            self.messaging.renew_tls()
 
     def _prosody(self) -> Prosody:
-        portal, run_dir = self.portal, self._context.run_dir.resolve()
-        certificate, key = self._certificate()
+        portal, context = self.portal, self._context
+        run_dir, profile = context.run_dir.resolve(), portal.im_presence.tls_profile
+        self._keeper.server(profile)  # it is usable, and watched
+        self._keeper.renewed.append(self._renewed)
         settings = ProsodySettings(
             ip=portal.ip,
             port=portal.im_presence.port,
             domain=portal.im_presence.domain,
             mybuddy=portal.im_presence.mybuddy,
-            certificate=certificate,
-            key=key,
+            tls=prosody_tls(context.deployment, profile, context.base),
             portal_url=self.keys.url,
             modules=MODULES,
         )
         files = ProsodyFiles(run_dir / "prosody", run_dir / "log" / "prosody.log")
         return Prosody(settings, files, status=self.status, trace=self._trace)
-
-
-def _pinned(certificate: Path) -> ssl.SSLContext:
-    """For mybuddy: exactly our own server's certificate, whoever issued it and for which names."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.check_hostname = False
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
-    text = certificate.read_text(encoding="ascii")
-    leaf = text[text.index(begin) : text.index(end) + len(end)]
-    context.load_verify_locations(cadata=leaf + "\n")
-    return context
 
 
 def _kept_secret(path: Path) -> bytes:

@@ -121,7 +121,8 @@ async def _connect(deployment: Deployment, base: Path, hop: NextHop, place: Plac
     if place.transport is Transport.TLS and deployment.border is not None:
         for server in deployment.border.server_profiles:
             if server.name == hop.server and server.tls_client_profile is not None:
-                context = client_context(deployment, server.tls_client_profile, base)
+                profile = server.tls_client_profile
+                context = client_context(deployment, profile, base, sip=True)
     name = (place.name or place.address.host) if context is not None else None
     _, writer = await asyncio.open_connection(*place.address, ssl=context, server_hostname=name)
     writer.close()

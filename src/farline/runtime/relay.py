@@ -10,18 +10,17 @@ from farline.border.relay_xmpp import XmppInspector
 from farline.border.relays import RelayLedger, RelayPlan, plan_relays
 from farline.runtime.relay_pair import Pair
 from farline.runtime.relay_udp import UdpRelay
-from farline.runtime.tls import client_context, server_context
 from farline.trace.events import Note, Refused
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from farline.border.relay_inspection import Inspector
     from farline.border.relays import Ending
     from farline.config import Deployment
     from farline.runtime.relay_remote import Ask
+    from farline.runtime.tls_keeper import TlsKeeper
     from farline.trace.events import Event
 
 BACKLOG = 512
@@ -147,7 +146,7 @@ class ByteRelay:
 
 async def run_relays(
     deployment: Deployment,
-    base: Path,
+    tls: TlsKeeper,
     trace: Callable[[Event], None],
     *,
     ask: Ask | None = None,
@@ -164,7 +163,7 @@ async def run_relays(
             relay = (
                 UdpRelay(plan, trace=trace, ask=ask, registered=registered)
                 if plan.udp
-                else _byte_relay(plan, deployment, base, trace, ask, registered)
+                else _byte_relay(plan, tls, trace, ask, registered)
             )
             await relay.start()
         except (OSError, RuntimeError):
@@ -176,8 +175,7 @@ async def run_relays(
 
 def _byte_relay(
     plan: RelayPlan,
-    deployment: Deployment,
-    base: Path,
+    tls: TlsKeeper,
     trace: Callable[[Event], None],
     ask: Ask | None,
     registered: Callable[[str], bool] | None,
@@ -186,8 +184,8 @@ def _byte_relay(
     return ByteRelay(
         plan,
         trace=trace,
-        server_tls=server_context(deployment, listen, base) if listen else None,
-        client_tls=client_context(deployment, remote, base) if remote else None,
+        server_tls=tls.server(listen) if listen else None,
+        client_tls=tls.client(remote) if remote else None,
         ask=ask,
         registered=registered,
     )

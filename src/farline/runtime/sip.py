@@ -23,7 +23,6 @@ from farline.runtime.qos import mark
 from farline.runtime.sip_listen import Listener as Listener
 from farline.runtime.sip_listen import StreamServer, UdpSocket, bind_device, way_out
 from farline.runtime.sip_stream import StreamConnection
-from farline.runtime.tls import Context
 from farline.sip.effects import (
     Close,
     Closed,
@@ -147,12 +146,6 @@ class SipDriver:
                 reason = error.strerror or str(error.__cause__ or error)
                 raise OSError(error.errno, f"cannot listen on {where}: {reason}") from error
             self._event(Note("listening", f"{transport} {listener.ip}:{port}", listener.interface))
-
-    def renew_tls(self, interface: str, tls: ssl.SSLContext) -> None:
-        """New connections of an interface get this TLS; those that are there keep theirs."""
-        for (name, transport), servers in self._servers.items():
-            for server in servers if name == interface and transport.secure else ():
-                server.renew(tls)
 
     async def stop(self) -> None:
         """Close everything; the core is told nothing more."""
@@ -294,7 +287,6 @@ class SipDriver:
             order.transport,
             listener.limits,
             ticket=order.ticket,
-            expected=name,
         )
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
@@ -302,15 +294,14 @@ class SipDriver:
                     lambda: connection,
                     **await way_out(listener, order.remote),
                     ssl=verified,
-                    server_hostname=_said(verified, name) if verified else None,
+                    server_hostname=name if verified else None,
                 )
         except TimeoutError:
             self.handle(OpenFailed(order.ticket, f"no answer in {CONNECT_SECONDS:.0f} s"))
         except OSError as error:
+            if isinstance(error, ssl.SSLCertVerificationError):
+                self.refused("certificate", _in_words(error), order.interface, order.remote)
             self.handle(OpenFailed(order.ticket, _in_words(error)))
-        else:
-            if connection.doubt is not None:
-                self.handle(OpenFailed(order.ticket, connection.doubt))
 
     async def _look_up(self, order: Lookup) -> None:
         if self.resolve is None:
@@ -413,11 +404,6 @@ def _message(direction: Direction, flow: Flow, data: bytes) -> MessageSeen:
 def _shown(address: Address) -> str:
     """An address as text; a phone's comes again and again."""
     return str(address)
-
-
-def _said(context: ssl.SSLContext, name: str) -> str:
-    """What the handshake says of the server's name; "" for nothing."""
-    return context.said(name) if isinstance(context, Context) else name
 
 
 def _socket(transport: asyncio.BaseTransport | None) -> socket | None:

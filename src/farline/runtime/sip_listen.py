@@ -1,10 +1,11 @@
-"""Where signaling interfaces listen: datagram sockets, and servers whose TLS can be renewed."""
+"""Where signaling interfaces listen: datagram sockets, and servers of streams."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import socket
+import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,8 +15,6 @@ from farline.sip.stun import is_stun
 from farline.sip.transport import Address, Flow, Transport
 
 if TYPE_CHECKING:
-    import ssl
-
     from farline.runtime.sip import SipDriver
     from farline.runtime.sip_stream import Connection
 
@@ -101,15 +100,13 @@ class UdpSocket(asyncio.DatagramProtocol):
 class StreamServer:
     """One listening port of TCP, TLS, WS or WSS.
 
-    Where TLS is, we accept by ourselves: each connection gets the context of that moment, so that
-    `renew` disturbs nobody, and the handshakes under way are bounded.
+    Where TLS is, we accept by ourselves, so that the handshakes under way are bounded.
     """
 
     def __init__(self, driver: SipDriver, listener: Listener, transport: Transport) -> None:
         self._driver = driver
         self._listener = listener
         self._transport = transport
-        self._tls = listener.tls
         self._socket: socket.socket | None = None
         self._server: asyncio.AbstractServer | None = None
         self._handshakes: set[asyncio.Task[None]] = set()
@@ -117,7 +114,7 @@ class StreamServer:
 
     async def open(self, port: int) -> None:
         """Listen. Raises OSError."""
-        if self._transport.secure and self._tls is None:
+        if self._transport.secure and self._listener.tls is None:
             raise OSError(0, "TLS needs a certificate (tls_profile)")
         family = socket.AF_INET6 if ":" in self._listener.ip else socket.AF_INET
         self._socket = listening = socket.socket(family, socket.SOCK_STREAM)
@@ -140,10 +137,6 @@ class StreamServer:
             listening.close()
             raise
 
-    def renew(self, tls: ssl.SSLContext) -> None:
-        """New connections get this TLS; those that are there keep theirs."""
-        self._tls = tls
-
     def _accept(self) -> None:
         """Take what waits in the queue, some at a time."""
         listening = self._socket
@@ -152,7 +145,7 @@ class StreamServer:
         loop = asyncio.get_running_loop()
         for _ in range(ACCEPTED_AT_ONCE):
             try:
-                accepted, _ = listening.accept()
+                accepted, remote = listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:  # no descriptors, no memory: as asyncio's own servers do
@@ -163,21 +156,24 @@ class StreamServer:
             if len(self._handshakes) >= self._listener.limits.handshakes:
                 accepted.close()
                 continue
-            task = loop.create_task(self._secure(accepted))
+            task = loop.create_task(self._secure(accepted, Address(*remote[:2])))
             self._handshakes.add(task)
             task.add_done_callback(self._handshakes.discard)
 
-    async def _secure(self, accepted: socket.socket) -> None:
+    async def _secure(self, accepted: socket.socket, remote: Address) -> None:
         accepted.setblocking(False)
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
                 self._connection,
                 accepted,
-                ssl=self._tls,
+                ssl=self._listener.tls,
                 ssl_handshake_timeout=self._listener.limits.handshake_seconds,
             )
         except OSError as error:  # SSLError and the time limit are kinds of it
             log.debug("%s: TLS handshake: %s", self._listener.interface, error)
+            if isinstance(error, ssl.SSLCertVerificationError):
+                why = error.verify_message
+                self._driver.refused("certificate", why, self._listener.interface, remote)
 
     def _connection(self) -> Connection:
         listener, kind = self._listener, self._transport

@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from farline.runtime.tls import refusal
 from farline.sip import Message, StreamFramer, WireError, responses
 from farline.sip.transport import Address
 
@@ -58,18 +57,11 @@ class Connection(asyncio.Protocol):
         limits: StreamLimits,
         *,
         ticket: int | None = None,
-        expected: str = "",
     ) -> None:
         self.driver = driver
         self.interface = interface
         self.kind = kind
         self.ticket = ticket
-        self.expected = expected
-        """The name that was dialled, for the peer's certificate."""
-
-        self.doubt: str | None = None
-        """Why the peer's certificate is not believed, and nothing is said to it."""
-
         self.local = Address("", 0)
         self.remote = Address("", 0)
         self.admitted = False
@@ -89,12 +81,6 @@ class Connection(asyncio.Protocol):
             self.raw.abort()
             return
         self.remote = Address(*peer[:2])
-        if self.kind.secure:
-            self.doubt = refusal(transport.get_extra_info("ssl_object"), self.expected)
-        if self.doubt is not None:
-            self.refused("certificate", self.doubt)
-            self.raw.abort()
-            return
         if not self.driver.admit(self):
             self.raw.abort()
             return

@@ -1,20 +1,21 @@
-"""TLS contexts from the profiles of a deployment, and what a peer's certificate must be."""
+"""TLS contexts from the profiles of a deployment (`tls_context` has what they do)."""
 
 from __future__ import annotations
 
 import os
 import ssl
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryptography import x509
 
 from farline.runtime.certificate_names import borne
+from farline.runtime.tls_context import Context, PeerRules
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from farline.config import Deployment, TlsClientProfile, TlsServerProfile
+    from farline.runtime.tls_context import Identity
 
     Profile = TlsServerProfile | TlsClientProfile
 
@@ -30,47 +31,6 @@ class TlsError(RuntimeError):
     """A certificate or key that cannot be used; the text names the profile and the file."""
 
 
-@dataclass(frozen=True, slots=True)
-class PeerRules:
-    """What OpenSSL does not look at by itself."""
-
-    depth: int
-    identity: bool
-    """The certificate must be the SIP domain's (RFC 5922)."""
-
-    hostname: str | None = None
-    """The domain, where it is not what was dialled."""
-
-    def refusal(self, peer: ssl.SSLObject, dialled: str) -> str | None:
-        """Why the peer of a finished handshake is not believed; None when it is."""
-        chain = _verified_chain(peer)
-        if not chain:
-            return None
-        if len(chain) - 1 > self.depth:
-            return (
-                f"{len(chain) - 1} certificates above the peer's; Verification Depth {self.depth}"
-            )
-        expected = self.hostname or dialled
-        if self.identity:
-            names = borne(x509.load_der_x509_certificate(chain[0]))
-            if not names.speaks_for(expected):
-                return f"the certificate is not that of {expected}: it bears {names}"
-        return None
-
-
-class Context(ssl.SSLContext):
-    """A context that knows the rules for its peers."""
-
-    rules: PeerRules | None = None
-    sni: bool = True
-
-    def said(self, name: str) -> str:
-        """What the handshake says of a server's name; "" for nothing."""
-        if not self.sni:
-            return ""
-        return (self.rules.hostname if self.rules is not None else None) or name
-
-
 def server_context(deployment: Deployment, name: str, base: Path) -> Context:
     """The context of the server profile `name`; file names are relative to `base`."""
     profiles = {entry.name: entry for entry in deployment.tls_server_profiles}
@@ -78,7 +38,7 @@ def server_context(deployment: Deployment, name: str, base: Path) -> Context:
     context = _server(profile, base)
     if profile.sni_profiles:
         by_names = [
-            (borne(_leaf(profiles[other], base)), _server(profiles[other], base))
+            (borne(_leaf(profiles[other], base)), _server(profile, base, profiles[other]))
             for other in profile.sni_profiles
         ]
 
@@ -95,30 +55,26 @@ def server_context(deployment: Deployment, name: str, base: Path) -> Context:
 def client_context(deployment: Deployment, name: str, base: Path, *, sip: bool = False) -> Context:
     """The context of the client profile `name`.
 
-    `sip`: the peer is a SIP server, whose certificate is judged by RFC 5922 (`PeerRules`) instead
-    of by the rules for hosts.
+    `sip`: the peer is a SIP server, whose certificate is judged by RFC 5922 instead of by the rules
+    for hosts (RFC 9525).
     """
     profile = next(entry for entry in deployment.tls_client_profiles if entry.name == name)
     return _client(profile, base, sip=sip)
 
 
-def refusal(peer: ssl.SSLObject | None, dialled: str) -> str | None:
-    """Why the peer of a finished handshake is not believed; None when it is, or is not asked."""
-    context = peer.context if peer is not None else None
-    if peer is None or not isinstance(context, Context) or context.rules is None:
-        return None
-    return context.rules.refusal(peer, dialled)
-
-
-def _server(profile: TlsServerProfile, base: Path) -> Context:
+def _server(
+    profile: TlsServerProfile, base: Path, shown: TlsServerProfile | None = None
+) -> Context:
+    """`shown`: whose certificate it shows, where that is another profile's (SNI Options)."""
     context = Context(ssl.PROTOCOL_TLS_SERVER)
     _common(context, profile, base)
-    extra = base / profile.certificate_chain if profile.certificate_chain is not None else None
-    _load(context, profile.name, base / profile.certificate, base / profile.key, extra)
+    own = shown or profile
+    extra = base / own.certificate_chain if own.certificate_chain is not None else None
+    _load(context, own.name, base / own.certificate, base / own.key, extra)
     context.verify_mode = _DEMANDS[profile.peer_verification]
     if profile.peer_certificate_authorities is not None and context.verify_mode:
         _believe(context, profile, base / profile.peer_certificate_authorities)
-        context.rules = PeerRules(profile.verification_depth, identity=False)
+        context.judge(PeerRules(profile.verification_depth, "none"))
     return context
 
 
@@ -128,14 +84,15 @@ def _client(profile: TlsClientProfile, base: Path, *, sip: bool) -> Context:
     if profile.certificate is not None and profile.key is not None:
         _load(context, profile.name, base / profile.certificate, base / profile.key, None)
     context.sni = profile.sni
-    if sip or not profile.peer_verification:
-        context.check_hostname = False
+    context.check_hostname = False  # `PeerRules` does: also for names that SNI does not say
     if not profile.peer_verification:
         context.verify_mode = ssl.CERT_NONE
         return context
     _believe(context, profile, base / profile.peer_certificate_authorities)
-    identity = sip and profile.extended_hostname_verification
-    context.rules = PeerRules(profile.verification_depth, identity, profile.server_hostname)
+    identity: Identity = "sip" if sip else "host"
+    if not profile.extended_hostname_verification:
+        identity = "none"
+    context.judge(PeerRules(profile.verification_depth, identity, profile.server_hostname))
     return context
 
 
@@ -180,17 +137,3 @@ def _leaf(profile: TlsServerProfile, base: Path) -> x509.Certificate:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError) as error:
         raise TlsError(f"TLS profile {profile.name!r}: {path}: {error}") from error
-
-
-def _verified_chain(peer: ssl.SSLObject) -> list[bytes]:
-    """The chain that was verified, the peer's own certificate first, in DER; empty: none."""
-    found = getattr(peer, "get_verified_chain", None)  # Python 3.13
-    if found is not None:
-        return list(found() or ())
-    inner = getattr(peer, "_sslobj", None)  # before 3.13 it is there, without a public name
-    chain = inner.get_verified_chain() if inner is not None else None
-    return [one.public_bytes(_DER) for one in chain or ()]
-
-
-_DER = 2
-"""`_ssl.ENCODING_DER`."""

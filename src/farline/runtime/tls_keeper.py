@@ -10,21 +10,24 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from cryptography import x509
 
+from farline.config import TlsServerProfile
 from farline.runtime.certificate_names import borne
-from farline.runtime.tls import Context, TlsError, client_context, server_context
+from farline.runtime.tls import TlsError, client_context, server_context
+from farline.runtime.tls_context import RenewableContext
 from farline.trace.events import Note
 from farline.trace.summary import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import ssl
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from farline.config import Deployment, TlsClientProfile, TlsServerProfile
-    from farline.runtime.sip import SipDriver
+    from farline.config import Deployment, TlsClientProfile
+    from farline.runtime.tls_context import Context
     from farline.trace.events import Event
 
     Profile = TlsServerProfile | TlsClientProfile
@@ -49,11 +52,18 @@ class Expiry:
         return (self.until - now) // timedelta(days=1)
 
 
-class TlsKeeper:
-    """The TLS contexts of one border.
+class Use(NamedTuple):
+    """What a profile is used for."""
 
-    `interfaces` names the server profile of each signaling interface that uses one, `servers` the
-    client profile by the address of each server.
+    kind: Literal["server", "client", "SIP client"]
+    name: str
+
+
+class TlsKeeper:
+    """The TLS contexts of one role, by profile: each is made when it is first asked for.
+
+    What `server` and `client` give is held for good; a renewed profile acts on the connections
+    that are made from then on.
     """
 
     def __init__(
@@ -63,65 +73,74 @@ class TlsKeeper:
         note: Callable[[Event], None],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self._deployment = deployment
         self._base = base
         self._note = note
         self._clock = clock
         self._warned: dict[str, tuple[datetime, int]] = {}
-        self._take(deployment)
+        self._contexts: dict[Use, RenewableContext] = {}
+        self._seen: dict[Use, State] = {}
+        """Of the files of every profile that is used, as a server's or a client's."""
 
-    def adopt(self, deployment: Deployment, driver: SipDriver) -> None:
-        """Go by another configuration. Raises TlsError, and then nothing has changed."""
-        TlsKeeper(deployment, self._base, self._note, self._clock)
-        self._take(deployment)
-        for interface, profile in self.interfaces.items():
-            driver.renew_tls(interface, self._server[profile])
+        self.renewed: list[Callable[[str], None]] = []
+        """Told the name of each profile that was read again."""
 
-    def _take(self, deployment: Deployment) -> None:
-        self._deployment = deployment
-        border = deployment.border
-        self.interfaces: dict[str, str] = {
-            one.name: one.tls_profile
-            for one in (border.signaling_interfaces if border else ())
-            if one.tls_profile is not None and one.uses_tls
-        }
+    def server(self, name: str) -> ssl.SSLContext:
+        """What we show to clients of a server profile. Raises TlsError when it cannot be used."""
+        return self._held(Use("server", name))
+
+    def client(self, name: str, *, sip: bool = False) -> ssl.SSLContext:
+        """How servers are judged that we connect to by a client profile. Raises TlsError.
+
+        `sip`: they are SIP servers (RFC 5922).
+        """
+        return self._held(Use("SIP client" if sip else "client", name))
+
+    def of_sip_server(self, name: str | None) -> ssl.SSLContext | None:
+        """`client` of a SIP server; None where it is not among those of `prepare`."""
+        return self._contexts.get(Use("SIP client", name)) if name is not None else None
+
+    def prepare(self) -> TlsKeeper:
+        """Make what the border needs to connect to SIP servers. Raises TlsError."""
+        border = self._deployment.border
         named = [one.tls_client_profile for one in (border.server_profiles if border else ())]
         named += [one.tls_client_profile for one in (border.subscriber_flows if border else ())]
-        self.clients = frozenset(name for name in named if name is not None)
-        self._profiles: dict[str, Profile] = self._used()
-        self._server: dict[str, Context] = {
-            name: server_context(deployment, name, self._base)
-            for name in set(self.interfaces.values())
+        for name in named:
+            if name is not None:
+                self.client(name, sip=True)
+        return self
+
+    def adopt(self, deployment: Deployment) -> None:
+        """Go by another configuration. Raises TlsError, and then nothing has changed."""
+        fresh = TlsKeeper(deployment, self._base, self._note, self._clock).prepare()
+        for use in self._contexts:
+            if use.name in fresh._profiles(use.kind):
+                fresh._held(use)
+        self._deployment = deployment
+        for use, made in fresh._contexts.items():
+            if use in self._contexts:
+                self._contexts[use].renew(made.current)
+        self._contexts = fresh._contexts | {
+            use: held for use, held in self._contexts.items() if use in fresh._contexts
         }
-        self._client: dict[str, Context] = {
-            name: client_context(deployment, name, self._base, sip=True) for name in self.clients
-        }
-        self._seen = {name: self._state(name) for name in self._profiles}
+        self._seen = fresh._seen
 
-    def of_interface(self, interface: str) -> Context | None:
-        """What a signaling interface shows to phones now."""
-        name = self.interfaces.get(interface)
-        return self._server[name] if name is not None else None
-
-    def of_client(self, name: str | None) -> Context | None:
-        """How a server that we connect to by a client profile is judged now."""
-        return self._client.get(name) if name is not None else None
-
-    async def watch(self, driver: SipDriver) -> None:
+    async def watch(self) -> None:
         """Look at the files and at the calendar until cancelled."""
         while True:
-            changed = [name for name in self._profiles if self._state(name) != self._seen[name]]
+            changed = {use.name for use, seen in self._seen.items() if self._state(use) != seen}
             if changed:
-                self.reload(driver, changed)
+                self.reload(sorted(changed))
             self.warn()
             await asyncio.sleep(WATCH_SECONDS)
 
-    def reload(self, driver: SipDriver, names: list[str] | None = None) -> dict[str, str]:
+    def reload(self, names: list[str] | None = None) -> dict[str, str]:
         """Read profiles again, all by default, and use them; what became of each, by name."""
         told: dict[str, str] = {}
-        for name in names or list(self._profiles):
-            self._seen[name] = self._state(name)
+        for name in names or sorted({use.name for use in self._seen}):
+            self._seen |= {use: self._state(use) for use in self._seen if use.name == name}
             try:
-                self._renew(driver, name)
+                self._renew(name)
             except TlsError as error:
                 told[name] = f"not used: {error}"
                 log.warning("TLS profile %s", told[name])
@@ -130,16 +149,27 @@ class TlsKeeper:
             self._note(Note("TLS profile read again", f"{name}: {told[name]}", name))
         return told
 
-    def _renew(self, driver: SipDriver, name: str) -> None:
-        if name in self._client:
-            self._client[name] = client_context(self._deployment, name, self._base, sip=True)
-            return
-        users = [one for one in self.interfaces.values() if name in self._with_sni(one)]
-        server = {one: server_context(self._deployment, one, self._base) for one in set(users)}
-        self._server |= server
-        for interface, profile in self.interfaces.items():
-            if profile in server:
-                driver.renew_tls(interface, server[profile])
+    def _renew(self, name: str) -> None:
+        touched = [use for use in self._contexts if name in (one.name for one in self._files(use))]
+        made = {use: self._make(use) for use in touched}  # all of them, or none
+        for use, context in made.items():
+            self._contexts[use].renew(context)
+        for tell in self.renewed:
+            tell(name)
+
+    def _held(self, use: Use) -> RenewableContext:
+        held = self._contexts.get(use)
+        if held is None:
+            held = RenewableContext.of(self._make(use), server=use.kind == "server")
+            self._contexts[use] = held
+            self._seen |= {one: self._state(one) for one in self._files(use)}
+        return held
+
+    def _make(self, use: Use) -> Context:
+        if use.kind == "server":
+            return server_context(self._deployment, use.name, self._base)
+        sip = use.kind == "SIP client"
+        return client_context(self._deployment, use.name, self._base, sip=sip)
 
     def warn(self) -> None:
         """Say once at each of `WARN_DAYS` that a certificate runs out."""
@@ -170,7 +200,8 @@ class TlsKeeper:
 
     def expiries(self) -> Iterator[Expiry]:
         """Of every profile with a certificate of ours, the one that ends first."""
-        for name, profile in self._profiles.items():
+        for use in self._seen:
+            profile = self._profiles(use.kind)[use.name]
             if profile.certificate is None:
                 continue
             try:
@@ -179,32 +210,35 @@ class TlsKeeper:
             except (OSError, ValueError):
                 continue  # it was read when it came into use; what is there now is told at reload
             until = min(one.not_valid_after_utc for one in chain)
-            yield Expiry(name, str(borne(chain[0])), until)
+            yield Expiry(use.name, str(borne(chain[0])), until)
 
-    def _used(self) -> dict[str, Profile]:
-        servers = {one.name: one for one in self._deployment.tls_server_profiles}
-        clients = {one.name: one for one in self._deployment.tls_client_profiles}
-        wanted = {name for one in self.interfaces.values() for name in self._with_sni(one)}
-        found: dict[str, Profile] = {name: servers[name] for name in sorted(wanted)}
-        return found | {name: clients[name] for name in sorted(self.clients)}
+    def _profiles(self, kind: str) -> Mapping[str, Profile]:
+        if kind == "server":
+            return {one.name: one for one in self._deployment.tls_server_profiles}
+        return {one.name: one for one in self._deployment.tls_client_profiles}
 
-    def _with_sni(self, name: str) -> tuple[str, ...]:
-        servers = {one.name: one for one in self._deployment.tls_server_profiles}
-        return (name, *servers[name].sni_profiles)
+    def _files(self, use: Use) -> tuple[Use, ...]:
+        """The profiles whose files a use reads, as a server's or a client's."""
+        if use.kind != "server":
+            return (Use("client", use.name),)
+        profile = self._profiles("server")[use.name]
+        others = profile.sni_profiles if isinstance(profile, TlsServerProfile) else ()
+        return tuple(Use("server", name) for name in (use.name, *others))
 
-    def _state(self, name: str) -> State:
+    def _state(self, use: Use) -> State:
         """What tells that a file of a profile is another one."""
-        profile = self._profiles[name]
+        profile = self._profiles(use.kind)[use.name]
         found = []
-        for field in type(profile).model_fields:
+        for field in sorted(_FILES & set(type(profile).model_fields)):
             path = getattr(profile, field)
-            if field in _FILES and path is not None:
-                try:
-                    stat = (self._base / path).stat()
-                except OSError:
-                    found.append((field, 0, 0, 0))
-                else:
-                    found.append((field, stat.st_mtime_ns, stat.st_ino, stat.st_size))
+            if path is None:
+                continue
+            try:
+                stat = (self._base / path).stat()
+            except OSError:
+                found.append((field, 0, 0, 0))
+            else:
+                found.append((field, stat.st_mtime_ns, stat.st_ino, stat.st_size))
         return tuple(found)
 
 

@@ -9,14 +9,20 @@ from farline.portal.accounts import Accounts
 from farline.portal.im import ImServerError
 from farline.portal.im import prosody as module
 from farline.portal.im.prosody import COMPONENT, Prosody
-from farline.portal.im.prosody_files import ProsodyFiles, ProsodySettings
+from farline.portal.im.prosody_files import ProsodyFiles, ProsodySettings, ProsodyTls
 from farline.portal.status import ComponentStatus
 from farline.testing.portal import IP, free_ports
 
 
 def make(base, port, binary):
     settings = ProsodySettings(
-        IP, port, "a.example", "mybuddy", base / "c.pem", base / "c.key", "http://x", base
+        IP,
+        port,
+        "a.example",
+        "mybuddy",
+        ProsodyTls(base / "c.pem", base / "c.key"),
+        "http://x",
+        base,
     )
     status = ComponentStatus(lambda: 0.0)
     files = ProsodyFiles(base / "prosody", base / "log" / "prosody.log")

@@ -8,6 +8,7 @@ from farline.portal.accounts import Accounts
 from farline.portal.im.prosody_files import (
     ProsodyFiles,
     ProsodySettings,
+    ProsodyTls,
     accounts_text,
     config_text,
     groups_text,
@@ -30,7 +31,7 @@ def accounts():
 def settings(**changes):
     values = {
         "ip": "127.0.0.1", "port": 5222, "domain": "a.example", "mybuddy": "mybuddy",
-        "certificate": Path("/c.pem"), "key": Path("/c.key"),
+        "tls": ProsodyTls(Path("/c.pem"), Path("/c.key")),
         "portal_url": "http://127.0.0.1:1/token", "modules": Path("/modules"),
     }  # fmt: skip
     return ProsodySettings(**values | changes)
@@ -55,5 +56,7 @@ def test_the_configuration_opens_one_port_and_wants_tls():
 
 def test_nothing_can_break_out_of_a_string():
     path = Path('/tmp/a"b\\c\nd]]')
-    text = config_text(settings(certificate=path), ProsodyFiles(Path("/r"), Path("/l")))
+    text = config_text(
+        settings(tls=ProsodyTls(path, Path("/c.key"))), ProsodyFiles(Path("/r"), Path("/l"))
+    )
     assert 'certificate = "/tmp/a\\034b\\092c\\010d\\093\\093"' in text

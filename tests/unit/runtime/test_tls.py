@@ -1,14 +1,12 @@
 """TLS profiles on the wire: who is believed, with which versions, by which names; and renewal."""
 
 import asyncio
+import socket
 import ssl
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from farline.config import Border, Deployment, TlsClientProfile, TlsServerProfile
 from farline.config.flows import SubscriberFlow
@@ -21,6 +19,7 @@ from farline.runtime.tls_keeper import TlsKeeper
 from farline.sip import Address, Transport
 from farline.sip.effects import Open, Opened, OpenFailed
 from farline.testing.core import NotingCore
+from farline.testing.pki import revocation_lists, three_deep
 
 IP = "127.0.0.1"
 
@@ -111,9 +110,9 @@ def test_profiles_of_subscriber_flows_are_loaded(base):
     names = dict.fromkeys(("signaling_interface", "media_interface", "routing_profile"), "x")
     flow = SubscriberFlow(name="f", end_point_policy_group="x", tls_client_profile="C", **names)
     border = given.border.model_copy(update={"subscriber_flows": (flow,), "server_profiles": ()})
-    keeper = TlsKeeper(given.model_copy(update={"border": border}), base, [].append)
-    assert keeper.of_client("C") is not None
-    assert keeper.of_client("Other") is None
+    keeper = TlsKeeper(given.model_copy(update={"border": border}), base, [].append).prepare()
+    assert keeper.of_sip_server("C") is not None
+    assert keeper.of_sip_server("Other") is None
 
 
 @pytest.mark.parametrize("versions", [("1.2",), ("1.3",)])
@@ -154,6 +153,29 @@ async def test_mutual_without_a_good_certificate(base, own):
     given = deployment(demand | {"versions": ("1.2",)}, own)
     async with Pair(base, given) as pair:
         assert isinstance(await pair.dial(), str)
+
+
+async def test_no_session_is_resumed_past_the_rules(base):
+    """A resumed session shows no chain, so Verification Depth could not be asked again."""
+    demand = {"peer_verification": "required", "peer_certificate_authorities": "ca.pem"}
+    given = deployment(demand | {"versions": ("1.2",)})
+    blind = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    blind.check_hostname, blind.verify_mode = False, ssl.CERT_NONE
+    blind.load_cert_chain(base / "named.pem", base / "named.key")
+    async with Pair(base, given) as pair:
+        port, session = pair.port, None
+
+        def dial():
+            nonlocal session
+            with (
+                socket.create_connection((IP, port)) as raw,
+                blind.wrap_socket(raw, session=session) as peer,
+            ):
+                session = peer.session
+                return peer.session_reused
+
+        for _ in range(3):
+            assert await asyncio.to_thread(dial) is False
 
 
 async def test_optional_lets_in_who_shows_none(base):
@@ -222,41 +244,12 @@ async def test_sni_is_said_and_chooses(base, sni, name):
         assert names == f"CN={'phone.example.com' if sni else IP}"
 
 
-def intermediate(base: Path) -> None:
-    """deep.pem: a leaf below an authority below ca.pem; deep-chain.pem: that authority."""
-    ca = x509.load_pem_x509_certificate((base / "ca.pem").read_bytes())
-    ca_key = certificates.serialization.load_pem_private_key((base / "ca.key").read_bytes(), None)
-    assert isinstance(ca_key, ec.EllipticCurvePrivateKey)
-    root_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    root = certificates._authority(root_key)
-    name = x509.Name([x509.NameAttribute(certificates.NameOID.COMMON_NAME, "Middle")])
-    middle_key = ec.generate_private_key(ec.SECP256R1())
-    middle = (
-        certificates._builder(name, root.subject, middle_key.public_key())
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(root_key, hashes.SHA256())
-    )
-    leaf = certificates._leaf(key.public_key(), [IP], middle, middle_key)
-    pem = certificates.serialization.Encoding.PEM
-    # The lab's authority may have nobody below it (path_length 0): this root has none such.
-    free = (
-        certificates._builder(root.subject, root.subject, root_key.public_key())
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(root_key, hashes.SHA256())
-    )
-    (base / "deep-root.pem").write_bytes(free.public_bytes(pem))
-    (base / "deep-chain.pem").write_bytes(middle.public_bytes(pem))
-    (base / "deep.pem").write_bytes(leaf.public_bytes(pem))
-    (base / "deep.key").write_bytes(certificates._key_pem(key))
-    assert ca.subject == root.subject
-
-
 @pytest.mark.parametrize(("depth", "chain", "said"), [
     (3, "deep-chain.pem", None), (2, "deep-chain.pem", None),
     (1, "deep-chain.pem", "Verification Depth 1"), (3, None, "certificate verify failed"),
 ])  # fmt: skip
 async def test_chain_and_depth(base, depth, chain, said):
-    intermediate(base)
+    three_deep(base)
     given = deployment(
         {"certificate": "deep.pem", "key": "deep.key", "certificate_chain": chain},
         {"peer_certificate_authorities": "deep-root.pem", "verification_depth": depth},
@@ -268,7 +261,7 @@ async def test_chain_and_depth(base, depth, chain, said):
 
 @pytest.mark.parametrize(("depth", "said"), [(2, None), (1, "the server ended the TLS handshake")])
 async def test_depth_of_the_clients_chain(base, depth, said):
-    intermediate(base)
+    three_deep(base)
     whole = base / "deep-whole.pem"
     whole.write_bytes((base / "deep.pem").read_bytes() + (base / "deep-chain.pem").read_bytes())
     demand = {"peer_verification": "required", "peer_certificate_authorities": "deep-root.pem"}
@@ -283,7 +276,7 @@ async def test_depth_of_the_clients_chain(base, depth, said):
 
 async def test_revoked(base):
     """A list of the authority that names the certificate, and one that names nobody."""
-    revocation_lists(base)
+    revocation_lists(base, "here")
     for name, said in (("empty", None), ("full", "certificate revoked")):
         given = deployment(client={"peer_certificate_revocation_lists": f"{name}.crl"})
         async with Pair(base, given) as pair:
@@ -292,7 +285,7 @@ async def test_revoked(base):
 
 
 async def test_revoked_client(base):
-    revocation_lists(base)
+    revocation_lists(base, "here")
     demand = {"peer_verification": "required", "peer_certificate_authorities": "ca.pem"}
     own = {"certificate": "here.pem", "key": "here.key"}
     for name, said in (("empty", None), ("full", "the server ended the TLS handshake")):
@@ -300,23 +293,6 @@ async def test_revoked_client(base):
         async with Pair(base, deployment(demand | lists, own)) as pair:
             found = await pair.dial()
             assert (found == said) if said else not isinstance(found, str), found
-
-
-def revocation_lists(base):
-    """empty.crl names nobody, full.crl the certificate of here."""
-    ca = x509.load_pem_x509_certificate((base / "ca.pem").read_bytes())
-    key = certificates.serialization.load_pem_private_key((base / "ca.key").read_bytes(), None)
-    leaf = x509.load_pem_x509_certificate((base / "here.pem").read_bytes())
-    now = datetime.now(UTC)
-    empty = (
-        x509.CertificateRevocationListBuilder().issuer_name(ca.subject)
-        .last_update(now - timedelta(days=1)).next_update(now + timedelta(days=1))
-    )  # fmt: skip
-    gone = x509.RevokedCertificateBuilder().serial_number(leaf.serial_number)
-    full = empty.add_revoked_certificate(gone.revocation_date(now).build())
-    pem = certificates.serialization.Encoding.PEM
-    for name, builder in (("empty", empty), ("full", full)):
-        (base / f"{name}.crl").write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(pem))
 
 
 # ---- renewal ----
@@ -353,7 +329,7 @@ class Kept:
     def __init__(self, base, notes):
         self.keeper = TlsKeeper(with_border(), base, notes.append)
         self.core = NotingCore()
-        tls = self.keeper.of_interface("out")
+        tls = self.keeper.server("S")
         self.driver = SipDriver(self.core, [Listener("out", IP, tls_port=0, tls=tls)])
 
     async def __aenter__(self):
@@ -378,11 +354,11 @@ async def test_renewal_keeps_connections_and_refuses_what_is_no_certificate(tmp_
         reader, writer = await asyncio.open_connection(IP, kept.port, ssl=blind)
         await kept.core.next(Opened)
         make_certificates(tmp_path, {"here": [IP]})
-        assert kept.keeper.reload(kept.driver) == {"S": "in use for new connections"}
+        assert kept.keeper.reload() == {"S": "in use for new connections"}
         assert await shown(kept.port) == leaf(tmp_path / "here.pem") != first
         second = leaf(tmp_path / "here.pem")
         (tmp_path / "here.key").write_text("no key")
-        told = kept.keeper.reload(kept.driver)
+        told = kept.keeper.reload()
         assert told["S"].startswith("not used: ")
         assert await shown(kept.port) == second
         writer.write(b"\r\n\r\n")  # the first connection is as it was
@@ -397,7 +373,7 @@ async def test_the_files_are_watched(tmp_path, monkeypatch):
     notes = []
     async with Kept(tmp_path, notes) as kept:
         kept.keeper._note = lambda event: (notes.append(event), changed.set())
-        watching = asyncio.ensure_future(kept.keeper.watch(kept.driver))
+        watching = asyncio.ensure_future(kept.keeper.watch())
         make_certificates(tmp_path / "new", {"here": [IP]})
         for name in ("here.key", "here.pem"):
             (tmp_path / "new" / name).replace(tmp_path / name)
@@ -412,6 +388,7 @@ async def test_the_files_are_watched(tmp_path, monkeypatch):
 def test_it_is_told_at_30_7_1_days_and_at_the_end(base):
     notes, now = [], [datetime.now(UTC)]
     keeper = TlsKeeper(with_border(), base, notes.append, lambda: now[0])
+    keeper.server("S")
     [expiry] = keeper.expiries()
     for days in (31, 29, 28, 8, 6, 5, 1.5, 0.5, -1, -2):
         now[0] = expiry.until - timedelta(days=days)

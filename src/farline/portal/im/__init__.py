@@ -21,6 +21,9 @@ class ImServer(Protocol):
     async def change_accounts(self, accounts: Accounts) -> None:
         """Users came, went or changed: rosters follow, and whoever is gone is put out."""
 
+    def renew_tls(self) -> None:
+        """The files of its certificate have changed: new connections get the new one."""
+
     async def stop(self) -> None:
         """End it and everything that belongs to it."""
 

@@ -14,6 +14,7 @@ from slixmpp import ClientXMPP
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
 
     from slixmpp.stanza import Message
 
@@ -58,9 +59,10 @@ class MyBuddy:
         domain: str,
         *,
         address: tuple[str, int],
-        tls: ssl.SSLContext,
+        tls: Callable[[], ssl.SSLContext],
         status: ComponentStatus,
     ) -> None:
+        """`tls`: asked at each login, for the server's certificate is renewed now and then."""
         self.jid = f"{login.node}@{domain}"
         self.answered = 0
         self.attempted = asyncio.Event()
@@ -74,8 +76,9 @@ class MyBuddy:
         """Log in, stay, and come back after every loss, for ever."""
         delay = FIRST_RETRY
         while True:
-            client = _Client(self)
+            client: _Client | None = None
             try:
+                client = _Client(self)
                 await client.log_in(self._address)
                 delay = FIRST_RETRY
                 self._status.report(COMPONENT, "Available", self.jid)
@@ -86,14 +89,15 @@ class MyBuddy:
                 text = str(error) or "no login in time"
                 self._status.report(COMPONENT, "Unavailable", text)
             finally:
-                client.leave()
+                if client is not None:
+                    client.leave()
                 self.attempted.set()
             await asyncio.sleep(delay)
             delay = min(delay * 2, LAST_RETRY)
 
     def new_client(self) -> tuple[str, str, ssl.SSLContext]:
         """Full JID, password and TLS context for a login."""
-        return f"{self.jid}/portal", self._login.password, self._tls
+        return f"{self.jid}/portal", self._login.password, self._tls()
 
 
 class _Client(ClientXMPP):  # type: ignore[misc,unused-ignore]  # untyped base in some releases

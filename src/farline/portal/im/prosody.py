@@ -61,7 +61,7 @@ class Prosody:
         self._watcher: asyncio.Task[None] | None = None
         self._ready = False
         self._unread = False
-        """The lists changed while it could not be told."""
+        """Lists or certificate changed while it could not be told."""
 
     @property
     def address(self) -> str:
@@ -76,6 +76,7 @@ class Prosody:
         for directory in (self._files.data, self._files.certificates, self._files.log.parent):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(self._files.config, config_text(self._settings, self._files))
+        self._write_chain()
         self._write_accounts(accounts)
         started = await self._spawn(command)
         try:
@@ -88,6 +89,12 @@ class Prosody:
     async def change_accounts(self, accounts: Accounts) -> None:
         """Rewrite the lists; Prosody reads them on SIGHUP."""
         self._write_accounts(accounts)
+        self._unread = True
+        self._tell()
+
+    def renew_tls(self) -> None:
+        """The files of its certificate are others: Prosody reads them on SIGHUP too."""
+        self._write_chain()
         self._unread = True
         self._tell()
 
@@ -220,6 +227,12 @@ class Prosody:
                 self._status.report(COMPONENT, "Unavailable", str(error))
                 if self._process.returncode is None:  # it runs and says nothing
                     self._process.kill()
+
+    def _write_chain(self) -> None:
+        tls = self._settings.tls
+        if tls.chain is not None:
+            both = (tls.certificate.read_text("ascii"), tls.chain.read_text("ascii"))
+            _write(self._files.chain, "\n".join(both))
 
     def _write_accounts(self, accounts: Accounts) -> None:
         settings = self._settings

@@ -55,9 +55,28 @@ class ProsodyFiles:
         return self.directory / "certs"
 
     @property
+    def chain(self) -> Path:
+        """Certificate and issuers in one file, for profiles that have them in two."""
+        return self.directory / "chain.pem"
+
+    @property
     def data(self) -> Path:
         """Rosters and offline messages."""
         return self.directory / "data"
+
+
+@dataclass(frozen=True, slots=True)
+class ProsodyTls:
+    """How clients see the server: files, and what LuaSec is told."""
+
+    certificate: Path
+    key: Path
+    chain: Path | None = None
+    """The issuers, where they stand in a file of their own."""
+
+    protocol: str = "tlsv1_2+"
+    ciphers: str = ""
+    """Of TLS 1.2; empty: Prosody's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +87,7 @@ class ProsodySettings:
     port: int
     domain: str
     mybuddy: str
-    certificate: Path
-    key: Path
+    tls: ProsodyTls
     portal_url: str
     modules: Path
     """Directory of our own Lua modules."""
@@ -78,6 +96,9 @@ class ProsodySettings:
 def config_text(settings: ProsodySettings, files: ProsodyFiles) -> str:
     """The whole configuration: clients on one address and port, STARTTLS, nothing else."""
     mybuddy = f"{settings.mybuddy}@{settings.domain}"
+    tls = settings.tls
+    certificate = tls.certificate if tls.chain is None else files.chain
+    ciphers = f"\n\t\tciphers = {_lua(tls.ciphers)};" if tls.ciphers else ""
     return f"""\
 -- Written by the Farline portal at every start; changes are lost.
 daemonize = false
@@ -116,9 +137,9 @@ VirtualHost {_lua(settings.domain)}
 	portal_accounts_file = {_lua(files.accounts)}
 	groups_file = {_lua(files.groups)}
 	ssl = {{
-		certificate = {_lua(settings.certificate)};
-		key = {_lua(settings.key)};
-		protocol = "tlsv1_2+";
+		certificate = {_lua(certificate)};
+		key = {_lua(tls.key)};
+		protocol = {_lua(tls.protocol)};{ciphers}
 	}}
 """
 
