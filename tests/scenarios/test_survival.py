@@ -19,6 +19,7 @@ from farline.runtime import clock
 from farline.runtime.control import ControlError, call
 from farline.runtime.supervisor import wait_ready
 from farline.sdp import Crypto, parse
+from farline.testing.browser_leg import BrowserLeg
 from farline.testing.deployment import CLI
 from farline.testing.srtp import SUITE, Srtp
 from farline.testing.steady_calls import Ringing, SteadyPhone, media_of
@@ -94,13 +95,18 @@ class World:
                 continue
         raise AssertionError(f"{role} did not come back")
 
-    def begin(self, key=None):
+    def begin(self, key=None, *, browser=False):
         """One more phone in a call."""
         phone = SteadyPhone(len(self.phones), PHONES, (BORDER, 5060))
         self.phones.append(phone)
         phone.key = key
+        if browser:
+            phone.browser = BrowserLeg(phone.media)
         phone.register()
         phone.invite()
+        if browser:
+            phone.browser.check(theirs(phone))
+            phone.shaken = phone.browser.shake(theirs(phone))
         return phone
 
 
@@ -142,8 +148,10 @@ def talking(world, *, first=0):
         if phone.key is not None:
             (line,) = [one for one in _crypto(phone.heard) if one.suite == SUITE]
             ours = Srtp(line.key)
-        theirs = None if phone.key is None else Srtp(phone.key.key)
-        streams.append(Stream(phone.media, to_office, office, first, seal=theirs))
+        sent = None if phone.key is None else Srtp(phone.key.key)
+        if phone.browser is not None:
+            sent, ours = phone.shaken
+        streams.append(Stream(phone.media, to_office, office, first, seal=sent))
         streams.append(Stream(office, to_phone, phone.media, first, unseal=ours))
     with Talk(streams) as talk:
         yield talk
@@ -151,6 +159,11 @@ def talking(world, *, first=0):
 
 def _crypto(message):
     return parse(message.body).media[0].crypto
+
+
+def theirs(phone):
+    """What the border has told a phone of its media."""
+    return parse(phone.heard.body).media[0]
 
 
 def test_calls_do_not_hear_that_the_border_died(world):
@@ -190,7 +203,8 @@ def test_calls_do_not_hear_that_the_border_died(world):
 
 def test_calls_go_on_after_the_media_process_died(world):
     for number in range(8):
-        world.begin(KEY if number % 2 else None)
+        world.begin(KEY if number % 4 == 1 else None, browser=number % 2 == 0)
+    browsers = [phone for phone in world.phones if phone.browser is not None]
     silences, ups = [], []
     with talking(world, first=0xFF80) as talk:  # everybody's rollover counter goes up
         talk.take()
@@ -207,8 +221,14 @@ def test_calls_go_on_after_the_media_process_died(world):
     print(f"media back after {median(ups):.3f} s (median), {max(ups):.3f} s at most")
     print(f"silence {median(silences):.3f} s (median), {max(silences):.3f} s at most")
     assert max(silences) < RESUME_SECONDS, silences
+    for phone in browsers:
+        phone.browser.check(theirs(phone))
     for phone in world.phones[:4]:
         phone.invite()
+    browsers[0].browser.shake(theirs(browsers[0]))  # it has lost its own; the certificate stays
+    browsers[1].browser.fragment = "anew"
+    browsers[1].invite()  # restarts ICE
+    browsers[1].browser.check(theirs(browsers[1]))
     for phone in world.phones:
         assert phone.ask("BYE").status == 200
     assert world.ask("media", "show")["sessions"] == 0

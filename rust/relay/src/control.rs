@@ -100,7 +100,7 @@ impl Relay {
     ///
     /// `directory`: where latches and SRTP contexts outlive the process. What another process has left
     /// there goes on, stream by stream, with `reopen` and `resume`. It should be in memory (tmpfs), and
-    /// nobody else's: names of keys stand in it, though no keys.
+    /// nobody else's: keys that came out of handshakes stand in it, and names of the others.
     ///
     /// # Errors
     /// `System` when a thread, an eventfd or an epoll set cannot be had.

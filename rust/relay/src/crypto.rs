@@ -67,7 +67,10 @@ impl Guard {
 
     fn shake(self, identity: Arc<Identity>, terms: Terms) -> Self {
         match self {
-            Self::Dtls(association) if association.is_on(&terms) => Self::Dtls(association),
+            Self::Dtls(mut association) if association.is_on(&terms) => {
+                association.renew(&terms);
+                Self::Dtls(association)
+            }
             _ => Self::Dtls(Box::new(Association::new(identity, terms))),
         }
     }
@@ -93,14 +96,17 @@ impl Guard {
         }
     }
 
+    fn agreed(&self) -> Option<&(Receiver, Sender)> {
+        match self {
+            Self::Srtp(both) => Some(both),
+            Self::Dtls(association) => association.contexts.as_deref(),
+            Self::Plain | Self::Closed => None,
+        }
+    }
+
     /// The suite that the peer's packets and ours have, by SDP's name.
     pub fn suite(&self) -> Option<&'static str> {
-        let receiver = match self {
-            Self::Srtp(both) => &both.0,
-            Self::Dtls(association) => &association.contexts.as_ref()?.0,
-            Self::Plain | Self::Closed => return None,
-        };
-        Some(receiver.master().suite().name())
+        Some(self.agreed()?.0.master().suite().name())
     }
 
     /// Whether packets authenticate, or are to once the keys are there.
@@ -110,25 +116,24 @@ impl Guard {
 
     /// What tells the keys of the two directions from others: what arrives, what leaves; 0: no key.
     pub fn fingerprints(&self) -> [u64; 2] {
-        match self {
-            Self::Srtp(both) => [both.0.master().fingerprint(), both.1.master().fingerprint()],
-            _ => [0; 2],
-        }
+        self.agreed().map_or([0; 2], |both| {
+            [both.0.master().fingerprint(), both.1.master().fingerprint()]
+        })
     }
 
     /// The source of the last packet of a direction: its place, and how far it is.
     pub fn progress(&self, sent: bool, rtcp: bool) -> Option<(usize, Progress)> {
-        match self {
-            Self::Srtp(both) if sent => both.1.progress(rtcp),
-            Self::Srtp(both) => both.0.progress(rtcp),
-            _ => None,
+        let both = self.agreed()?;
+        match sent {
+            true => both.1.progress(rtcp),
+            false => both.0.progress(rtcp),
         }
     }
 
     /// Goes on where a source was under the same keys. Beyond the most sources none is taken: there
     /// were no more of them before either.
     pub fn resume(&mut self, sent: bool, rtcp: bool, progress: Progress) {
-        if let Self::Srtp(both) = self {
+        if let Some(both) = self.contexts() {
             let _ = match sent {
                 true => both.1.resume(rtcp, progress),
                 false => both.0.resume(rtcp, progress),

@@ -11,13 +11,18 @@ use std::time::{Duration, Instant};
 use dimpl::{Config, Dtls, DtlsCertificate, KeyingMaterial, Output, SrtpProfile};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use srtp::{MasterKey, Receiver, Sender, Suite};
+use zeroize::Zeroizing;
 
+use crate::keeper::name_of;
 use crate::Millis;
 
 /// Largest datagram of a handshake: within an Ethernet frame with room for tunnels.
 const MTU: usize = 1150;
 /// Handshakes that may fail on the same terms, so that nobody buys our arithmetic for nothing.
 const MAX_ATTEMPTS: u8 = 8;
+/// Headers of a record and of a handshake message within it (RFC 6347 sections 4.1, 4.2.2).
+const RECORD: usize = 13;
+const MESSAGE: usize = 12;
 /// A timer that is further away than this is none of a handshake.
 const SOON: Millis = 60_000;
 
@@ -71,7 +76,7 @@ impl fmt::Debug for Identity {
 }
 
 /// A hash function of `a=fingerprint` that is still good enough.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, std::hash::Hash)]
 pub enum Hash {
     /// `sha-256`
     Sha256,
@@ -111,6 +116,13 @@ pub struct Terms {
     pub active: bool,
 }
 
+impl Terms {
+    /// What names keys that were agreed on these terms.
+    pub(crate) fn name(&self) -> u64 {
+        name_of(&self.fingerprints)
+    }
+}
+
 /// What a step of a handshake brings.
 #[derive(Debug, Default)]
 pub(crate) struct Flight {
@@ -127,6 +139,10 @@ pub(crate) struct Association {
     engine: Option<Dtls>,
     attempts: u8,
     pub contexts: Option<Box<(Receiver, Sender)>>,
+    /// There are keys, and others are to take their place.
+    renewing: bool,
+    /// What tells the peer's last ClientHello from the next.
+    hello: Option<[u8; 32]>,
 }
 
 impl Association {
@@ -137,6 +153,8 @@ impl Association {
             engine: None,
             attempts: 0,
             contexts: None,
+            renewing: false,
+            hello: None,
         }
     }
 
@@ -145,6 +163,47 @@ impl Association {
     pub fn is_on(&self, terms: &Terms) -> bool {
         self.terms.fingerprints == terms.fingerprints
             && (self.contexts.is_some() || self.terms.active == terms.active)
+    }
+
+    /// Takes terms that it is on, said anew: another handshake may fail as often. A peer that has
+    /// begun so far and now waits for us wants one (RFC 8842 section 5.5); until it has come to an
+    /// end the keys stay.
+    pub fn renew(&mut self, terms: &Terms) {
+        self.attempts = 0;
+        if self.contexts.is_some() && terms.active && !self.terms.active {
+            self.engine = None;
+            self.renewing = true;
+        }
+        self.terms.active = terms.active;
+    }
+
+    /// What names the keys of these terms.
+    pub fn name(&self) -> u64 {
+        self.terms.name()
+    }
+
+    /// The keys, for the process after this one; None: there are none yet.
+    pub fn secret(&self) -> Option<Zeroizing<Vec<u8>>> {
+        let (receiver, sender) = self.contexts.as_deref()?;
+        let (theirs, ours) = (receiver.master(), sender.master());
+        let suite = Suite::ALL.iter().position(|one| *one == theirs.suite())?;
+        let suite = [u8::try_from(suite).ok()?];
+        let parts = [&suite[..], theirs.material(), ours.material()];
+        Some(Zeroizing::new(parts.concat()))
+    }
+
+    /// Goes on with the keys of the process before this one: no handshake is needed.
+    pub fn resume(&mut self, secret: &[u8]) {
+        let resumed = || {
+            let (suite, keys) = secret.split_first()?;
+            let suite = *Suite::ALL.get(usize::from(*suite))?;
+            let (theirs, ours) = keys.split_at_checked(keys.len() / 2)?;
+            let theirs = Receiver::new(MasterKey::new(suite, theirs)?);
+            Some((theirs, Sender::new(MasterKey::new(suite, ours)?)))
+        };
+        if self.contexts.is_none() {
+            self.contexts = resumed().map(Box::new);
+        }
     }
 
     /// Begins where beginning is ours and nothing has begun.
@@ -156,7 +215,21 @@ impl Association {
     }
 
     /// Takes a packet of the peer's, whose source is vouched for.
+    ///
+    /// A ClientHello beside keys that are agreed begins anew (RFC 6347 section 4.2.8): the peer has
+    /// lost its own, or made others. The keys stay until those of another handshake with a
+    /// certificate that signaling has named take their place.
     pub fn packet(&mut self, data: &[u8], now: Millis) -> Flight {
+        let hello = client_hello(data);
+        if self.contexts.is_some() && hello.is_some() && hello != self.hello {
+            if self.attempts >= MAX_ATTEMPTS {
+                return Flight::default();
+            }
+            self.attempts += 1;
+            (self.engine, self.renewing) = (None, true);
+            self.terms.active = false;
+        }
+        self.hello = hello.or(self.hello);
         self.step(Some(data), now)
     }
 
@@ -177,7 +250,8 @@ impl Association {
             .and_then(|()| data.map_or(Ok(()), |data| engine.handle_packet(data)));
         let drained = self.drain(&mut engine, now);
         let Some(flight) = drained.filter(|_| told.is_ok()) else {
-            self.attempts += 1;
+            self.attempts = self.attempts.saturating_add(1);
+            self.renewing = false;
             return Flight::default();
         };
         self.engine = Some(engine);
@@ -186,7 +260,8 @@ impl Association {
 
     /// A new engine; None once there are keys, or too many have failed.
     fn engine(&self, now: Millis) -> Option<Dtls> {
-        if self.contexts.is_some() || self.attempts >= MAX_ATTEMPTS {
+        let done = self.contexts.is_some() && !self.renewing;
+        if done || self.attempts >= MAX_ATTEMPTS {
             return None;
         }
         let identity = &self.identity;
@@ -205,9 +280,13 @@ impl Association {
                 Output::Packet(bytes) => flight.packets.push(bytes.to_vec()),
                 Output::BufferTooSmall { needed } => room.resize(needed, 0),
                 Output::PeerCert(der) if !self.is_named(der) => return None,
-                Output::KeyingMaterial(material, profile) if self.contexts.is_none() => {
-                    self.contexts = contexts(&material, profile, self.terms.active);
-                    flight.agreed = self.contexts.is_some();
+                Output::KeyingMaterial(material, profile)
+                    if self.contexts.is_none() || self.renewing =>
+                {
+                    if let Some(agreed) = contexts(&material, profile, engine.is_active()) {
+                        self.contexts = Some(agreed);
+                        (self.renewing, flight.agreed) = (false, true);
+                    }
                 }
                 Output::Timeout(at) => {
                     flight.deadline = self.identity.deadline(at, now);
@@ -222,6 +301,17 @@ impl Association {
         let named = &self.terms.fingerprints;
         named.iter().any(|(hash, digest)| hash.of(der) == *digest)
     }
+}
+
+/// The random of a ClientHello in the clear, which repetitions share (RFC 6347 section 4.2.1);
+/// None: it is something else.
+fn client_hello(data: &[u8]) -> Option<[u8; 32]> {
+    let (record, rest) = data.split_at_checked(RECORD)?;
+    let (message, body) = rest.split_at_checked(MESSAGE)?;
+    let clear = record[0] == 22 && record[3..5] == [0, 0];
+    let first = message[0] == 1 && message[6..9] == [0; 3];
+    let random = body.get(2..34)?;
+    random.try_into().ok().filter(|_| clear && first)
 }
 
 /// The contexts out of the exported key material: the client's key, the server's, then their salts

@@ -61,6 +61,16 @@ impl From<SocketAddr> for Entry {
 }
 
 impl Entry {
+    /// A part of something longer than an entry.
+    pub(crate) fn part(number: u32, words: [u64; HALF]) -> Self {
+        Self { tag: number, words }
+    }
+
+    /// The reverse of `part`.
+    pub(crate) fn as_part(&self) -> (u32, [u64; HALF]) {
+        (self.tag, self.words)
+    }
+
     fn bits(&self) -> u128 {
         u128::from(self.words[2]) << 64 | u128::from(self.words[1])
     }
@@ -167,6 +177,14 @@ impl Keeper {
             place.store(word, Ordering::Relaxed);
         }
         state.store(turn << TURN | u64::from(entry.tag), Ordering::Release);
+    }
+
+    /// Gives back a cell that holds a secret: nothing of it stays.
+    pub fn wipe(&mut self, cell: u32) {
+        for at in 0..CELL_WORDS {
+            self.word(cell, at).store(0, Ordering::Release);
+        }
+        self.free.push(cell);
     }
 
     /// Gives a cell back.

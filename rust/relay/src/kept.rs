@@ -3,9 +3,13 @@
 use std::net::SocketAddr;
 
 use srtp::Progress;
+use zeroize::Zeroizing;
 
 use crate::crypto::Guard;
-use crate::keeper::{name_of, Keeper};
+use crate::keeper::{name_of, Entry, Keeper};
+
+/// Bytes of a secret in one cell.
+const PART: usize = 24;
 
 /// Direction and protocol of a context, in this order.
 const CONTEXTS: [(bool, bool); 4] = [(false, false), (false, true), (true, false), (true, true)];
@@ -18,6 +22,8 @@ pub(crate) struct Kept {
     latch: Option<(SocketAddr, Option<u32>)>,
     /// The keys of the two directions, by fingerprint.
     keys: [u64; 2],
+    /// The keys of a handshake.
+    secret: Vec<u32>,
     /// By context and place of the source.
     windows: [Vec<Option<u32>>; 4],
 }
@@ -82,8 +88,55 @@ impl Kept {
         }
     }
 
+    /// Keeps the keys that came out of a handshake on these terms, in as many cells as they need.
+    /// Behind them stands a hash, so that what was written in part only is not taken for whole.
+    pub fn note_secret(&mut self, keeper: &mut Keeper, terms: u64, secret: &[u8]) {
+        self.wipe_secret(keeper);
+        if self.identity == 0 {
+            return;
+        }
+        let whole = [secret, &name_of(secret).to_ne_bytes()].concat();
+        let whole = Zeroizing::new(whole);
+        let name = name_of(("secret", self.identity, terms));
+        for (number, part) in whole.chunks(PART).enumerate() {
+            let mut words = [0; 3];
+            for (word, bytes) in words.iter_mut().zip(part.chunks(8)) {
+                let mut room = [0; 8];
+                room[..bytes.len()].copy_from_slice(bytes);
+                *word = u64::from_ne_bytes(room);
+            }
+            let length = (whole.len() as u32) << 8;
+            let entry = Entry::part(length | number as u32, words);
+            self.secret.extend(keeper.take(name, entry));
+        }
+    }
+
+    /// The keys of a handshake of the process before this one.
+    pub fn secret_before(&self, keeper: &Keeper, terms: u64) -> Option<Zeroizing<Vec<u8>>> {
+        let name = name_of(("secret", self.identity, terms));
+        let mut parts: Vec<_> = keeper.before(name).iter().map(Entry::as_part).collect();
+        parts.sort_by_key(|(tag, _)| *tag);
+        let length = (parts.first()?.0 >> 8) as usize;
+        let words = parts.iter().flat_map(|(_, words)| words);
+        let mut whole = Zeroizing::new(Vec::new());
+        whole.extend(words.flat_map(|word| word.to_ne_bytes()));
+        whole.truncate(length);
+        let at = length.checked_sub(8)?;
+        let sum = whole.get(at..)? == name_of(&whole[..at]).to_ne_bytes();
+        whole.truncate(at);
+        sum.then_some(whole)
+    }
+
+    /// The keys of a handshake are no more used.
+    pub fn wipe_secret(&mut self, keeper: &mut Keeper) {
+        for cell in self.secret.drain(..) {
+            keeper.wipe(cell);
+        }
+    }
+
     /// Gives every cell back.
     pub fn release(&mut self, keeper: &mut Keeper) {
+        self.wipe_secret(keeper);
         let latch = self.latch.take().and_then(|(_, cell)| cell);
         let windows = self.windows.iter_mut().flat_map(|cells| cells.drain(..));
         for cell in windows.flatten().chain(latch) {

@@ -145,9 +145,13 @@ impl Latch {
         }
     }
 
-    /// Goes on with the source that was latched in the process before this one.
+    /// Goes on with the source that was latched in the process before this one; where ICE is spoken
+    /// it was proved to that one.
     pub fn resume(&mut self, at: SocketAddr) {
         self.latched.get_or_insert(at);
+        if let Some(proved) = self.proved.as_mut().filter(|one| one.is_empty()) {
+            proved.push(at);
+        }
     }
 
     /// Where packets for this peer go: the latched source, before that the SDP address, unless a
@@ -291,6 +295,16 @@ mod tests {
         assert_eq!(latch.judge(at("192.168.67.61:39")), Acceptance::Known);
         latch.require_proof(false);
         assert_eq!(latch.target(), Some(at("172.22.33.101:5000")));
+    }
+
+    #[test]
+    fn what_was_proved_to_the_process_before_is_proved() {
+        let mut latch = phone_behind_nat();
+        latch.require_proof(true);
+        latch.resume(at("203.0.113.9:5000"));
+        assert_eq!(latch.judge(at("203.0.113.9:5000")), Acceptance::Known);
+        assert_eq!(latch.judge(at("203.0.113.9:5001")), Acceptance::Refused);
+        assert_eq!(latch.target(), Some(at("203.0.113.9:5000")));
     }
 
     #[test]

@@ -49,6 +49,8 @@ struct Port {
     counters: Counters,
     last_seen: Option<Millis>,
     kept: Kept,
+    /// It is of the process before this one, and not all has been said of it.
+    awaited: bool,
     /// What the side's packets say; at the RTP port, for both.
     senses: Option<Box<Senses>>,
     share: Share,
@@ -135,6 +137,7 @@ impl Shard {
                     counters: Counters::default(),
                     last_seen: None,
                     kept: Kept::default(),
+                    awaited: false,
                     senses: (content == Content::Rtp && kind == Kind::Rtp).then(Box::default),
                     share: Share::default(),
                 });

@@ -247,7 +247,9 @@ impl State {
                 self.shard.identify(session, stream, identity);
                 let bound = keys.concat().into_iter().zip(sockets).collect();
                 self.asleep.insert((session, stream), bound);
-                if !asleep {
+                if asleep {
+                    self.shard.await_resume(session, stream);
+                } else {
                     self.wake(session, stream, epoll);
                 }
             }

@@ -1,13 +1,14 @@
 //! DTLS-SRTP on one side: keys come out of a handshake with the peer that signaling has named.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dimpl::{Config, Dtls, DtlsCertificate, Output};
 use relay::{
-    Content, Datagram, Hash, Identity, Key, MasterKey, Protection, Remote, Shard, Suite, Terms,
-    Verdict,
+    name_of, Before, Content, Datagram, Hash, Identity, Keeper, Key, MasterKey, Protection, Remote,
+    Shard, Suite, Terms, Verdict, CELL_WORDS,
 };
 use sha2::{Digest, Sha256};
 use srtp::{Receiver, Sender};
@@ -46,28 +47,12 @@ struct Call {
 }
 
 fn call(active: bool, fingerprint: &[u8]) -> Call {
-    let mut shard = Shard::default();
-    let pair = |ip: &str| [at(&format!("{ip}:35000")), at(&format!("{ip}:35001"))];
-    let ports = [pair("192.168.64.96"), pair("10.10.10.7")];
-    let [browser, office] = shard.open(CALL, 0, Content::Rtp, &ports, 0);
-    for (side, text) in [(0, BROWSER), (1, OFFICE)] {
-        let rtp = at(text);
-        let remote = Remote {
-            rtp: Some(rtp),
-            source: Some(rtp.ip()),
-            muxed: side == 0,
-            ..Remote::default()
-        };
-        shard.signal(CALL, 0, side, &remote);
-    }
+    call_in(Shard::default(), active, fingerprint)
+}
+
+fn call_in(mut shard: Shard, active: bool, fingerprint: &[u8]) -> Call {
     let epoch = Instant::now();
-    let identity = Identity::new(BORDER_CERTIFICATE.to_vec(), BORDER_KEY.to_vec(), epoch);
-    let terms = Terms {
-        fingerprints: vec![(Hash::Sha256, Sha256::digest(fingerprint).to_vec())],
-        active,
-    };
-    let identity = Arc::new(identity.expect("an identity"));
-    shard.protect(CALL, 0, 0, Protection::Dtls { identity, terms });
+    let [browser, office] = describe(&mut shard, epoch, active, fingerprint);
     Call {
         shard,
         browser: browser[0],
@@ -78,6 +63,32 @@ fn call(active: bool, fingerprint: &[u8]) -> Call {
         contexts: None,
         named: Vec::new(),
     }
+}
+
+/// Says what signaling says of the call.
+fn describe(shard: &mut Shard, epoch: Instant, active: bool, fingerprint: &[u8]) -> [[Key; 2]; 2] {
+    let pair = |ip: &str| [at(&format!("{ip}:35000")), at(&format!("{ip}:35001"))];
+    let ports = [pair("192.168.64.96"), pair("10.10.10.7")];
+    let keys = shard.open(CALL, 0, Content::Rtp, &ports, 0);
+    shard.identify(CALL, 0, name_of("call"));
+    for (side, text) in [(0, BROWSER), (1, OFFICE)] {
+        let rtp = at(text);
+        let remote = Remote {
+            rtp: Some(rtp),
+            source: Some(rtp.ip()),
+            muxed: side == 0,
+            ..Remote::default()
+        };
+        shard.signal(CALL, 0, side, &remote);
+    }
+    let identity = Identity::new(BORDER_CERTIFICATE.to_vec(), BORDER_KEY.to_vec(), epoch);
+    let terms = Terms {
+        fingerprints: vec![(Hash::Sha256, Sha256::digest(fingerprint).to_vec())],
+        active,
+    };
+    let identity = Arc::new(identity.expect("an identity"));
+    shard.protect(CALL, 0, 0, Protection::Dtls { identity, terms });
+    keys
 }
 
 fn browser_engine(active: bool, epoch: Instant) -> Dtls {
@@ -183,11 +194,36 @@ impl Call {
     }
 
     fn speaks_both_ways(&mut self) {
-        let sealed = self.sealed(&rtp(1));
-        assert_eq!(self.pass(self.browser, BROWSER, &sealed), Ok(rtp(1)));
-        let back = self.pass(self.office, OFFICE, &rtp(9)).expect("forwarded");
-        assert_ne!(back, rtp(9));
-        assert_eq!(self.opened(back), rtp(9));
+        self.speaks(1);
+    }
+
+    fn speaks(&mut self, number: u8) {
+        let sealed = self.sealed(&rtp(number));
+        assert_eq!(self.pass(self.browser, BROWSER, &sealed), Ok(rtp(number)));
+        let back = self.pass(self.office, OFFICE, &rtp(number + 8));
+        let back = back.expect("forwarded");
+        assert_ne!(back, rtp(number + 8));
+        assert_eq!(self.opened(back), rtp(number + 8));
+    }
+
+    /// The process dies, and the next one finds what it has left in `words`.
+    fn dies(&mut self, words: &'static [AtomicU64], next: &'static [AtomicU64], active: bool) {
+        let mut found = Before::new();
+        assert!(Keeper::read(words, &mut found));
+        let mut shard = Shard::with_keeper(Keeper::new(Box::new(next), found));
+        let [browser, office] = describe(&mut shard, self.epoch, active, CERTIFICATE);
+        shard.await_resume(CALL, 0);
+        shard.wake(self.now);
+        shard.resume(CALL, 0);
+        shard.wake(self.now);
+        assert_eq!(shard.poll_transmit(), None, "no handshake");
+        (self.shard, self.browser, self.office) = (shard, browser[0], office[0]);
+    }
+
+    /// The browser makes a connection anew, with the same certificate.
+    fn starts_again(&mut self) {
+        self.peer = browser_engine(true, self.epoch);
+        self.shake(0);
     }
 }
 
@@ -303,4 +339,99 @@ fn terms_that_stay_keep_the_keys_and_another_fingerprint_drops_them() {
     protect(&mut call, vec![0; 32]);
     let verdict = call.pass(call.office, OFFICE, &rtp(10));
     assert_eq!(verdict, Err(Verdict::Unprotected));
+}
+
+fn memory() -> &'static [AtomicU64] {
+    let words: Vec<_> = (0..64 * CELL_WORDS).map(|_| AtomicU64::new(0)).collect();
+    words.leak()
+}
+
+#[test]
+fn keys_outlive_the_process_and_nothing_passes_twice() {
+    for active in [false, true] {
+        let (first, second, third) = (memory(), memory(), memory());
+        let shard = Shard::with_keeper(Keeper::new(Box::new(first), Before::new()));
+        let mut call = call_in(shard, active, CERTIFICATE);
+        call.shake(0);
+        call.speaks(1);
+        let before = call.sealed(&rtp(2));
+        assert_eq!(call.pass(call.browser, BROWSER, &before), Ok(rtp(2)));
+        call.dies(first, second, active);
+        let again = call.pass(call.browser, BROWSER, &before);
+        assert_eq!(again, Err(Verdict::Unauthentic));
+        let twice = call.pass(call.office, OFFICE, &rtp(9));
+        assert_eq!(twice, Err(Verdict::Unprotected));
+        call.speaks(3);
+        call.dies(second, third, active);
+        call.speaks(4);
+    }
+}
+
+#[test]
+fn what_the_peer_says_of_the_handshake_before_ends_nothing() {
+    let (first, second) = (memory(), memory());
+    let shard = Shard::with_keeper(Keeper::new(Box::new(first), Before::new()));
+    let mut call = call_in(shard, false, CERTIFICATE);
+    call.shake(0);
+    call.dies(first, second, false);
+    call.peer.close().expect("alive");
+    for packet in call.poll() {
+        let verdict = call.pass(call.browser, BROWSER, &packet);
+        assert_eq!(verdict, Err(Verdict::Handled));
+    }
+    call.speaks(1);
+}
+
+#[test]
+fn a_peer_that_begins_anew_gets_new_keys_before_and_after_a_death() {
+    for (active, dies) in [(false, false), (true, false), (false, true), (true, true)] {
+        let (first, second, third) = (memory(), memory(), memory());
+        let shard = Shard::with_keeper(Keeper::new(Box::new(first), Before::new()));
+        let mut call = call_in(shard, active, CERTIFICATE);
+        call.shake(0);
+        call.speaks(1);
+        if dies {
+            call.dies(first, second, active);
+        }
+        call.starts_again();
+        call.speaks(1);
+        let words = if dies { second } else { first };
+        call.dies(words, third, active);
+        call.speaks(2);
+    }
+}
+
+#[test]
+fn who_begins_anew_with_another_certificate_leaves_the_keys_as_they_are() {
+    let mut call = call(false, CERTIFICATE);
+    call.shake(0);
+    let config = Arc::new(Config::builder().build().expect("a configuration"));
+    let stranger = DtlsCertificate {
+        certificate: BORDER_CERTIFICATE.to_vec(),
+        private_key: BORDER_KEY.to_vec(),
+    };
+    for _ in 0..2 {
+        let contexts = call.contexts.take();
+        call.peer = Dtls::new_auto(Arc::clone(&config), stranger.clone(), call.epoch);
+        call.peer.set_active(true);
+        call.shake(0);
+        call.contexts = contexts;
+    }
+    call.speaks(1);
+}
+
+#[test]
+fn a_closed_stream_leaves_no_key_in_memory() {
+    let words = memory();
+    let shard = Shard::with_keeper(Keeper::new(Box::new(words), Before::new()));
+    let mut call = call_in(shard, false, CERTIFICATE);
+    call.shake(0);
+    call.speaks(1);
+    let filled = |words: &[AtomicU64]| {
+        let words = words.iter().map(|word| word.load(Ordering::Acquire));
+        words.filter(|word| *word != 0).count()
+    };
+    let held = filled(words);
+    call.shard.delete(CALL);
+    assert!(filled(words) + 9 < held, "the words of the keys are zero");
 }

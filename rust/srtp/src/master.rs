@@ -41,6 +41,12 @@ impl MasterKey {
         hasher.finish()
     }
 
+    /// Key and salt, one after the other, as `new` takes them.
+    #[must_use]
+    pub fn material(&self) -> &[u8] {
+        &self.material
+    }
+
     pub(crate) fn key(&self) -> &[u8] {
         &self.material[..self.suite.key_length()]
     }

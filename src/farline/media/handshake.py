@@ -5,15 +5,15 @@ Pure; `farline.media.security` calls it where a leg's rule and its peer want it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from farline.sdp import IceCredentials
+from farline.sdp import Fingerprint, IceCredentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from farline.sdp import Fingerprint, Media
+    from farline.sdp import Media
 
 PROFILE: Final = "UDP/TLS/RTP/SAVPF"
 """What browsers speak, and we offer (RFC 5764 section 9, RFC 8829 section 5.1.2)."""
@@ -58,7 +58,12 @@ def accept_invitation(
     ours = before.ours if before is not None and before.theirs == theirs else None
     if theirs is not None and ours is None:
         ours = make_credentials(draw)
-    return _agreed(media, ours, theirs)
+    agreed = _agreed(media, ours, theirs)
+    if before is None or media.setup in ("active", "passive"):
+        return agreed
+    # Who leaves the roles to us (actpass) has them already (RFC 8842 section 5.5).
+    keeps = before.fingerprints == agreed.fingerprints
+    return replace(agreed, active=before.active) if keeps else agreed
 
 
 def make_invitation(

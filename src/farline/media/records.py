@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from farline.media.engine import Side  # noqa: TC001 - msgspec reads the annotations
+from farline.media.handshake import Handshake, Invitation
 from farline.media.negotiation import Negotiation
 from farline.media.security import Keys
 from farline.media.session import MediaSession
 from farline.media.stream import Remote, Stream
-from farline.sdp import Crypto, SdpError, parse
+from farline.sdp import Crypto, IceCredentials, SdpError, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from farline.media.session import RelayControl
     from farline.sdp import Fingerprint
 
-VERSION = 1
+VERSION = 2
 MEDIA = "media"
 """The noun."""
 
@@ -42,6 +43,8 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):
     rtp: bool
     answered: bool
     keys: tuple[Keys | None, Keys | None]
+    shaken: tuple[Handshake | None, Handshake | None]
+    ice: tuple[IceCredentials | None, IceCredentials | None]
     closed: tuple[bool, bool]
     formats: tuple[list[tuple[int, str, int]], list[tuple[int, str, int]]]
     remotes: tuple[Remote, Remote]
@@ -57,7 +60,9 @@ class OfferRecord(msgspec.Struct, frozen=True, kw_only=True):
     offerer: Annotated[int, msgspec.Meta(ge=0, le=1)]
     ended: bool
     keys: tuple[Keys | None, ...]
+    shaken: tuple[Handshake | None, ...]
     lines: tuple[tuple[Crypto, ...], ...]
+    invited: tuple[Invitation | None, ...]
     secure: tuple[bool, ...]
 
 
@@ -74,28 +79,18 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
     held: bool
 
 
-class _Shaken(Exception):
-    """A leg's keys come out of a handshake."""
-
-
-def encode(session: MediaSession) -> bytes | None:
-    """A session as JSON.
-
-    None where a leg is a browser's: its handshake was with a certificate of this process.
-    """
-    try:
-        record = SessionRecord(
-            version=VERSION,
-            name=session.name,
-            sides=session.sides,
-            streams={index: _stream(one) for index, one in session.streams.items()},
-            fresh={index: _stream(one) for index, one in session.fresh.items()},
-            opened=session.opened,
-            offered=None if session.offered is None else _offer(session.offered),
-            held=session.held,
-        )
-    except _Shaken:
-        return None
+def encode(session: MediaSession) -> bytes:
+    """A session as JSON. Keys that come out of a handshake are not in it: the relay has them."""
+    record = SessionRecord(
+        version=VERSION,
+        name=session.name,
+        sides=session.sides,
+        streams={index: _stream(one) for index, one in session.streams.items()},
+        fresh={index: _stream(one) for index, one in session.fresh.items()},
+        opened=session.opened,
+        offered=None if session.offered is None else _offer(session.offered),
+        held=session.held,
+    )
     return msgspec.json.encode(record)
 
 
@@ -127,9 +122,11 @@ def decode(
 
 
 def _plain(agreement: Agreement | None) -> Keys | None:
-    if agreement is None or isinstance(agreement, Keys):
-        return agreement
-    raise _Shaken
+    return agreement if isinstance(agreement, Keys) else None
+
+
+def _shaken(agreement: Agreement | None) -> Handshake | None:
+    return agreement if isinstance(agreement, Handshake) else None
 
 
 def _stream(stream: Stream) -> StreamRecord:
@@ -140,6 +137,8 @@ def _stream(stream: Stream) -> StreamRecord:
         rtp=stream.rtp,
         answered=stream.answered,
         keys=(_plain(stream.keys[0]), _plain(stream.keys[1])),
+        shaken=(_shaken(stream.keys[0]), _shaken(stream.keys[1])),
+        ice=(stream.ice[0], stream.ice[1]),
         closed=(stream.closed[0], stream.closed[1]),
         formats=(stream.formats[0], stream.formats[1]),
         remotes=(stream.remotes[0], stream.remotes[1]),
@@ -153,7 +152,8 @@ def _restored(record: StreamRecord) -> Stream:
         interfaces=record.interfaces,
         rtp=record.rtp,
         answered=record.answered,
-        keys=list(record.keys),
+        keys=[keys or shaken for keys, shaken in zip(record.keys, record.shaken, strict=True)],
+        ice=list(record.ice),
         closed=list(record.closed),
         formats=list(record.formats),
         remotes=list(record.remotes),
@@ -161,31 +161,29 @@ def _restored(record: StreamRecord) -> Stream:
 
 
 def _offer(offered: Negotiation) -> OfferRecord:
-    lines = []
-    for proposal in offered.lines:
-        if not isinstance(proposal, tuple):
-            raise _Shaken
-        lines.append(proposal)
     return OfferRecord(
         description=offered.description.to_bytes(),
         offerer=offered.offerer,
         ended=offered.ended,
         keys=tuple(_plain(keys) for keys in offered.keys),
-        lines=tuple(lines),
+        shaken=tuple(_shaken(keys) for keys in offered.keys),
+        lines=tuple(() if isinstance(one, Invitation) else one for one in offered.lines),
+        invited=tuple(one if isinstance(one, Invitation) else None for one in offered.lines),
         secure=offered.secure,
     )
 
 
 def _negotiation(record: OfferRecord, fingerprint: Fingerprint | None) -> Negotiation:
     description = parse(record.description)
-    if len({len(description.media), len(record.keys), len(record.lines), len(record.secure)}) > 1:
+    by_line = (record.keys, record.shaken, record.lines, record.invited, record.secure)
+    if {len(description.media)} != {len(one) for one in by_line}:
         raise SdpError(0, "the offer has not as many m= lines as keys")
     return Negotiation(
         description,
         record.offerer,
         record.ended,
-        record.keys,
-        record.lines,
+        tuple(keys or shaken for keys, shaken in zip(record.keys, record.shaken, strict=True)),
+        tuple(one or plain for one, plain in zip(record.invited, record.lines, strict=True)),
         record.secure,
         fingerprint,
     )

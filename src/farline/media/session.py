@@ -217,6 +217,8 @@ class MediaSession:
             known = (stream.interfaces, stream.rtp, stream.ports)
             self.relay.reopen(self.name, stream.number, *known)
             for side in (0, 1):
+                if stream.ice[side] is not None:
+                    self._tell_ice(stream, side)
                 self._tell_keys(stream, side)
                 self._tell_remote(stream, side)
                 if stream.formats[side]:
@@ -389,15 +391,15 @@ class MediaSession:
             return
         stream.keys[side], stream.closed[side] = keys, closed
         self._speak_ice(stream, side, keys.ours if isinstance(keys, Handshake) else None)
-        if isinstance(keys, Handshake):
-            named = [(one.hash, one.digest) for one in keys.fingerprints]
-            self.relay.shake(self.name, stream.number, side, named, active=keys.active)
-            return
         self._tell_keys(stream, side)
 
     def _tell_keys(self, stream: Stream, side: int) -> None:
         keys, closed = stream.keys[side], stream.closed[side]
-        if not stream.rtp or isinstance(keys, Handshake):
+        if not stream.rtp:
+            return
+        if isinstance(keys, Handshake):
+            named = [(one.hash, one.digest) for one in keys.fingerprints]
+            self.relay.shake(self.name, stream.number, side, named, active=keys.active)
             return
         told = None if keys is None else (keys.suite, keys.theirs, keys.ours)
         self.relay.protect(self.name, stream.number, side, told, closed=closed)
@@ -406,8 +408,12 @@ class MediaSession:
         """Tell the relay our ICE credentials on one side, where they have changed."""
         if stream.ice[side] != ours:
             stream.ice[side] = ours
-            told = None if ours is None else (ours.fragment, ours.password)
-            self.relay.ice(self.name, stream.number, side, told)
+            self._tell_ice(stream, side)
+
+    def _tell_ice(self, stream: Stream, side: int) -> None:
+        ours = stream.ice[side]
+        told = None if ours is None else (ours.fragment, ours.password)
+        self.relay.ice(self.name, stream.number, side, told)
 
     def _places(self, description: Description, side: int) -> list[Place | None]:
         """Where our ends of the m= lines are, on one side."""

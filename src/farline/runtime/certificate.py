@@ -1,4 +1,4 @@
-"""The media process's certificate for DTLS: made at start and kept in memory."""
+"""The media process's certificate for DTLS: made at its first start."""
 
 from __future__ import annotations
 
@@ -44,6 +44,23 @@ class DtlsIdentity:
             der, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         return cls(made.public_bytes(der), private)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> DtlsIdentity:
+        """The reverse of `to_bytes`. Raises ValueError for anything else, or one that has ended."""
+        length = int.from_bytes(data[:4])
+        certificate, key = data[4 : 4 + length], data[4 + length :]
+        read = x509.load_der_x509_certificate(certificate)
+        private = serialization.load_der_private_key(key, None)
+        if private.public_key() != read.public_key():
+            raise ValueError("the key is another certificate's")
+        if read.not_valid_after_utc < datetime.now(UTC):
+            raise ValueError("the certificate has ended")
+        return cls(certificate, key)
+
+    def to_bytes(self) -> bytes:
+        """Both, for the process after this one."""
+        return len(self.certificate).to_bytes(4) + self.certificate + self.key
 
     @property
     def fingerprint(self) -> Fingerprint:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from farline._core import RelayError
 from farline.media.records import MEDIA, MediaRecordError
+from farline.runtime.certificate import DtlsIdentity
 from farline.store.sqlite import StoreError
 from farline.store.state import JournalState, MemoryState, Persist
 
@@ -59,6 +60,15 @@ def _is_ours(directory: Path) -> bool:
     )
 
 
+def _write_secret(path: Path, data: bytes) -> None:
+    """Write a file for nobody else; at every moment it is whole or not there."""
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(data)
+    new.replace(path)
+
+
 class MediaMemory:
     """The files of one media process; without a directory nothing outlives it."""
 
@@ -68,6 +78,27 @@ class MediaMemory:
         self._journal: JournalState | None = None
         if directory is not None:
             self._journal = JournalState(directory / "sessions.journal", log.warning)
+
+    def identity(self) -> DtlsIdentity:
+        """The certificate that SDP has named to browsers: that of the process before, or a new one.
+
+        A handshake that is still to come has to show it.
+        """
+        if self._directory is None:
+            return DtlsIdentity.make()
+        path = self._directory / "identity"
+        try:
+            return DtlsIdentity.from_bytes(path.read_bytes())
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:
+            log.warning("the certificate of DTLS is made anew: %s: %s", path, error)
+        made = DtlsIdentity.make()
+        try:
+            _write_secret(path, made.to_bytes())
+        except OSError as error:
+            log.error("the certificate of DTLS is not written down: %s", error)
+        return made
 
     @property
     def cells(self) -> Path | None:

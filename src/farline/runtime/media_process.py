@@ -24,7 +24,6 @@ from farline.media.engine import Delete, Query
 from farline.media.reports import encode_report, from_relay
 from farline.media.sessions import MediaSessions
 from farline.media.wire import MediaWireError, decode_request, encode_reply
-from farline.runtime.certificate import DtlsIdentity
 from farline.runtime.ids import RealIds
 from farline.runtime.line_server import LineServer
 from farline.runtime.media_memory import MediaMemory
@@ -34,6 +33,7 @@ from farline.runtime.unix_socket import listen
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from farline.runtime.certificate import DtlsIdentity
     from farline.sip.ids import Ids
 
 log = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class MediaServer:
     ) -> None:
         chance = ids or RealIds()
         self._memory = MediaMemory(settings.state)
-        identity = DtlsIdentity.make()
+        identity = self._memory.identity()
         self._relay = make_relay(places, settings, identity, self._memory.cells)
         reason = self._relay.no_fast_path()
         if reason is None:

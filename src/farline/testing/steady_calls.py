@@ -19,6 +19,7 @@ from farline.sip import Message, NameAddr, responses
 
 if TYPE_CHECKING:
     from farline.sdp import Crypto
+    from farline.testing.browser_leg import BrowserLeg
 
 DOMAIN = "steady.example"
 AGAIN_SECONDS = 0.5
@@ -157,6 +158,8 @@ class SteadyPhone:
         self.heard: Message | None = None
         """The last 200 with a description."""
         self.key: Crypto | None = None
+        self.browser: BrowserLeg | None = None
+        """Its media is a browser's: ICE and DTLS-SRTP."""
         self._socket = udp(ip)
         self._cseq = 0
         self._target = f"sip:service@{DOMAIN}"
@@ -180,7 +183,7 @@ class SteadyPhone:
         self._cseq += 1
         request = self._in_dialog("INVITE")
         request.add("Content-Type", "application/sdp")
-        request.body = describe(self.media, self.key)
+        request.body = self._described()
         answer = self._ask(request)
         if not self._routes:
             self._routes = answer.values("Record-Route")[::-1]
@@ -205,13 +208,18 @@ class SteadyPhone:
             message = Message.parse(self._socket.recvfrom(65535)[0])
             if not message.is_request or message.method == "ACK":
                 continue
-            body = describe(self.media, self.key) if message.body else b""
+            body = self._described() if message.body else b""
             answer = responses.make(message, 200, body=body)
             answer.add("Contact", self._contact)
             if body:
                 answer.add("Content-Type", "application/sdp")
             self._send(answer)
             return
+
+    def _described(self) -> bytes:
+        if self.browser is not None:
+            return self.browser.describe()
+        return describe(self.media, self.key)
 
     @property
     def _contact(self) -> str:

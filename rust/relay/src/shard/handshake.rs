@@ -86,7 +86,7 @@ impl Shard {
     fn begin(&mut self, home: Key, now: Millis) {
         if self
             .port_mut(home)
-            .is_some_and(|port| port.latch.target().is_some())
+            .is_some_and(|port| !port.awaited && port.latch.target().is_some())
         {
             let association = self.guard(home).and_then(Guard::association);
             if let Some(flight) = association.map(|one| one.start(now)) {
@@ -106,6 +106,7 @@ impl Shard {
         let flight = self.guard(key)?.association()?.packet(data, now);
         if flight.agreed {
             self.port_mut(key)?.latch.accept(from);
+            self.keep_handshake(key);
         }
         self.fly(key, Some(from), flight);
         Some(Verdict::Handled)

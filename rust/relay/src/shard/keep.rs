@@ -31,24 +31,51 @@ impl Shard {
         }
     }
 
-    /// Locks the ports of a stream onto the sources that they were locked onto before. SRTP contexts
-    /// go on by themselves when `protect` gives the same keys.
+    /// A stream of the process before this one: it shakes no hands before `resume`.
+    pub fn await_resume(&mut self, session: u64, stream: u16) {
+        self.set_awaited(session, stream, true);
+    }
+
+    /// Locks the ports of a stream onto the sources that they were locked onto before, with the keys
+    /// of the handshakes before. SRTP contexts go on by themselves when `protect` gives the same keys.
     pub fn resume(&mut self, session: u64, stream: u16) {
-        let Some(keeper) = self.keeper.take() else {
-            return;
-        };
-        for key in self.keys(session, stream).iter().flatten().flatten() {
-            if let Some(port) = self.port_mut(*key) {
-                if let Some(at) = port.kept.latched_before(&keeper) {
-                    port.latch.resume(at);
+        let keys = self.keys(session, stream);
+        if let Some(mut keeper) = self.keeper.take() {
+            for key in keys.iter().flatten().flatten() {
+                if let Some(port) = self.port_mut(*key) {
+                    if let Some(at) = port.kept.latched_before(&keeper) {
+                        port.latch.resume(at);
+                    }
+                    port.resume_handshake(&mut keeper);
                 }
             }
+            self.keeper = Some(keeper);
+        }
+        self.keep_latches(session, stream);
+        self.set_awaited(session, stream, false);
+        if let Some(keys) = keys {
+            self.resettle(&keys); // what the kernel relays is settled already
+            keys.iter().for_each(|side| self.begin_soon(side[0]));
+        }
+    }
+
+    fn set_awaited(&mut self, session: u64, stream: u16, awaited: bool) {
+        for key in self.keys(session, stream).iter().flatten().flatten() {
+            if let Some(port) = self.port_mut(*key) {
+                port.awaited = awaited;
+            }
+        }
+    }
+
+    /// Writes down the keys that a handshake has just agreed on.
+    pub(super) fn keep_handshake(&mut self, home: Key) {
+        let Some(mut keeper) = self.keeper.take() else {
+            return;
+        };
+        if let Some(port) = self.port_mut(home) {
+            port.keep_handshake(&mut keeper);
         }
         self.keeper = Some(keeper);
-        self.keep_latches(session, stream);
-        if let Some(keys) = self.keys(session, stream) {
-            self.resettle(&keys); // what the kernel relays is settled already
-        }
     }
 
     /// Judges one packet, and makes it what the other side is to get.
@@ -106,6 +133,30 @@ impl Port {
     pub(super) fn keep_keys(&mut self, keeper: Option<&mut Box<Keeper>>) {
         if let Some(keeper) = keeper {
             self.kept.change_keys(keeper, &mut self.guard);
+            let association = self.guard.association();
+            if association.is_none_or(|one| one.contexts.is_none()) {
+                self.kept.wipe_secret(keeper);
+            }
+        }
+    }
+
+    fn keep_handshake(&mut self, keeper: &mut Keeper) {
+        let association = self.guard.association();
+        let agreed = association.and_then(|one| Some((one.name(), one.secret()?)));
+        if let Some((terms, secret)) = agreed {
+            self.kept.note_secret(keeper, terms, &secret);
+            self.kept.change_keys(keeper, &mut self.guard);
+        }
+    }
+
+    fn resume_handshake(&mut self, keeper: &mut Keeper) {
+        let Some(association) = self.guard.association() else {
+            return;
+        };
+        let secret = self.kept.secret_before(keeper, association.name());
+        if let Some(secret) = secret {
+            association.resume(&secret);
+            self.keep_handshake(keeper);
         }
     }
 
