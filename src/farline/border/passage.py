@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from farline.border.steps import RunScript, Step
     from farline.border.topology import Line
     from farline.config import RoutingProfile, Rules
-    from farline.config.policy_rules import ResponseControl
     from farline.sip import Message
     from farline.sip.dns import Found as DnsFound
     from farline.sip.dns import Question
@@ -112,10 +111,7 @@ class Passage:
         """Whether a signaling rule holds a provisional answer back."""
         if response.status >= 200 or response.get("RSeq") is not None or self.binding.line is None:
             return False
-        return any(
-            control is not None and control.action == "block"
-            for control in self._response_controls(response)
-        )
+        return 0 in self._ruled_statuses(response)
 
     def disbelieved(self, response: Message) -> Verdict[Refusal] | None:
         """Why a success of the server is not passed on: the security rule wants a challenge."""
@@ -125,10 +121,10 @@ class Passage:
             return None
         return signaling_policy.unchallenged(self.rules(Side.OUTSIDE), self.request, response)
 
-    def _response_controls(self, response: Message) -> list[ResponseControl | None]:
+    def _ruled_statuses(self, response: Message) -> list[int | None]:
         ways = ((self.sender.other, "inbound"), (self.sender, "outbound"))
         return [
-            signaling_policy.response_control(self.rules(side), response, way) for side, way in ways
+            signaling_policy.ruled_status(self.rules(side), response, way) for side, way in ways
         ]
 
     def reach(self) -> Generator[Step, Any, Flow | None]:
@@ -443,11 +439,8 @@ class Passage:
         """An answer with what signaling rules make of its status and headers."""
         if self.binding.line is None:
             return out
-        for control in self._response_controls(response):
-            if control is not None:
-                blocked = control.action == "block"
-                if not blocked or response.status >= 200:
-                    out = signaling_policy.with_status(out, 500 if blocked else control.new_code)
+        for status in filter(None, self._ruled_statuses(response)):
+            out = signaling_policy.with_status(out, status)
         method = self.request.method
         signaling_policy.change_headers(self.rules(self.sender.other), out, "inbound", method)
         signaling_policy.change_headers(self.rules(self.sender), out, "outbound", method)

@@ -10,8 +10,10 @@ from farline.sip import Message, NameAddr, WireError
 from farline.sip.responses import REASONS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from farline.config import Rules
-    from farline.config.policy_rules import HeaderControl, ResponseControl
+    from farline.config.policy_rules import HeaderControl
 
 METHODS = frozenset(
     {"ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH",
@@ -33,8 +35,8 @@ def screen(rules: Rules, message: Message, direction: str) -> Verdict[Refusal] |
                 place = rules.place("signaling", f"Requests: {line.method}")
                 return Verdict(Refusal(line.response_code, "method"), text, place)
             break
-    for header in signaling.request_headers:
-        if header.action == "block" and _concerns(header, message, direction):
+    for header in _fitting(signaling.request_headers, message.method, direction):
+        if header.action == "block" and message.get(header.header) is not None:
             text = f"{header.header} in {message.method} {direction} is blocked"
             place = rules.place("signaling", f"Request Headers: {header.header}")
             return Verdict(Refusal(header.response_code, "header"), text, place)
@@ -53,10 +55,8 @@ def change_headers(rules: Rules, out: Message, direction: str, method: str) -> N
     controls = rules.signaling.request_headers
     if not out.is_request:
         controls = rules.signaling.response_headers
-    for line in controls:
-        if line.method not in ("*", method) or line.direction not in ("both", direction):
-            continue
-        if line.action == "remove":
+    for line in _fitting(controls, method, direction):
+        if line.action in ("remove", "block"):  # what a block leaves is a success
             out.remove(line.header)
         elif line.action == "change":
             out.set(line.header, line.value)
@@ -73,13 +73,21 @@ def scrub(rules: Rules, out: Message) -> None:
             out.body = b""
 
 
-def response_control(rules: Rules, response: Message, direction: str) -> ResponseControl | None:
-    """The line that changes or blocks an answer; None when it passes as it is."""
-    status = str(response.status)
+def ruled_status(rules: Rules, response: Message, direction: str) -> int | None:
+    """What becomes of an answer's status; None: it passes as it is, 0: it is held back."""
+    status, method = str(response.status), response.method
+    if status[0] == "2" or status == "100":
+        return None
+    provisional = response.status < 200
+    for header in _fitting(rules.signaling.response_headers, method, direction):
+        if header.action == "block" and response.get(header.header) is not None:
+            return 0 if provisional else header.response_code
     for line in rules.signaling.responses:
-        fits = line.codes in (status, f"{status[0]}xx") and status[0] != "2" and status != "100"
-        if fits and line.method in ("*", response.method) and line.direction in ("both", direction):
-            return None if line.action == "allow" else line
+        fits = line.codes in (status, f"{status[0]}xx") and line.method in ("*", method)
+        if fits and line.direction in ("both", direction):
+            if line.action == "block":
+                return 0 if provisional else 500
+            return line.new_code or None
     return None
 
 
@@ -111,12 +119,16 @@ def user_to_user(node: int, sequence: int, seconds: int) -> str:
     return f"00FA08{node:04X}{sequence & 0xFFFF:04X}{seconds & 0xFFFFFFFF:08X};encoding=hex"
 
 
-def _concerns(line: HeaderControl, message: Message, direction: str) -> bool:
-    return (
-        line.method in ("*", message.method)
-        and line.direction in ("both", direction)
-        and message.get(line.header) is not None
-    )
+def _fitting(
+    lines: Iterable[HeaderControl], method: str, direction: str
+) -> Iterator[HeaderControl]:
+    """Of each header the first line for a method and direction."""
+    seen: set[str] = set()
+    for line in lines:
+        fits = line.method in ("*", method) and line.direction in ("both", direction)
+        if fits and line.header.lower() not in seen:
+            seen.add(line.header.lower())
+            yield line
 
 
 def _secure(rules: Rules, message: Message) -> Verdict[Refusal] | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from farline.config.check_border import check_border
 from farline.config.check_flows import check_flows
 from farline.config.check_media import check_media_engine
+from farline.config.check_order import check_order
 from farline.config.check_ports import check_ports
 from farline.config.check_relays import check_relays
 from farline.config.check_servers import check_servers
@@ -35,6 +36,7 @@ def check(deployment: Deployment) -> list[Problem]:
         problems += check_flows(border, client_tls)
         problems += check_shadows(border)
         problems += check_servers(border)
+        problems += check_order(border)
         if not any(check_policies(border)):
             problems += check_media_engine(border)
     if deployment.office is not None:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from farline.config.base import Form, Problem
 from farline.config.check_common import duplicates, missing
-from farline.config.policy_rules import TimeOfDay
 from farline.sip import Transport
 
 if TYPE_CHECKING:
@@ -150,10 +149,9 @@ def _servers(border: Border, client_tls: set[str]) -> Iterator[Problem]:
 
 
 def _routing_rules(border: Border, index: int, profile: RoutingProfile) -> Iterator[Problem]:
-    """Names in the rules of a routing profile, and rules that stand behind one that always fits."""
+    """Names in the rules of a routing profile."""
     groups = {"*", *(group.name for group in border.uri_groups)}
     times = border.rules["time_of_day"]
-    taken_by = 0
     for order, rule in enumerate(profile.rules, 1):
         place = f"border.routing_profiles[{index}]"
         place += f".further_rules[{order - 2}]" if order > 1 else ""
@@ -162,18 +160,6 @@ def _routing_rules(border: Border, index: int, profile: RoutingProfile) -> Itera
         if rule.time_of_day not in times:
             yield missing(f"{place}.time_of_day", profile, "time of day rule", rule.time_of_day,
                           times)  # fmt: skip
-            continue
-        if taken_by:
-            yield Problem(
-                place,
-                f"rule {order} of {profile.name!r} can never match: rule {taken_by} fits always",
-                f"move it before rule {taken_by}, or narrow that one",
-                profile.form,
-                severity="warning",
-            )
-        window = times[rule.time_of_day]
-        if rule.uri_group == "*" and isinstance(window, TimeOfDay) and window.always:
-            taken_by = taken_by or order
 
 
 def _in_words(address: str, port: int | None, transport: Transport | None) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any, Literal
 
 from farline.config.base import Form, Secret
@@ -116,6 +117,8 @@ def _values(place: str, old: object, new: object, form: str) -> Iterator[Change]
             yield from _values(path, getattr(old, name), getattr(new, name), old.form or form)
     elif isinstance(old, tuple) and isinstance(new, tuple) and _named(old) and _named(new):
         yield from _lists(place, old, new, form)
+    elif isinstance(old, tuple) and isinstance(new, tuple) and _forms(old) and _forms(new):
+        yield from _lines(place, old, new, form)
     elif old != new:
         yield _change(place, old, new, form)
 
@@ -136,6 +139,41 @@ def _lists(place: str, old: Sequence[Any], new: Sequence[Any], form: str) -> Ite
     now = [name for name in after if name in before]
     if was != now:
         yield Change(place, "moved", ", ".join(was), ", ".join(now), form)
+
+
+def _lines(place: str, old: Sequence[Form], new: Sequence[Form], form: str) -> Iterator[Change]:
+    """Lines without names: counted from 1, as the forms show them."""
+    if len(old) == len(new) and all(old.count(one) == new.count(one) for one in old):
+        if old != new:
+            yield _moved(place, old, new, form)
+        return
+    matcher = SequenceMatcher(None, list(old), list(new), autojunk=False)
+    for what, start, end, new_start, new_end in matcher.get_opcodes():
+        if what == "replace" and end - start == new_end - new_start:
+            for at in range(end - start):
+                number = f"{place}[{new_start + at + 1}]"
+                yield from _values(number, old[start + at], new[new_start + at], form)
+        elif what != "equal":
+            for at in range(start, end):
+                yield _change(f"{place}[{at + 1}]", old[at], None, old[at].form or form)
+            for at in range(new_start, new_end):
+                yield _change(f"{place}[{at + 1}]", None, new[at], new[at].form or form)
+
+
+def _moved(place: str, old: Sequence[Form], new: Sequence[Form], form: str) -> Change:
+    """The same lines in another order: by the numbers that they had."""
+    left = list(enumerate(old, 1))
+    order = []
+    for one in new:
+        found = next(pair for pair in left if pair[1] == one)
+        left.remove(found)
+        order.append(str(found[0]))
+    before = ", ".join(str(number + 1) for number in range(len(old)))
+    return Change(place, "moved", before, ", ".join(order), old[0].form or form)
+
+
+def _forms(items: Sequence[object]) -> bool:
+    return bool(items) and all(isinstance(item, Form) for item in items)
 
 
 def _named(items: Sequence[object]) -> bool:

@@ -199,8 +199,9 @@ class HeaderControl(Form):
     method: Token = Field("*", title="Method Name")
     direction: Direction = Field("both", title="Direction")
     action: Literal["allow", "remove", "block", "change"] = Field("remove", title="Action")
-    """block: a message with the header is refused; change: its value becomes `value`, added where
-    it is missing."""
+    """The first line that fits a header decides over it. block: a request with the header is
+    refused, a provisional answer held back, a failure gets another status, a success passes without
+    the header; change: its value becomes `value`, added where it is missing."""
     value: HeaderValue = Field("", title="Header Value")
     response_code: int = Field(403, ge=400, le=699, title="Block With")
 

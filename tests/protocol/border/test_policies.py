@@ -387,6 +387,44 @@ def test_request_headers(policed):
     assert world.take(phone.flow).get("Priority") is None
 
 
+def test_the_first_line_of_a_header_decides(policed):
+    rule = signaling(
+        request_headers=[
+            {"header": "Subject", "method": "OPTIONS", "action": "allow"},
+            {"header": "subject", "action": "change", "value": "as the house has it"},
+            {"header": "Subject"},
+            {"header": "X-Bad", "method": "OPTIONS", "action": "allow"},
+            {"header": "X-Bad", "action": "block"},
+        ]
+    )
+    world, phone = policed(server=rule)
+    assert passed(world, phone, Subject="x").get("Subject") == "as the house has it"
+    assert passed(world, phone, "OPTIONS", call="o", Subject="x").get("Subject") == "x"
+    assert passed(world, phone, "OPTIONS", call="p", X_Bad="1").get("X-Bad") == "1"
+    assert refused(world, phone, call="q", X_Bad="1") == 403
+
+
+def test_answers_with_a_blocked_header(policed):
+    """Held back while provisional, another failure, and a success without the header."""
+    line = {"header": "X-Bad", "action": "block", "response_code": 480, "direction": "inbound"}
+    world, phone = policed(server=signaling(response_headers=[line]))
+    for number, (status, bad) in enumerate(((486, 480), (200, 200)), 1):
+        inner = passed(
+            world, phone, "INVITE", body=offer(), call=f"r{number}", from_tag=str(number)
+        )
+        assert world.take(phone.flow).status == 100
+        phone.office_answer(inner, 183, X_Bad="1")
+        assert not world.unread(phone.flow)
+        phone.office_answer(inner, 180)
+        assert world.take(phone.flow).status == 180
+        phone.office_answer(inner, status, body=offer(OFFICE, 40750), X_Bad="1")
+        answer = world.take(phone.flow)
+        assert answer.status == bad
+        assert answer.get("X-Bad") is None or bad != 200
+        if bad != 200:
+            assert world.take(phone.upstream).method == "ACK"
+
+
 def test_responses(policed):
     rule = signaling(
         responses=[

@@ -109,8 +109,9 @@ def test_nothing_is_said_of_the_guides_deployment():
         ("enum_suffix: \"\"\n",
          "enum_suffix: \"\"\n      further_rules:\n        - {next_hops: [{server: IPO,"
          " address: 10.10.10.13, port: 5060, transport: UDP}]}\n",
-         "border.routing_profiles[0].further_rules[0]", "can never match: rule 1 fits always",
-         "warning"),
+         "border.routing_profiles[0].further_rules[0]",
+         "can never match: rule 1 stands before it and takes everything, "
+         "for example a phone of any address on mon 00:00", "warning"),
     ],
 )  # fmt: skip
 def test_each_problem_has_place_text_remedy(old, new, place, text, severity):

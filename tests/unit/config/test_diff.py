@@ -62,6 +62,31 @@ def test_order_is_a_difference():
     assert (one.kind, one.place) == ("moved", "border.networks")
 
 
+ADDRESSES = """        - {address: 10.10.10.13, port: 5061, transport: TLS}
+        - {address: 10.10.10.13, port: 5060, transport: TCP}
+        - {address: 10.10.10.13, port: 5060, transport: UDP}
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ([2, 0, 1], ["~ border.server_profiles[IPO].addresses: 1, 2, 3 -> 3, 1, 2"]),
+        ([0, 1, 2, 2], ["+ border.server_profiles[IPO].addresses[4]: "]),
+        ([0, 1], ["- border.server_profiles[IPO].addresses[3]: "]),
+    ],
+)
+def test_lines_without_names_are_told_by_their_numbers(lines, told):
+    rows = ADDRESSES.splitlines(keepends=True)
+    found = changed((ADDRESSES, "".join(rows[one] for one in lines)))
+    assert [str(one)[: len(text)] for one, text in zip(found, told, strict=True)] == told
+
+
+def test_a_field_of_a_line_without_a_name():
+    (one,) = changed(("port: 5060, transport: UDP}", "port: 5062, transport: UDP}"))
+    assert one.place == "border.server_profiles[IPO].addresses[3].port"
+
+
 @pytest.mark.parametrize(
     ("place", "needs"),
     [
