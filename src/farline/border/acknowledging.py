@@ -30,6 +30,9 @@ def ack(context: Context, message: Message, binding: Binding, sender: Side, foun
     except WireError as error:
         context.note("ack", f"{error.where}: {error.reason}")
         return
+    cseq, proof = session.proof
+    for name, value in proof if cseq == message.cseq else ():
+        out.add(name, value)
     sdp = anchor.description(message)
     if sdp is not None and session.anchored is not None:
         reply = yield from anchor.carry(session.anchored, sender, message, sdp, offered=False)

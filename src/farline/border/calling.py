@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from farline.border import anchor, call_interworking, dialogs, failover
 from farline.border.admitting import admit_call, admit_side
+from farline.border.credentials import again
 from farline.border.exchange import Side
 from farline.border.interworking import RELIABLE
 from farline.border.passage import Passage
@@ -201,6 +202,12 @@ class Calling:
                     return
                 if self._redirected(event.message):
                     return
+                told = None if self.answered else again(self.passage, client.request, event.message)
+                if told is not None and not self.cancelled:
+                    other = self.passage.sender.other
+                    client = self.context.request(self.operation, told, client.flow, other)
+                    self._restart_timer_c()
+                    continue
                 yield from self._response(client, event.message)
             elif isinstance(event, NoAnswer) and self._silence is not None:
                 failover.leave_behind(self.context, client)

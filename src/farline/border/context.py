@@ -6,7 +6,9 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from farline.border import policy
+from farline.border.accounts import Accounts
 from farline.border.charging import charges
+from farline.border.credentials import Credentials
 from farline.border.dos import Guards
 from farline.border.health import Health
 from farline.border.hiding import Hider
@@ -105,6 +107,8 @@ class Context:
         self.links = Links(self)
         self.upstreams = Upstreams(self)
         self.ways = Ways(self)
+        self.credentials = Credentials(self)
+        self.accounts = Accounts(self)
         self.rates = Rates()
         self.pacer = Pacer(self.chance)
         self.pushes = Pushes(self)

@@ -117,6 +117,7 @@ class BorderCore:
             self._answered(event)
         elif isinstance(event, Started):
             heartbeat.start(context)
+            context.accounts.start()
         elif isinstance(event, Closed):
             self._closed(event)
         elif isinstance(event, KeptAlive):
@@ -176,6 +177,7 @@ class BorderCore:
         if isinstance(order, Reconfigured):
             self._context.reconfigure(order.border)
             heartbeat.start(self._context)
+            self._context.accounts.start()
         else:
             guard.by_hand(self._context, order)
 

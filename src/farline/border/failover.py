@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from farline.border.credentials import again
 from farline.border.exchange import Side
 from farline.border.steps import NEXT, NoAnswer, Operation
 from farline.border.topology import SUBID, routes_behind, target_of
@@ -55,6 +56,8 @@ def final_answer(
                 if event.message.status < 200:
                     if provisional is not None:
                         yield from provisional(event.message)
+                elif (told := again(passage, client.request, event.message)) is not None:
+                    client = context.request(operation, told, client.flow, passage.sender.other)
                 elif passage.refused_by_hop(event.message):
                     return None
                 else:

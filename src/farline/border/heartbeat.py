@@ -31,6 +31,27 @@ SPREAD_SECONDS = 0.1
 """Between the first beats of two addresses."""
 
 
+def places_of(
+    context: Context, server: ServerProfile, entry: ServerAddress
+) -> Generator[Question, Found, list[Candidate]]:
+    """The addresses that an entry of a server profile means; a name is looked up."""
+    if entry.fixed is not None:
+        return [Candidate(server.name, *entry.fixed)]
+    transports = (entry.transport,) if entry.transport else PREFERRED
+    search = Locator(entry.address, entry.port, transports, context.chance)
+    located = yield from search.run(naptr=entry.transport is None, srv=entry.port is None)
+    places = located.places[:MAX_MEMBERS]
+    return [Candidate(server.name, one, at, name=name) for one, at, name in places]
+
+
+def interface_to(context: Context, candidate: Candidate) -> str | None:
+    """The signaling interface of the first server flow that leads to an address."""
+    for flow in context.plan.border.server_flows:
+        if flows.hop_mismatch(flow, candidate) is None:
+            return flow.signaling_interface
+    return None
+
+
 def start(context: Context) -> None:
     """Begin the heartbeats of every server profile that has them; those of a plan before end."""
     at = context.now
@@ -62,29 +83,12 @@ class Heart:
         context.start(Operation(self._call), self._round())
 
     def _round(self) -> Steps:
-        for candidate in (yield from self._candidates()):
-            interface = self._interface(candidate)
+        for candidate in (yield from places_of(self._context, self._server, self._entry)):
+            interface = interface_to(self._context, candidate)
             if interface is not None:
                 operation = Operation(self._call)
                 self._context.health.watch(candidate)
                 self._context.start(operation, self._beat(operation, interface, candidate))
-
-    def _candidates(self) -> Generator[Question, Found, list[Candidate]]:
-        entry, server = self._entry, self._server
-        if entry.fixed is not None:
-            return [Candidate(server.name, *entry.fixed)]
-        transports = (entry.transport,) if entry.transport else PREFERRED
-        search = Locator(entry.address, entry.port, transports, self._context.chance)
-        located = yield from search.run(naptr=entry.transport is None, srv=entry.port is None)
-        places = located.places[:MAX_MEMBERS]
-        return [Candidate(server.name, one, at, name=name) for one, at, name in places]
-
-    def _interface(self, candidate: Candidate) -> str | None:
-        """The signaling interface of the first server flow that leads there."""
-        for flow in self._context.plan.border.server_flows:
-            if flows.hop_mismatch(flow, candidate) is None:
-                return flow.signaling_interface
-        return None
 
     def _beat(self, operation: Operation, interface: str, candidate: Candidate) -> Steps:
         failure = yield from self._outcome(operation, interface, candidate)

@@ -70,6 +70,9 @@ class Passage:
         self.masked = False
         """From or To name an inside address, and the phone reads something else."""
 
+        self.answered_challenges = 0
+        """How often the border answered for the sender (`credentials`)."""
+
         self._rules: dict[Side, Rules] = {}
         self.enumerated = ""
         """The Request-URI that ENUM gave."""
@@ -84,6 +87,13 @@ class Passage:
         self._attempts = 0
         self._flows: list[Flow] = []
         """The phone's flows that a request of the office was sent on."""
+
+    @property
+    def counted(self) -> End | None:
+        """The sender's end of the dialog, of which requests of ours are counted."""
+        if self.near is not None or self.session is None:
+            return self.near
+        return self.session.caller if self.session.initiator is self.sender else None
 
     @property
     def line(self) -> Line:
@@ -384,8 +394,8 @@ class Passage:
             self._unmask(out, self.session)
         self._police(out)
         self._interwork(out, self.sender.other)
-        if self.near is not None and self.near.inserted:
-            _count_up(out, self.near, request)
+        if (end := self.counted) is not None and end.inserted:
+            _count_up(out, end, request)
         if self.redirected:
             out.uri = self.redirected
         self.masked = out.get("From") != request.get("From") or out.get("To") != request.get("To")
@@ -407,7 +417,7 @@ class Passage:
         else:
             out = inward_response(self.line, response, self.request, self.context.hider)
         self._interwork(out, self.sender)
-        if self.near is not None and self.near.inserted:
+        if self.answered_challenges or ((end := self.counted) is not None and end.inserted):
             out.set("CSeq", f"{self.request.cseq} {self.request.method}")
         if self.masked:
             out.set("From", self.request.get("From") or "")

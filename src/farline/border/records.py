@@ -19,12 +19,12 @@ VERSION = 1
 MAX_VALUE = 256 * 1024
 """Bytes of a record: the longest headers of a dialog, several times."""
 
-BINDING, SESSION = "binding", "session"
+BINDING, SESSION, ACCOUNT = "binding", "session", "account"
 """The nouns."""
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 HostPort = tuple[str, Port]
-R = TypeVar("R", "BindingRecord", "SessionRecord")
+R = TypeVar("R", "BindingRecord", "SessionRecord", "AccountRecord")
 
 
 class RecordError(ValueError):
@@ -109,7 +109,20 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
     has_video: bool = False
 
 
-def encode(record: BindingRecord | SessionRecord) -> bytes:
+class AccountRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A registration of the border's own with a server."""
+
+    version: int
+    aor: str
+    call_id: str
+    cseq: int
+    address: str
+    until: float
+    """End of the lease; 0: there is none."""
+    refresh_at: float
+
+
+def encode(record: BindingRecord | SessionRecord | AccountRecord) -> bytes:
     """A record as JSON."""
     try:
         return msgspec.json.encode(record)

@@ -16,7 +16,15 @@ from farline.border.keeping import session_key
 from farline.border.links import udp_flow
 from farline.border.peers import PeerFlow
 from farline.border.plan import Candidate
-from farline.border.records import BINDING, SESSION, BindingRecord, RecordError, SessionRecord
+from farline.border.records import (
+    ACCOUNT,
+    BINDING,
+    SESSION,
+    AccountRecord,
+    BindingRecord,
+    RecordError,
+    SessionRecord,
+)
 from farline.border.registering import watch_expiry
 from farline.border.registration import Binding
 from farline.border.session import Session
@@ -66,7 +74,7 @@ def handle(context: Context, event: object) -> None:
 
 def restore(context: Context, event: Restored) -> None:
     """Take the records: bindings first, since sessions are theirs."""
-    readers = {BINDING: _binding, SESSION: _session}
+    readers = {BINDING: _binding, SESSION: _session, ACCOUNT: _account}
     for noun, read in readers.items():
         for record in event.records:
             if record.noun != noun or record.value is None:
@@ -186,6 +194,10 @@ def _server_flow(context: Context, hop: HopRecord) -> ServerFlow | None:
         return None
     flows = context.plan.border.server_flows
     return next((flow for flow in flows if flow.name == hop.server_flow), None)
+
+
+def _account(context: Context, key: str, value: bytes) -> None:
+    context.accounts.restore(key, records.decode(value, AccountRecord))
 
 
 # ---- sessions ----

@@ -103,6 +103,10 @@ class Session:
     has_video: bool = False
     """Video has been offered and let pass."""
 
+    proof: tuple[int, tuple[tuple[str, str], ...]] = (0, ())
+    """The border's credentials in the last INVITE of which its sender knows nothing, for the ACK:
+    CSeq number as the sender counts, and headers."""
+
     @property
     def groups(self) -> frozenset[str]:
         """The policy groups that count it."""

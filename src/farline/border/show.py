@@ -24,6 +24,7 @@ def show(context: Context, now: float) -> dict[str, object]:
         "bindings": [_binding(one, now) for one in context.bindings if not one.is_way],
         "sessions": [_session(session, now) for session in context.sessions],
         "next hops": next_hops(context, now),
+        "registrations": context.accounts.show(now),
         "subscriber flows": _flows(context.plan.border.subscriber_flows),
         "server flows": _flows(context.plan.border.server_flows),
         "pending": context.bindings.pending,

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 def check_servers(border: Border) -> Iterator[Problem]:
     """Every problem of calls between servers, warnings too."""
     yield from _kept_name(border)
-    yield from _own_addresses(border)
     yield from _without_flow(border)
     profiles = {profile.name: profile for profile in border.routing_profiles}
     for index, flow in enumerate(border.server_flows):
@@ -29,6 +28,7 @@ def check_servers(border: Border) -> Iterator[Problem]:
         elif not flow.routes_on:
             yield from _leads_nowhere(border, place, flow)
     yield from _phones_at_trunks(border)
+    yield from _registrations(border)
 
 
 def _kept_name(border: Border) -> Iterator[Problem]:
@@ -40,28 +40,6 @@ def _kept_name(border: Border) -> Iterator[Problem]:
                 "choose another name",
                 profile.form,
             )
-
-
-def _own_addresses(border: Border) -> Iterator[Problem]:
-    """A server whose address is one of our own signaling interfaces."""
-    own = {
-        (ip, port): one.name
-        for one in border.signaling_interfaces
-        for ip in (one.ip, border.shown(one.ip))
-        for port in (one.udp_port, one.tcp_port, one.tls_port)
-        if port is not None
-    }
-    for index, server in enumerate(border.server_profiles):
-        for number, entry in enumerate(server.addresses):
-            name = own.get((entry.address, entry.port or 0))
-            if name is not None:
-                yield Problem(
-                    f"border.server_profiles[{index}].addresses[{number}]",
-                    f"{entry.address}:{entry.port} is the border's own signaling interface {name!r}"
-                    ": requests would go round in a loop",
-                    "give the server's own address",
-                    server.form,
-                )
 
 
 def _without_flow(border: Border) -> Iterator[Problem]:
@@ -121,4 +99,34 @@ def _phones_at_trunks(border: Border) -> Iterator[Problem]:
                 "lead to a call server, or set phone_registrations in the server profile",
                 flow.form,
                 severity="warning",
+            )
+
+
+def _registrations(border: Border) -> Iterator[Problem]:
+    """The border registers with a server that will not let it in, or as nobody."""
+    for index, server in enumerate(border.server_profiles):
+        form, place = server.registration, f"border.server_profiles[{index}]."
+        if not form.enabled:
+            continue
+        if not server.authentication.enabled:
+            yield Problem(
+                f"{place}authentication.enabled",
+                f"the border registers with {server.name!r} without a password",
+                "enable the Authentication page, unless the server asks for none",
+                server.authentication.form,
+                severity="warning",
+            )
+        elif not (form.from_uri or server.authentication.user_name):
+            yield Problem(
+                f"{place}registration.from_uri",
+                "nobody is named whom the border registers",
+                "give the From URI, or the User Name of the Authentication page",
+                form.form,
+            )
+        if not form.from_uri and not server.authentication.enabled:
+            yield Problem(
+                f"{place}registration.from_uri",
+                "nobody is named whom the border registers",
+                "give the From URI as sip:user@domain",
+                form.form,
             )

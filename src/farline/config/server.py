@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from farline.config.base import Form, Name, Port
+from farline.config.base import Form, Name, Port, Secret
 from farline.config.server_types import NATURES, Nature, ServerType
 from farline.sip import Address, Transport, Uri, WireError
 from farline.sip.routing import is_numeric
@@ -92,6 +92,42 @@ class Heartbeat(Form):
     """Answers in a row until an address that was down is up again."""
 
 
+class Authentication(Form):
+    """The Authentication page: who the border is where this server asks (401, 407).
+
+    Requests that the border passes on to the server are answered for; the registrations of phones
+    and what phones themselves answer pass as they are.
+    """
+
+    form: ClassVar[str] = "Global Policies > Server Configuration > Authentication"
+    enabled: bool = Field(False, title="Enable Authentication")
+    user_name: str = Field("", max_length=128, pattern=r'^[^\x00-\x1f"]*$', title="User Name")
+    realm: str = Field("", max_length=255, pattern=r'^[^\x00-\x1f"]*$', title="Realm")
+    """Only challenges of this realm are answered; empty: of any."""
+    password: Secret | None = Field(None, title="Password")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.enabled and (not self.user_name or self.password is None):
+            raise ValueError("Enable Authentication needs a User Name and a Password")
+        return self
+
+
+class Registration(Form):
+    """The Registration page: the border registers with this server, so that calls reach it."""
+
+    form: ClassVar[str] = "Global Policies > Server Configuration > Registration"
+    enabled: bool = Field(False, title="Enable Registration")
+    register_with: Literal["priority", "all"] = Field("priority", title="Register With")
+    """Priority: the first address that answers, the next one when it does not. All: each."""
+    frequency: int = Field(600, ge=30, le=86_400, title="Frequency")
+    """Seconds from one REGISTER to the next; earlier where the server grants less."""
+    from_uri: SipUriText = Field("", title="From URI")
+    """Empty: the User Name of the Authentication page at the SIP Domain, else at the address."""
+    to_uri: SipUriText = Field("", title="To URI")
+    """Whom the server is to send calls for; empty: as From."""
+
+
 class DosProtection(Form):
     """The DoS Protection page: how much the border lets through to one server."""
 
@@ -140,7 +176,9 @@ class ServerProfile(Form):
     """Whether phones may register with it; empty: with a call server they may, with a trunk not."""
     tls_client_profile: Name | None = Field(None, title="TLS Client Profile")
     addresses: tuple[ServerAddress, ...] = Field(min_length=1, title="IP Address / FQDN")
+    authentication: Authentication = Authentication()
     heartbeat: Heartbeat = Heartbeat()
+    registration: Registration = Registration()
     dos: DosProtection = DosProtection()
     advanced: ServerAdvanced = ServerAdvanced()
 

@@ -28,10 +28,12 @@ class DigestClient:
     one. Later requests: `client.authorize(request)` saves the round trip while the nonce lives.
     """
 
-    __slots__ = ("_ids", "_known", "_password", "username")
+    __slots__ = ("_ids", "_known", "_password", "_realm", "username")
 
-    def __init__(self, username: str, password: str, ids: Ids) -> None:
+    def __init__(self, username: str, password: str, ids: Ids, realm: str = "") -> None:
+        """`realm`: only challenges of this one are answered; "": of any."""
         self.username = username
+        self._realm = realm
         self._password = password
         self._ids = ids
         self._known: dict[tuple[str, str], tuple[Challenge, int]] = {}
@@ -49,7 +51,9 @@ class DigestClient:
         headers = _HEADERS.get(answer.status)
         if headers is None:
             return None
-        chosen = _strongest(answer.all(headers[0]))
+        chosen = [
+            one for one in _strongest(answer.all(headers[0])) if self._realm in ("", one.realm)
+        ]
         if not chosen:
             return None
         again = request.copy()
@@ -59,11 +63,17 @@ class DigestClient:
                 return None
             if len(self._known) >= MAX_CHALLENGES:
                 self._known.clear()
-            self._known[headers[1], challenge.realm] = (challenge, 0)
+            self._remember((headers[1], challenge.realm), challenge)
         again.remove("Via")
         again.set("CSeq", f"{request.cseq + 1} {request.method}")
         self.authorize(again)
         return again
+
+    def _remember(self, key: tuple[str, str], challenge: Challenge) -> None:
+        """A nonce that comes again goes on being counted (RFC 7616 section 3.4)."""
+        known = self._known.get(key)
+        again = known is not None and known[0].nonce == challenge.nonce
+        self._known[key] = (challenge, known[1] if known is not None and again else 0)
 
     def authorize(self, request: Message) -> None:
         """Write credentials for every challenge met so far; nothing when there was none."""

@@ -1,73 +1,29 @@
 """A trunk beside the office: calls between servers, by the server flows' routing profiles."""
 
-from pathlib import Path
-
 import pytest
 
 from farline.border.explain import Explainer
 from farline.border.explain_scratch import Scratch
 from farline.config import load_deployment, load_with_warnings
 from farline.sip import Address, Transport
-from farline.testing.border import BorderWorld
 from farline.testing.border_phone import media_address, offer
-from farline.testing.border_server import Server, call
+from farline.testing.border_server import Server
+from farline.testing.trunk import (
+    NUMBER,
+    OURS,
+    OUTSIDE_NUMBER,
+    SECRETS,
+    TEXT,
+    TrunkSite,
+    trunk_border,
+)
 
-TEXT = (Path(__file__).parents[3] / "examples" / "trunk.yaml").read_text()
-SECRETS = {"trunk": "geheim"}
-OURS = "203.0.113.10"
 INSIDE = "10.10.10."
-NUMBER = f"sip:3003@{OURS}:5060"
-OUTSIDE_NUMBER = "sip:+4930123@10.10.10.7"
-
-
-def load(*changes):
-    text = TEXT
-    for old, new in changes:
-        assert old in text, old
-        text = text.replace(old, new)
-    return load_deployment(text, SECRETS).border
-
-
-class Site:
-    """A world with the trunk and the office of the example."""
-
-    def __init__(self, *changes):
-        self.world = BorderWorld(load(*changes))
-        self.trunk = self.server("TrunkSig", "203.0.113.2", "provider", "trunk.example.net")
-        self.desk = self.server(
-            "OfficeSig", "10.10.10.13", "3003", "office.example.com", Transport.TCP
-        )
-
-    def server(self, interface, host, user, domain, transport=Transport.UDP):
-        return Server(
-            self.world, interface, Address(host, 5060), user=user, domain=domain,
-            transport=transport,
-        )  # fmt: skip
-
-    def inbound(self, **headers):
-        """The trunk calls the office; what the office reads and what the trunk reads."""
-        invite = self.trunk.request("INVITE", NUMBER, body=offer("203.0.113.2"), **headers)
-        self.trunk.send(invite)
-        self.trunk.take(status=100)
-        self.desk.flow = self.world.opened[-1]
-        arrived = self.desk.take("INVITE")
-        self.desk.answer(arrived, 200, body=offer("10.10.10.13", 6000))
-        ok = self.trunk.take(status=200)
-        self.trunk.send(self.trunk.in_dialog("ACK", ok, cseq=1))
-        self.desk.take("ACK")
-        return arrived, ok
-
-    def outbound(self, **headers):
-        return call(self.desk, self.trunk, OUTSIDE_NUMBER, **headers)
-
-    @property
-    def calls(self):
-        return [one for one in self.world.core.show()["sessions"] if one["kind"] == "call"]
 
 
 @pytest.fixture
 def site():
-    return Site()
+    return TrunkSite()
 
 
 def test_a_call_from_the_trunk_to_the_office_and_back_to_nothing(site):
@@ -193,7 +149,7 @@ def registering(world):
 
 
 def test_phones_do_not_register_with_a_trunk():
-    site = Site(TO_TRUNK, FLOW_FOR_PHONES)
+    site = TrunkSite(TO_TRUNK, FLOW_FOR_PHONES)
     phone = registering(site.world)
     assert phone.take().status == 403
     assert not site.world.unread(site.trunk.flow)
@@ -202,7 +158,7 @@ def test_phones_do_not_register_with_a_trunk():
 
 
 def test_phones_register_with_a_trunk_that_is_said_to_take_them():
-    site = Site(TO_TRUNK, FLOW_FOR_PHONES, REGISTER_AT)
+    site = TrunkSite(TO_TRUNK, FLOW_FOR_PHONES, REGISTER_AT)
     registering(site.world)
     inner = site.trunk.take("REGISTER")
     token = inner.get("Contact").partition("subid_ipcs=")[2].partition(">")[0].partition(";")[0]
@@ -235,7 +191,7 @@ def test_a_server_without_a_routing_profile_reaches_nobody_else():
            "      routing_profile: to-Office\n",
            "      media_interface: TrunkMedia\n      end_point_policy_group: avaya-def-low-enc\n"
            "      routing_profile: default\n")  # fmt: skip
-    site = Site(off)
+    site = TrunkSite(off)
     site.trunk.send(site.trunk.request("INVITE", NUMBER, body=offer("203.0.113.2")))
     assert site.trunk.take().status == 404
     assert site.world.decisions("admission")[-1].form.endswith("Trunk: Routing Profile")
@@ -273,7 +229,7 @@ def test_the_trunks_second_address_takes_over(site):
 
 
 def test_each_call_is_routed_anew_by_turns():
-    site = Site(("    - name: to-Provider\n", "    - name: to-Provider\n"
+    site = TrunkSite(("    - name: to-Provider\n", "    - name: to-Provider\n"
                  "      load_balancing: round_robin\n"))  # fmt: skip
     second = site.server("TrunkSig", "203.0.113.3", "provider", "trunk.example.net")
     for number, trunk in enumerate((site.trunk, second, site.trunk)):
@@ -288,7 +244,7 @@ def test_the_called_number_chooses_the_rule_of_the_routing_profile():
               "    - {name: Abroad, uris: [{kind: regex, uri: '\\+1.*'}]}\n\n"
               "  server_profiles:\n    - name: Office")  # fmt: skip
     only = ("    - name: to-Provider\n", "    - name: to-Provider\n      uri_group: Abroad\n")
-    site = Site(groups, only)
+    site = TrunkSite(groups, only)
     site.desk.send(site.desk.request("INVITE", OUTSIDE_NUMBER, body=offer("10.10.10.13")))
     site.desk.take(status=100)
     assert site.desk.take().status == 403
@@ -307,7 +263,7 @@ def test_most_sessions_of_the_group_towards_the_trunk():
     )
     group = "      media_interface: TrunkMedia\n      end_point_policy_group: "
     narrow = (f"{group}avaya-def-low-enc", f"{group}Narrow")
-    site = Site(rules, narrow)
+    site = TrunkSite(rules, narrow)
     site.outbound()
     site.desk.send(site.desk.request("INVITE", OUTSIDE_NUMBER, call="c2",
                                      body=offer("10.10.10.13")))  # fmt: skip
@@ -333,10 +289,7 @@ def test_topology_hiding_of_both_flows():
     for old, new in (profiles,):
         text = text.replace(old, new)
     head, tail = text.rsplit(trunk[0], 1)
-    site = Site()
-    site.world = BorderWorld(load_deployment(head + trunk[1] + tail, SECRETS).border)
-    site.trunk = site.server("TrunkSig", "203.0.113.2", "provider", "trunk.example.net")
-    site.desk = site.server("OfficeSig", "10.10.10.13", "3003", "x.org", Transport.TCP)
+    site = TrunkSite(border=load_deployment(head + trunk[1] + tail, SECRETS).border)
     arrived, _ = site.outbound()
     assert "@pbx.example.org" in arrived.get("From")
     who = "<sip:+4930123@trunk.example.net>"
@@ -403,7 +356,7 @@ TRUNKS_OWN = ("media_interface: TrunkMedia\n      end_point_policy_group: avaya-
         ((TRUNKS_OWN, TRUNKS_OWN.replace("to-Office", "to-Provider")), "a loop: requests of"),
         ((TRUNKS_OWN, TRUNKS_OWN.replace("to-Office", "default")), "lead nowhere"),
         ((TRUNKS_OWN, TRUNKS_OWN.replace("to-Office", "to-Nowhere")), "no such routing profile"),
-        (("address: 203.0.113.3,", "address: 203.0.113.10,"), "own signaling interface 'TrunkSig'"),
+        (("203.0.113.3", "203.0.113.10"), "what is sent there comes back"),
         (("    - name: Trunk\n      server_profile: Provider", "    - name: Trunk\n"
           "      server_profile: Office"), "no server flow names 'Provider'"),
         (("- name: to-Office\n", "- name: default\n"), "means in a server flow"),
@@ -428,9 +381,9 @@ def test_connections_to_servers_are_shared(site):
 
 
 def test_explained():
-    explainer = Explainer(Scratch(load()))
+    explainer = Explainer(Scratch(trunk_border()))
     flow = explainer.scratch.flow("TrunkSig", Transport.UDP, Address("203.0.113.2", 5060))
-    invite = Site().trunk.request("INVITE", NUMBER, body=offer("203.0.113.2"))
+    invite = TrunkSite().trunk.request("INVITE", NUMBER, body=offer("203.0.113.2"))
     told = explainer.explain(flow, invite.to_bytes())
     steps = {step.stage: step for step in told.steps}
     assert steps["server-type"].value == "trunk"
