@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from farline.border.passage import Passage
     from farline.border.registration import Binding
     from farline.border.session import Session
-    from farline.config import Rules, ServerFlow, SubscriberFlow
+    from farline.config import Rules
     from farline.sip import Message
 
 WAYS = ("inbound", "outbound")
@@ -37,7 +37,7 @@ def admit_side(
     context: Context, request: Message, binding: Binding, side: Side, way: str
 ) -> Verdict[Refusal] | None:
     """The same by the rules of one side; None also while nobody knows which flow that is."""
-    flow = _flow(binding, side)
+    flow = binding.configured(side)
     if flow is None:
         return None
     kinds = media_policy.media_kinds(anchor.description(request))
@@ -66,12 +66,6 @@ def media_policies(context: Context, session: Session, passage: Passage) -> dict
         Side.OUTSIDE: media_policy.between(outer, inner, refused),
         Side.INSIDE: media_policy.between(inner, outer, refused),
     }
-
-
-def _flow(binding: Binding, side: Side) -> SubscriberFlow | ServerFlow | None:
-    if side is Side.OUTSIDE:
-        return binding.subscriber
-    return binding.line.server if binding.line is not None else None
 
 
 def _held(

@@ -14,6 +14,7 @@ from farline.border.health import Health
 from farline.border.hiding import Hider
 from farline.border.keeping import Keeper
 from farline.border.links import Links
+from farline.border.marking import Marking
 from farline.border.pacing import Pacer
 from farline.border.plan import Plan
 from farline.border.push import Pushes
@@ -40,7 +41,7 @@ from farline.media.diagnosis import at_the_end
 from farline.media.engine import Delete, Media, MediaReply
 from farline.sip import Transport, responses
 from farline.sip.dns import Question
-from farline.sip.effects import Lookup, Open
+from farline.sip.effects import Lookup, Open, Send
 from farline.sip.schedule import Schedule
 from farline.sip.transaction import TransactionLayer
 from farline.trace.events import CallChanged, Decision, MediaSeen, Note, Refused, Trace
@@ -55,7 +56,6 @@ if TYPE_CHECKING:
     from farline.border.steps import Steps
     from farline.config import Border, Rules, ServerFlow, SubscriberFlow
     from farline.sip import Address, Flow, Message
-    from farline.sip.effects import Send
     from farline.sip.ids import Ids
     from farline.sip.transaction import ClientTransaction, ServerTransaction, Timers
 
@@ -95,6 +95,7 @@ class Context:
         self.limits = limits
         self.plan = Plan(config)
         self.hider = _hider(config, self.plan)
+        self.marking = Marking(self.plan)
         self.layer = TransactionLayer(timers=timers, ids=ids, limit=limits.transactions)
         self.bindings = BindingTable(ids, limits.bindings)
         self.sessions = SessionTable(
@@ -137,6 +138,7 @@ class Context:
         held = len(self.bindings) or len(self.sessions)
         self.plan = plan = Plan(config, self.plan if held else None)
         self.hider = _hider(config, plan)
+        self.marking = Marking(plan, self.marking)
         if config.shield != self.shield.form:
             bans = self.shield.bans
             self.shield = Shield(config.shield, self.bindings.any_from, self.country)
@@ -158,8 +160,12 @@ class Context:
 
     def send(self, output: Send) -> None:
         """Put out a message, and look whether it tells an outsider anything of the inside."""
-        self.out.append(output)
         flow = output.flow
+        if flow.interface in self.marking.interfaces:
+            ds_byte = self.marking.ds_byte(flow, self.wall(self.now))
+            self.out.append(Send(flow, output.data, ds_byte))
+        else:
+            self.out.append(output)
         for binding in self.bindings.registered_on(flow).values():
             binding.nat.heard_at = self.now  # what we send keeps the flow open too
         if not self.plan.is_outer(flow.interface) or not self.hider.leaks(output.data):

@@ -266,6 +266,8 @@ class BorderCore:
             return
         operation = tx.user = Operation(context.call)
         binding, sender, found = admitted.binding, admitted.sender, admitted.found
+        if binding is not None:
+            context.marking.belongs(flow, binding.configured(sender))
         if binding is None:
             context.start(operation, registering.register(context, operation, tx))
             return
@@ -340,6 +342,7 @@ class BorderCore:
     def _closed(self, event: Closed) -> None:
         context = self._context
         context.ways.lost(event.flow)
+        context.marking.forget(event.flow)
         if not context.upstreams.lost(event.flow):
             for binding in context.bindings.flow_lost(event.flow):
                 context.note("binding unreachable", f"{binding.aor}: {event.reason}")

@@ -139,6 +139,12 @@ class Passage:
 
     def reach(self) -> Generator[Step, Any, Flow | None]:
         """The flow to the far side; None when there is none (then `status` says what to answer)."""
+        flow = yield from self._reach()
+        if flow is not None:
+            self.context.marking.belongs(flow, self.binding.configured(self.sender.other))
+        return flow
+
+    def _reach(self) -> Generator[Step, Any, Flow | None]:
         self._attempts += 1
         if self._attempts > MAX_ATTEMPTS:
             return None

@@ -69,6 +69,7 @@ def register(context: Context, operation: Operation, tx: ServerTransaction) -> S
     plan = verdict.value
     context.decided("flow", plan.way.subscriber.name, verdict.because, verdict.form)
     way = plan.way
+    context.marking.belongs(tx.flow, way.subscriber)
     refused = screen_flow(context, way.subscriber, tx.request, way.subid)
     if refused is not None:
         context.reject(tx, "policy", refused)

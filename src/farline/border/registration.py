@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING
 
+from farline.border.exchange import Side
 from farline.border.nat import NatTime
 
 if TYPE_CHECKING:
@@ -105,6 +106,12 @@ class Binding:
     def is_way(self) -> bool:
         """Whether it joins two servers."""
         return self.peer is not None
+
+    def configured(self, side: Side) -> SubscriberFlow | ServerFlow | None:
+        """The flow (of the forms) of a side's leg; None where no server was reached yet."""
+        if side is Side.OUTSIDE:
+            return self.subscriber
+        return self.line.server if self.line is not None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,9 +40,7 @@ def screen(
     context: Context, binding: Binding, sender: Side, request: Message
 ) -> Verdict[Refusal] | None:
     """Why a request of a side of a binding is refused; None when it may go on."""
-    flow: SubscriberFlow | ServerFlow | None = binding.subscriber
-    if sender is Side.INSIDE:
-        flow = binding.line.server if binding.line is not None else None
+    flow = binding.configured(sender)
     return None if flow is None else screen_flow(context, flow, request, binding.subid)
 
 

@@ -94,31 +94,27 @@ def _flows(border: Border, client_tls: set[str]) -> Iterator[Problem]:
 
 
 def _agreeing(border: Border) -> Iterator[Problem]:
-    """Signaling QoS acts per signaling interface, the media timeout per border: flows agree."""
+    """The media timeout acts per border: flows agree."""
     groups = border.resolved_groups()
-    first: dict[tuple[str, str], object] = {}
     kinds: tuple[tuple[str, tuple[SubscriberFlow | ServerFlow, ...]], ...] = (
         ("subscriber_flows", border.subscriber_flows),
         ("server_flows", border.server_flows),
     )
+    first: int | None = None
     for kind, flows in kinds:
         for index, flow in enumerate(flows):
             for rules in groups.get(flow.end_point_policy_group, ()):
-                interface = f"signaling interface {flow.signaling_interface!r}"
-                for field, value, shared in (
-                    ("signaling_qos", rules.signaling.signaling_qos, interface),
-                    ("media_timeout_seconds", rules.media.media_timeout_seconds, "the border"),
-                ):
-                    other = first.setdefault((field, shared), value)
-                    if value == other:
-                        continue
-                    name = flow.end_point_policy_group
-                    yield Problem(
-                        f"border.{kind}[{index}].end_point_policy_group",
-                        f"{field} {value} of {name!r}: other flows of {shared} have {other}",
-                        "give them the same value",
-                        rules.media.form,
-                    )
+                value = rules.media.media_timeout_seconds
+                first = value if first is None else first
+                if value == first:
+                    continue
+                name = flow.end_point_policy_group
+                yield Problem(
+                    f"border.{kind}[{index}].end_point_policy_group",
+                    f"media_timeout_seconds {value} of {name!r}: other flows have {first}",
+                    "give them the same value",
+                    rules.media.form,
+                )
 
 
 def _subnets(place: str, flow: Form) -> Iterator[Problem]:

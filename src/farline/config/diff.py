@@ -102,7 +102,6 @@ _BORDER: dict[str, frozenset[str]] = {
 """Fields of the border by what they need; all others need the border to start again."""
 
 _SOCKETS = {
-    "signaling_qos": frozenset({"border"}),
     "voice_qos": frozenset({"media"}),
     "video_qos": frozenset({"media"}),
     "media_timeout_seconds": frozenset({"media"}),

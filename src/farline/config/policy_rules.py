@@ -227,7 +227,7 @@ class SignalingRule(Form):
         (), title="Response Headers", max_length=200
     )
     signaling_qos: DsByte = Field(0, title="Signaling QoS (DS byte)")
-    """0: as the system has it. The flows of one signaling interface agree."""
+    """Of what goes by a flow of this group while this set holds. 0: best effort."""
     ucid: bool = Field(False, title="UCID Enabled")
     """A call without User-to-User towards the flow's peer gets one with a Universal Call ID."""
     ucid_node: int = Field(1, ge=1, le=32_767, title="UCID Node ID")

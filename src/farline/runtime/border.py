@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, closing
 from typing import TYPE_CHECKING
 
 from farline.border import BorderCore
+from farline.border.marking import first_classes
 from farline.media.reports import MediaSessions
 from farline.runtime import clock
 from farline.runtime.border_commands import BorderCommands, beside
@@ -28,7 +29,7 @@ from farline.sip.transport import Address
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from farline.config import Border, ServerFlow, SubscriberFlow
+    from farline.config import Border
     from farline.media.reports import MediaReport
     from farline.runtime.role import RoleContext
     from farline.trace.events import Event
@@ -127,6 +128,7 @@ def make_driver(
     quarantine: Quarantine,
 ) -> SipDriver:
     """The driver with every signaling interface of the border."""
+    classes = first_classes(border)
     listeners = [
         Listener(
             interface.name,
@@ -134,7 +136,7 @@ def make_driver(
             udp_port=interface.udp_port,
             tcp_port=interface.tcp_port,
             tls_port=interface.tls_port,
-            qos=signaling_class(border, interface.name),
+            qos=classes.get(interface.name, 0),
             ws_port=interface.ws_port,
             wss_port=interface.wss_port,
             ws_origins=interface.ws_origins,
@@ -154,13 +156,3 @@ def make_driver(
         keep=memory.keep,
         quarantine=quarantine,
     )
-
-
-def signaling_class(border: Border, interface: str) -> int:
-    """The DS byte that the flows of a signaling interface ask for (they agree); 0: none."""
-    groups = border.resolved_groups()
-    flows: tuple[SubscriberFlow | ServerFlow, ...] = border.subscriber_flows + border.server_flows
-    for flow in flows:
-        if flow.signaling_interface == interface:
-            return groups[flow.end_point_policy_group][0].signaling.signaling_qos
-    return 0

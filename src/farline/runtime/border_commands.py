@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farline.border import Banned, Lifted, Reconfigured
+from farline.border.marking import first_classes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +49,7 @@ class BorderCommands:
         self.countries.change(beside(self.context, deployment.border.shield.country_database))
         self.keeper.adopt(deployment)
         self.quarantine.active = deployment.border.shield.quarantine
+        self.driver.remark(first_classes(deployment.border))
         self.driver.handle(Reconfigured(deployment.border))
         return "applied"
 

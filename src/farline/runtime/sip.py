@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 from farline.media.engine import Media, MediaDone
 from farline.runtime import clock
 from farline.runtime.ids import RealIds
-from farline.runtime.qos import mark
 from farline.runtime.sip_listen import Listener as Listener
 from farline.runtime.sip_listen import StreamServer, UdpSocket, bind_device, way_out
 from farline.runtime.sip_stream import StreamConnection
@@ -42,7 +41,7 @@ from farline.store.state import Persist
 from farline.trace.events import MessageSeen, Note, Refused, Trace
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from socket import socket
 
     from farline.media.engine import MediaReply, MediaRequest
@@ -91,6 +90,7 @@ class SipDriver:
         self.core = core
         self.ids = RealIds()
         self._listeners = {listener.interface: listener for listener in listeners}
+        self._classes = {listener.interface: listener.qos for listener in listeners}
         self._tls_for = tls_for or (lambda _profile: tls_client)
         self.media = media
         self.resolve: Callable[[Question], Awaitable[Found]] | None = None
@@ -134,7 +134,7 @@ class SipDriver:
                         lambda: UdpSocket(self, listener.interface), local_addr=(listener.ip, port)
                     )
                     self._udp[listener.interface] = udp
-                    mark(_socket(udp.transport), listener.qos)
+                    udp.mark(listener.qos)
                     bind_device(_socket(udp.transport), listener.device)
                 else:
                     server = StreamServer(self, listener, transport)
@@ -146,6 +146,13 @@ class SipDriver:
                 reason = error.strerror or str(error.__cause__ or error)
                 raise OSError(error.errno, f"cannot listen on {where}: {reason}") from error
             self._event(Note("listening", f"{transport} {listener.ip}:{port}", listener.interface))
+
+    def remark(self, classes: Mapping[str, int]) -> None:
+        """Give signaling interfaces other DS bytes, for what has none of its own."""
+        for interface, ds_byte in classes.items():
+            self._classes[interface] = ds_byte
+            if interface in self._udp:
+                self._udp[interface].mark(ds_byte)
 
     async def stop(self) -> None:
         """Close everything; the core is told nothing more."""
@@ -234,7 +241,7 @@ class SipDriver:
 
     def _perform(self, output: object) -> None:
         if isinstance(output, Send):
-            self._send(output.flow, output.data)
+            self._send(output.flow, output.data, output.ds_byte)
         elif isinstance(output, Trace):
             self._event(output.event)
         elif isinstance(output, Open):
@@ -250,11 +257,11 @@ class SipDriver:
         elif self.on_output is not None:
             self.on_output(output)
 
-    def _send(self, flow: Flow, data: bytes) -> None:
+    def _send(self, flow: Flow, data: bytes, ds_byte: int | None) -> None:
         if flow.transport is Transport.UDP:
             udp = self._udp.get(flow.interface)
-            if udp is not None and udp.transport is not None:
-                udp.transport.sendto(data, flow.remote)
+            if udp is not None:
+                udp.send(data, flow.remote, ds_byte)
         else:
             stream = self._streams.get(flow.token)
             if stream is None:
@@ -262,6 +269,8 @@ class SipDriver:
                     self.handle, Closed(flow, "connection is gone")
                 )
                 return
+            if ds_byte is not None:
+                stream.mark(ds_byte)
             stream.send(data)
         if self._trace is not None and len(data) > 4 and data[0] >= 0x20:
             self._seen("out", flow, data)
@@ -340,8 +349,7 @@ class SipDriver:
 
     def opened(self, connection: Connection) -> Flow:
         """Number a new connection and tell the core."""
-        if connection.raw is not None:
-            mark(_socket(connection.raw), self._listeners[connection.interface].qos)
+        connection.mark(self._classes[connection.interface])
         self._next_token += 1
         flow = Flow(
             self._next_token,

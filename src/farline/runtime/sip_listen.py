@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
+from farline.runtime.qos import mark, send_marked
 from farline.runtime.sip_stream import StreamConnection, StreamLimits
 from farline.runtime.sip_websocket import WebSocketConnection
 from farline.sip.stun import is_stun
@@ -40,7 +42,7 @@ class Listener:
     """Web pages that may open a WebSocket; `*` for all."""
 
     qos: int = 0
-    """DS byte of what leaves here (RFC 2474), for every transport; 0: as the system does."""
+    """DS byte of what leaves here (RFC 2474), for every transport, unless a message has its own."""
 
     shared_port: int | None = None
     """Shared control: one more port, of TLS where there is `tls`, else of TCP."""
@@ -71,6 +73,8 @@ class UdpSocket(asyncio.DatagramProtocol):
         self.interface = interface
         self.local = Address("", 0)
         self.transport: asyncio.DatagramTransport | None = None
+        self.ds_byte = 0
+        self._raw: socket.socket | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note where it listens."""
@@ -90,6 +94,37 @@ class UdpSocket(asyncio.DatagramProtocol):
     def _flow(self, addr: tuple[str, int]) -> Flow:
         remote = Address(addr[0], addr[1])
         return Flow(0, self.interface, Transport.UDP, self.local, remote)
+
+    def send(self, data: bytes, remote: Address, ds_byte: int | None = None) -> None:
+        """Send one message; `ds_byte`: its own, where that is not the socket's."""
+        if self.transport is None or self.transport.is_closing():
+            return
+        if ds_byte is not None and ds_byte != self.ds_byte:
+            if self._raw is None:  # loops do not let others send by their sockets
+                own = self.transport.get_extra_info("socket")
+                self._raw = socket.socket(fileno=os.dup(own.fileno()))
+            try:
+                send_marked(self._raw, data, (remote.host, remote.port), ds_byte)
+            except BlockingIOError:
+                pass  # the socket is full: the loop waits, and the mark is what is given up
+            except OSError as error:
+                self.error_received(error)
+                return
+            else:
+                return
+        self.transport.sendto(data, remote)
+
+    def mark(self, ds_byte: int) -> None:
+        """The DS byte of what has none of its own, from now on."""
+        if ds_byte != self.ds_byte and self.transport is not None:
+            mark(self.transport.get_extra_info("socket"), ds_byte)
+            self.ds_byte = ds_byte
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is closed."""
+        if self._raw is not None:
+            self._raw.close()
+            self._raw = None
 
     def error_received(self, exc: Exception) -> None:
         """Nothing to do but to say so."""

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from farline.runtime.qos import mark
 from farline.sip import Message, StreamFramer, WireError, responses
 from farline.sip.transport import Address
 
@@ -69,6 +70,7 @@ class Connection(asyncio.Protocol):
 
         self.raw: asyncio.Transport | None = None
         self._limits = limits
+        self._ds_byte = 0
         self._flow: Flow | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -132,6 +134,12 @@ class Connection(asyncio.Protocol):
         if self.raw.get_write_buffer_size() > self._limits.write_buffer:
             self.refused("unread", "the peer does not read")
             self.raw.abort()
+
+    def mark(self, ds_byte: int) -> None:
+        """What is sent from now on bears this DS byte."""
+        if ds_byte != self._ds_byte and self.raw is not None and not self.raw.is_closing():
+            mark(self.raw.get_extra_info("socket"), ds_byte)
+            self._ds_byte = ds_byte
 
     def close(self) -> None:
         """Close after what was written has left."""

@@ -97,6 +97,8 @@ class Send:
 
     flow: Flow
     data: bytes
+    ds_byte: int | None = None
+    """The DS byte of its packets (RFC 2474); None: that of the socket."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,9 @@ class BorderWorld:
 
         self.dropped: list[Dropped] = []
         self.all_sent: list[tuple[Flow, bytes]] = []
+        self.ds_bytes: list[tuple[Flow, int | None]] = []
+        """How everything that was sent is marked."""
+
         self.charged: list[Charged] = []
         self.pushed: list[Push] = []
         self.leaks_allowed = False
@@ -252,6 +255,7 @@ class BorderWorld:
     def _keep(self, output: Send) -> None:
         """Keep what was sent; the answer to a keep-alive is no message."""
         self.all_sent.append((output.flow, output.data))
+        self.ds_bytes.append((output.flow, output.ds_byte))
         if is_stun(output.data):
             return
         if not self.leaks_allowed:

@@ -544,6 +544,51 @@ def test_outside_of_every_window_nothing_begins(policed, monkeypatch):
     assert world.take(phone.upstream).method == "BYE"
 
 
+def test_signaling_qos_goes_by_the_flow_and_by_the_hour(policed, monkeypatch):
+    monkeypatch.setenv("TZ", "UTC")
+    moment = [MONDAY_NOON]
+    night = {"name": "night", "start": "18:00", "end": "08:00"}
+    sets = [{"time_of_day": night, **signaling(signaling_qos=40)}, signaling(signaling_qos=104)]
+    world, phone = policed(sets, signaling(signaling_qos=160), wall=lambda now: moment[0])
+
+    def marks(since):
+        """DS bytes towards the phone and towards the office."""
+        sent = world.ds_bytes[since:]
+        return [{mark for way, mark in sent if way == one} for one in (phone.flow, phone.upstream)]
+
+    assert marks(0) == [{104}, {160}]
+    since = len(world.ds_bytes)
+    moment[0] += 7 * 3600
+    phone.call_office()
+    assert marks(since) == [{40}, {160}]
+
+
+def test_signaling_qos_of_two_flows_on_one_interface(guide_border):
+    """Flows of two subnets in two groups: each phone's messages have their own DS byte."""
+    [first] = guide_border.subscriber_flows
+    groups = tuple(
+        EndPointPolicyGroup(name=name, sets=[signaling(signaling_qos=value)])
+        for name, value in (("a", 104), ("b", 40))
+    )
+    flows = tuple(
+        first.model_copy(
+            update={"name": name, "source_subnet": subnet, "end_point_policy_group": name}
+        )
+        for name, subnet in (("a", "192.168.67.0/24"), ("b", "*"))
+    )
+    border = guide_border.model_copy(
+        update={"end_point_policy_groups": groups, "subscriber_flows": flows}
+    )
+    world = BorderWorld(border)
+    for phone, ds_byte in (
+        (Phone(world), 104),
+        (Phone(world, user="3003", ip="192.168.70.1"), 40),
+    ):
+        phone.register()
+        assert {mark for way, mark in world.ds_bytes if way == phone.flow} == {ds_byte}
+        assert {mark for way, mark in world.ds_bytes if way == phone.upstream} == {None}
+
+
 # ---- the forms ----
 
 

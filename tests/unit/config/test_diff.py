@@ -96,7 +96,7 @@ def test_a_field_of_a_line_without_a_name():
         ("border.security_rules[high].compliance", {LIVE}),
         ("border.uri_groups[sales].uris", {LIVE}),
         ("border.media_rules[m].voice_qos", {"media"}),
-        ("border.signaling_rules[s].signaling_qos", {"border"}),
+        ("border.signaling_rules[s].signaling_qos", {LIVE}),
         ("office.name", {"office"}),
         ("portal.rest_port", {"portal"}),
         ("tls_server_profiles[x]", {"border", "portal", "office"}),

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from farline.border.marking import first_classes
 from farline.config import EndPointPolicyGroup, load_deployment
 from farline.media.engine import Offer, Side
 from farline.media.sessions import MediaSessions
-from farline.runtime.border import signaling_class
 from farline.runtime.media import border_places, media_timeout
 from farline.runtime.ng_client import ng_settings
 from farline.testing import SeededIds
@@ -72,5 +72,4 @@ def test_media_timeout():
 
 def test_signaling_qos():
     one = border(signaling={"signaling_qos": 104})
-    assert (signaling_class(one, "IPORWB1Sig"), signaling_class(one, "IPORWA1Sig")) == (104, 0)
-    assert signaling_class(one, "elsewhere") == 0
+    assert first_classes(one) == {"IPORWB1Sig": 104, "IPORWA1Sig": 0}

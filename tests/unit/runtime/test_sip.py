@@ -1,6 +1,7 @@
 """The SIP driver on real loopback sockets, with a core that only notes and does as told."""
 
 import asyncio
+import socket
 
 import pytest
 
@@ -263,32 +264,61 @@ async def test_a_stream_that_cannot_be_followed_is_answered_once_and_closed(wire
     writer.close()
 
 
-@pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP])
-async def test_signalling_leaves_with_its_ds_byte(transport):
-    import socket
+class Tap:
+    """The DS bytes on the loopback device of what leaves a port of ours, in order."""
 
+    def __init__(self, port):
+        self._raw = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+        self._raw.bind(("lo", 3))
+        self._raw.settimeout(5)
+        self._port = port
+
+    def next(self, text):
+        """Of the next packet that bears these bytes."""
+        while True:
+            packet, (_, _, kind, *_) = self._raw.recvfrom(65_535)
+            if kind != socket.PACKET_OUTGOING or text not in packet:
+                continue
+            v6 = packet[0] >> 4 == 6
+            head = 40 if v6 else (packet[0] & 15) * 4
+            if int.from_bytes(packet[head : head + 2], "big") == self._port:
+                return (packet[0] & 15) << 4 | packet[1] >> 4 if v6 else packet[1]
+
+    def close(self):
+        self._raw.close()
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("ip", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP])
+async def test_signalling_leaves_with_its_ds_byte(transport, ip):
+    """That of the message where it has one, else that of the interface, on the wire."""
     core = NotingCore()
-    driver = SipDriver(core, [Listener("out", "127.0.0.1", 0, 0, qos=136)])
+    driver = SipDriver(core, [Listener("out", ip, 0, 0, qos=136)])
     await driver.start()
+    port = driver.ports("out")[transport]
+    tap = Tap(port)
+    kind = socket.SOCK_DGRAM if transport is Transport.UDP else socket.SOCK_STREAM
+    raw = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, kind)
     try:
-        port = driver.ports("out")[transport]
-        if transport is Transport.UDP:
-            raw = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            raw.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
-            raw.settimeout(5)
-            raw.sendto(OPTIONS, ("127.0.0.1", port))
-            flow = (await core.next(Received)).flow
-            core.outputs.append(Send(flow, b"SIP/2.0 200 OK\r\n\r\n"))
-            driver._after()
-            _, ancillary, _, _ = await asyncio.to_thread(raw.recvmsg, 100, 100)
-            assert [data[0] for _, kind, data in ancillary if kind == socket.IP_TOS] == [136]
-            raw.close()
-        else:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.to_thread(raw.connect, (ip, port))
+        if transport is Transport.TCP:
             await core.next(Opened)
-            (stream,) = driver._streams.values()
-            sock = stream.raw.get_extra_info("socket")
-            assert sock.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == 136
-            writer.close()
+        raw.send(OPTIONS)
+        flow = (await core.next(Received)).flow
+        seen = []
+        for number, ds_byte in enumerate((None, 104, 0, 104)):
+            answer = b"SIP/2.0 20%d OK\r\n\r\n" % number
+            core.outputs.append(Send(flow, answer, ds_byte))
+            driver._after()
+            seen.append(await asyncio.to_thread(tap.next, answer))
+        assert seen == [136, 104, 0, 104]
+        if transport is Transport.UDP:
+            driver.remark({"out": 40})
+            core.outputs.append(Send(flow, b"SIP/2.0 204 OK\r\n\r\n"))
+            driver._after()
+            assert await asyncio.to_thread(tap.next, b"SIP/2.0 204") == 40
     finally:
+        raw.close()
+        tap.close()
         await driver.stop()
