@@ -273,6 +273,8 @@ class PortStats(TypedDict):
     """"rtp" or "rtcp"."""
     local: str
     """address:port"""
+    bundled: bool
+    """It shares its transport with other streams: addresses and suite are the transport's."""
     latched: str | None
     received_packets: int
     received_bytes: int
@@ -495,6 +497,22 @@ class Relay:
 
     def dial(self, session: str, side: int, digit: str, duration_ms: int, /) -> None:
         """Put a digit into what leaves towards one side, in place of speech (RFC 4733)."""
+
+    def bundle(
+        self,
+        session: str,
+        carrier: int,
+        side: int,
+        mid_extension: int,
+        members: Sequence[tuple[int, bytes, Sequence[int], Sequence[int]]],
+        /,
+    ) -> None:
+        """Let streams of one side share the transport of the stream `carrier` (RFC 9143).
+
+        `members`: (stream, a=mid, payload types that the peer may send, sources that it names). Who
+        is not named any more has a transport of its own again. `mid_extension`: the identifier of
+        the MID's header extension; 0: not agreed.
+        """
 
     def hold(self, session: str, held: bool, /) -> None:
         """On hold, silence is not reported."""

@@ -9,7 +9,7 @@ use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use relay::{
-    Codec, Content, Credentials, Event, Format, Hash, Interface, Kind, MasterKey, Options,
+    Codec, Content, Credentials, Event, Format, Hash, Interface, Kind, MasterKey, Member, Options,
     PortStats, Protection, Quality, Remote, Report, Suite, Terms,
 };
 
@@ -19,6 +19,8 @@ create_exception!(_core, RelayError, PyException);
 type InterfaceTuple = (String, String, u16, u16, Option<u16>, u8);
 /// Crypto suite, the peer's master key with its salt, and ours.
 type KeysTuple = (String, Vec<u8>, Vec<u8>);
+/// Stream, a=mid, payload types, sources.
+type MemberTuple = (u16, Vec<u8>, Vec<u8>, Vec<u32>);
 /// An IP address and a port.
 type AddressTuple = (String, u16);
 
@@ -73,6 +75,17 @@ fn protection(keys: Option<KeysTuple>, closed: bool) -> PyResult<Protection> {
         receive: key(&receive)?,
         send: key(&send)?,
     })
+}
+
+/// Payload types beyond 127 are none.
+fn member((stream, mid, payload_types, sources): MemberTuple) -> Member {
+    let known = payload_types.iter().filter(|one| **one < 128);
+    Member {
+        stream,
+        mid,
+        payload_types: known.fold(0, |bits, one| bits | 1 << one),
+        sources,
+    }
 }
 
 fn side_index(side: usize) -> PyResult<usize> {
@@ -326,6 +339,23 @@ impl Relay {
         done.map_err(|error| failed(&error))
     }
 
+    #[pyo3(signature = (session, carrier, side, mid_extension, members, /))]
+    fn bundle(
+        &self,
+        session: &str,
+        carrier: u16,
+        side: usize,
+        mid_extension: u8,
+        members: Vec<MemberTuple>,
+    ) -> PyResult<()> {
+        let members = members.into_iter().map(member).collect();
+        let side = side_index(side)?;
+        let done = self
+            .0
+            .bundle(session, carrier, side, mid_extension, members);
+        done.map_err(|error| failed(&error))
+    }
+
     #[pyo3(signature = (session, held, /))]
     fn hold(&self, session: &str, held: bool) -> PyResult<()> {
         self.0.hold(session, held).map_err(|error| failed(&error))
@@ -434,6 +464,7 @@ fn stats<'py>(py: Python<'py>, port: &PortStats) -> PyResult<Bound<'py, PyDict>>
     dict.set_item("side", port.side)?;
     dict.set_item("kind", kind)?;
     dict.set_item("local", port.local.to_string())?;
+    dict.set_item("bundled", port.bundled)?;
     dict.set_item("latched", port.latched.map(|at| at.to_string()))?;
     dict.set_item("received_packets", counters.received_packets)?;
     dict.set_item("received_bytes", counters.received_bytes)?;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use fastpath::Fastpath;
 
+use crate::bundle::Member;
 use crate::crypto::Protection;
 use crate::dtls::{Identity, Terms};
 use crate::error::RelayError;
@@ -480,6 +481,34 @@ impl Relay {
                 side,
                 digit,
                 duration,
+            },
+        )
+    }
+
+    /// Puts streams of one side of a session onto the transport of one of them (RFC 9143). Streams
+    /// that are not named any more have their own again; without any the bundle ends.
+    ///
+    /// `mid_extension`: the identifier of the MID's header extension; 0: not agreed.
+    ///
+    /// # Errors
+    /// `NoStream`, `Stuck`.
+    pub fn bundle(
+        &self,
+        session: &str,
+        carrier: u16,
+        side: SideIndex,
+        mid_extension: u8,
+        members: Vec<Member>,
+    ) -> Result<(), RelayError> {
+        let (number, worker) = self.find(session, Some(carrier))?;
+        self.tell(
+            worker,
+            Command::Bundle {
+                session: number,
+                side,
+                carrier,
+                mid_extension,
+                members,
             },
         )
     }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use srtp::Progress;
 use zeroize::Zeroizing;
 
+use crate::bundle::MAX_SOURCES;
 use crate::crypto::Guard;
 use crate::keeper::{name_of, Entry, Keeper};
 
@@ -24,6 +25,8 @@ pub(crate) struct Kept {
     keys: [u64; 2],
     /// The keys of a handshake.
     secret: Vec<u32>,
+    /// Which source is which stream's, where streams share the port.
+    sources: Vec<(u32, u32)>,
     /// By context and place of the source.
     windows: [Vec<Option<u32>>; 4],
 }
@@ -134,8 +137,37 @@ impl Kept {
         }
     }
 
+    /// Keeps whose a source is, of streams that share the port.
+    pub fn note_source(&mut self, keeper: &mut Keeper, ssrc: u32, stream: u16) {
+        if self.identity == 0 {
+            return;
+        }
+        let entry = Entry::part(ssrc, [u64::from(stream), 0, 0]);
+        if let Some((_, cell)) = self.sources.iter().find(|(known, _)| *known == ssrc) {
+            keeper.write(*cell, entry);
+            return;
+        }
+        if self.sources.len() >= MAX_SOURCES {
+            let (_, oldest) = self.sources.remove(0);
+            keeper.give_back(oldest);
+        }
+        let name = name_of(("sources", self.identity));
+        let cell = keeper.take(name, entry);
+        self.sources.extend(cell.map(|cell| (ssrc, cell)));
+    }
+
+    /// Whose the sources were in the process before this one.
+    pub fn sources_before(&self, keeper: &Keeper) -> Vec<(u32, u16)> {
+        let entries = keeper.before(name_of(("sources", self.identity))).iter();
+        let parts = entries.map(Entry::as_part);
+        parts.map(|(ssrc, words)| (ssrc, words[0] as u16)).collect()
+    }
+
     /// Gives every cell back.
     pub fn release(&mut self, keeper: &mut Keeper) {
+        for (_, cell) in self.sources.drain(..) {
+            keeper.give_back(cell);
+        }
         self.wipe_secret(keeper);
         let latch = self.latch.take().and_then(|(_, cell)| cell);
         let windows = self.windows.iter_mut().flat_map(|cells| cells.drain(..));

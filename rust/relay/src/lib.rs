@@ -4,6 +4,7 @@
 //! and [`Relay`] is what other threads hold. A session lives on one worker, so a packet takes no lock.
 #![deny(unsafe_code)]
 
+mod bundle;
 mod control;
 mod crypto;
 mod digits;
@@ -27,6 +28,7 @@ mod sys;
 mod types;
 mod worker;
 
+pub use bundle::{Bundle, Member};
 pub use control::{Kernel, Options, Relay};
 pub use crypto::Protection;
 pub use dtls::{Hash, Identity, Terms};

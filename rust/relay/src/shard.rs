@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use rtp::Class;
 
+use crate::bundle::Bundle;
 use crate::crypto::{Error, Guard, Protection};
 use crate::ice::Agent;
 use crate::keeper::Keeper;
@@ -17,6 +18,7 @@ use crate::types::{
 };
 use crate::{Millis, SideIndex};
 
+mod bundle;
 mod handshake;
 mod keep;
 mod notice;
@@ -37,6 +39,11 @@ struct Port {
     peers: [Key; 2],
     /// The RTP port of the side, which has the keys of both: muxed RTCP counts with the other.
     home: Key,
+    /// The RTP port that carries this one's packets, with its keys and its latch: `home`, or that of
+    /// another stream with which it shares a transport.
+    transport: Key,
+    /// The streams that share this port.
+    bundle: Option<Box<Bundle>>,
     muxed: bool,
     ice: Option<Agent>,
     guard: Guard,
@@ -127,6 +134,8 @@ impl Shard {
                     local: ports[side][at],
                     peers: keys[1 - side],
                     home: keys[side][0],
+                    transport: keys[side][0],
+                    bundle: None,
                     muxed: false,
                     ice: None,
                     guard: Guard::Plain,
@@ -215,14 +224,18 @@ impl Shard {
         data: &mut Datagram<'_>,
         now: Millis,
     ) -> Verdict {
+        let Some(port) = self.port_mut(key) else {
+            return Verdict::Gone;
+        };
+        let home = port.home;
+        if port.transport != home {
+            return port.refuse(from); // its packets come and go elsewhere
+        }
         if data.bytes().first().is_some_and(|first| *first < 64) {
             if let Some(verdict) = self.handshake(key, from, data.bytes(), now) {
                 return verdict;
             }
         }
-        let Some((home, peers)) = self.port_mut(key).map(|port| (port.home, port.peers)) else {
-            return Verdict::Gone;
-        };
         let protected = self.guard(home).is_some_and(|guard| guard.is_srtp());
         let (class, length) = (class_of(data.bytes(), protected), data.length);
         let admitted = self
@@ -251,6 +264,26 @@ impl Shard {
             Ok(()) => {}
         }
         let news = moved || port.latch.accept(from) == Acceptance::Latched;
+        if port.bundle.is_some() {
+            return self.distribute(key, class, data, length, now);
+        }
+        self.arrive(key, class, data, (length, news), now)
+    }
+
+    /// Takes a packet that has come to a port, in the clear; `length` is what it had on the wire,
+    /// `news`: from another source than the last.
+    fn arrive(
+        &mut self,
+        key: Key,
+        class: Class,
+        data: &mut Datagram<'_>,
+        (length, news): (usize, bool),
+        now: Millis,
+    ) -> Verdict {
+        let Some(port) = self.port_mut(key) else {
+            return Verdict::Gone;
+        };
+        let (home, peers) = (port.home, port.peers);
         port.counters.received_packets += 1;
         port.counters.received_bytes += length as u64;
         port.last_seen = Some(now);
@@ -294,19 +327,24 @@ impl Shard {
         let Some(port) = self.port_mut(via) else {
             return Verdict::NoTarget;
         };
-        let Some(to) = port.latch.target().filter(|_| !port.muted) else {
-            port.counters.untargeted_packets += 1;
+        let (home, transport) = (port.home, port.transport);
+        let gate = if transport == home { via } else { transport };
+        let muted = port.muted;
+        let target = self.port(gate).and_then(|port| port.latch.target());
+        let Some(to) = target.filter(|_| !muted) else {
+            if let Some(port) = self.port_mut(via) {
+                port.counters.untargeted_packets += 1;
+            }
             return Verdict::NoTarget;
         };
-        let home = port.home;
         if class == Class::Rtcp {
             if let Some(senses) = self.senses(home) {
                 senses.observer.rtcp_leaves(data.bytes(), now);
             }
         }
-        let sealed = self
-            .guard(home)
-            .map_or(Ok(()), |guard| guard.seal(class, data));
+        let stamped = self.stamp(via, class, data);
+        let guard = self.guard(transport).filter(|_| stamped);
+        let sealed = guard.map_or(Err(Error::Malformed), |guard| guard.seal(class, data));
         match sealed {
             Ok(()) => Verdict::Forward { via, to },
             Err(_) => {
@@ -354,8 +392,11 @@ impl Shard {
         let Some(at) = entry.streams.iter().position(|(index, _)| *index == stream) else {
             return Vec::new();
         };
-        let (_, keys) = entry.streams.remove(at);
-        let keys = keys.concat();
+        let (_, sides) = entry.streams.remove(at);
+        let keys = sides.concat();
+        for (side, [home, _]) in sides.into_iter().enumerate() {
+            self.unbundle(session, side, home, &[]);
+        }
         for key in &keys {
             self.withdraw(*key);
             self.release(*key);
@@ -422,7 +463,8 @@ impl Shard {
     }
 
     fn snapshot(&self, port: &Port, now: Millis) -> PortStats {
-        let suite = self.port(port.home).and_then(|home| home.guard.suite());
+        let gate = self.gate(port);
+        let suite = self.port(port.transport).and_then(|at| at.guard.suite());
         let across = self
             .port(port.peers[0])
             .and_then(|peer| peer.senses.as_ref());
@@ -432,9 +474,10 @@ impl Shard {
             stream: port.stream,
             side: port.side,
             kind: port.kind,
-            local: port.local,
-            latched: port.latch.latched(),
-            target: port.latch.target(),
+            local: gate.local,
+            latched: gate.latch.latched(),
+            target: gate.latch.target(),
+            bundled: port.transport != port.home || port.bundle.is_some(),
             stranger: port.stranger,
             muted: port.muted,
             counters: port.counters,

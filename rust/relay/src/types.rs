@@ -108,6 +108,8 @@ pub struct PortStats {
     pub kind: Kind,
     /// Ours.
     pub local: SocketAddr,
+    /// It shares its transport with other streams (BUNDLE): addresses and suite are the transport's.
+    pub bundled: bool,
     /// The peer's, once a packet was accepted.
     pub latched: Option<SocketAddr>,
     /// Where packets would leave for now.

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use fastpath::Fastpath;
 
+use crate::bundle::Member;
 use crate::crypto::Protection;
 use crate::format::Format;
 use crate::ice::Credentials;
@@ -82,6 +83,14 @@ pub(crate) enum Command {
         side: SideIndex,
         digit: char,
         duration: Millis,
+    },
+    /// Streams of one side that share the transport of one of them.
+    Bundle {
+        session: u64,
+        side: SideIndex,
+        carrier: u16,
+        mid_extension: u8,
+        members: Vec<Member>,
     },
     Hold {
         session: u64,
@@ -295,6 +304,15 @@ impl State {
                 digit,
                 duration,
             } => self.shard.dial(session, side, digit, duration, now),
+            Command::Bundle {
+                session,
+                side,
+                carrier,
+                mid_extension,
+                members,
+            } => self
+                .shard
+                .bundle(session, side, carrier, mid_extension, members),
             Command::Hold { session, held } => self.shard.hold(session, held, now),
             Command::Close { session, stream } => {
                 self.asleep.remove(&(session, stream));
@@ -389,6 +407,7 @@ impl State {
     /// datagram: checks and handshakes are repeated.
     fn transmit(&mut self) {
         while let Some(Transmit { via, to, bytes }) = self.shard.poll_transmit() {
+            let via = self.shard.outlet(via);
             if let Some(Some(Watched { socket, .. })) = self.sockets.get(via.index()) {
                 drop(socket.send_to(&bytes, to));
             }
@@ -401,7 +420,8 @@ impl State {
         if outgoing.is_empty() {
             return;
         }
-        let Some(Some(Watched { socket, .. })) = self.sockets.get(via.index()) else {
+        let outlet = self.shard.outlet(via);
+        let Some(Some(Watched { socket, .. })) = self.sockets.get(outlet.index()) else {
             return;
         };
         let (shard, lengths) = (&mut self.shard, self.batch.lengths());

@@ -36,6 +36,22 @@ impl<'a> RtpHeader<'a> {
         })
     }
 
+    /// The profile of the header extension and its bytes (RFC 3550 section 5.3.1).
+    pub(crate) fn extensions(&self) -> Option<(u16, &'a [u8])> {
+        let block = &self.packet[self.fixed_end()..self.payload_at];
+        let (head, rest) = block.split_at_checked(4)?;
+        Some((u16::from_be_bytes([head[0], head[1]]), rest))
+    }
+
+    /// Where the header extension begins, or would.
+    pub(crate) fn fixed_end(&self) -> usize {
+        RTP_FIXED + usize::from(self.packet[0] & 0x0f) * 4
+    }
+
+    pub(crate) fn payload_at(&self) -> usize {
+        self.payload_at
+    }
+
     /// The marker bit.
     #[must_use]
     pub fn marker(&self) -> bool {

@@ -1,9 +1,13 @@
 //! RTP and RTCP headers (RFC 3550), read without copying.
 #![forbid(unsafe_code)]
 
+mod divide;
+mod extension;
 mod header;
 mod report;
 
+pub use divide::{divide, Owners};
+pub use extension::replace_extensions;
 pub use header::{RtpHeader, RTP_FIXED};
 pub use report::{ReportBlock, RtcpHeader, VoipMetrics, RTCP_FIXED};
 

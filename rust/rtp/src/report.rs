@@ -103,6 +103,18 @@ impl<'a> RtcpHeader<'a> {
         self.packet.len()
     }
 
+    /// The first source, and what follows without padding (RFC 3550 section 6.4.1: its last byte says
+    /// how much there is). None: a BYE of nobody, or padding that is not within the packet.
+    pub(crate) fn body(&self) -> Option<(u32, &'a [u8])> {
+        let body = self.packet.get(RTCP_FIXED..)?;
+        let padding = match self.packet[0] & 0x20 {
+            0 => 0,
+            _ => usize::from(*self.packet.last()?),
+        };
+        let body = body.get(..body.len().checked_sub(padding)?)?;
+        Some((word(self.packet, 4), body))
+    }
+
     /// The middle 32 bits of a sender report's NTP time: what its receivers give back as LSR.
     #[must_use]
     pub fn report_time(&self) -> Option<u32> {

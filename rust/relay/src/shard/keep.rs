@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use rtp::RtpHeader;
+
 use super::{Port, Shard};
 use crate::keeper::{name_of, Keeper};
 use crate::types::{Datagram, Key, Verdict};
@@ -98,7 +100,7 @@ impl Shard {
 
     /// Writes down what a packet changed at a port: before it leaves, so that no index that was used
     /// is used again.
-    fn keep(&mut self, key: Key, sent: bool) {
+    pub(super) fn keep(&mut self, key: Key, sent: bool) {
         let Some(mut keeper) = self.keeper.take() else {
             return;
         };
@@ -106,12 +108,31 @@ impl Shard {
             if !sent {
                 port.kept.note_latch(&mut keeper, port.latch.latched());
             }
-            let home = port.home;
-            if let Some(Port { kept, guard, .. }) = self.port_mut(home) {
+            let transport = port.transport;
+            if let Some(Port { kept, guard, .. }) = self.port_mut(transport) {
                 kept.note_contexts(&mut keeper, guard, sent);
             }
         }
         self.keeper = Some(keeper);
+    }
+
+    /// Writes down whose the source of a packet is that came by a shared transport.
+    pub(super) fn keep_source(&mut self, transport: Key, packet: &[u8], stream: u16) {
+        let Some(mut keeper) = self.keeper.take() else {
+            return;
+        };
+        let ssrc = RtpHeader::parse(packet).map(|header| header.ssrc());
+        if let (Some(port), Some(ssrc)) = (self.port_mut(transport), ssrc) {
+            port.kept.note_source(&mut keeper, ssrc, stream);
+        }
+        self.keeper = Some(keeper);
+    }
+
+    /// Whose the sources of a shared transport were in the process before this one.
+    pub(super) fn sources_before(&self, transport: Key) -> Vec<(u32, u16)> {
+        let port = self.port(transport).filter(|port| port.awaited);
+        let before = port.zip(self.keeper.as_ref());
+        before.map_or_else(Vec::new, |(port, keeper)| port.kept.sources_before(keeper))
     }
 
     /// Writes down what signaling changed of the latches.

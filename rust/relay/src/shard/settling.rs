@@ -165,10 +165,11 @@ impl Shard {
         }
         let exit = self.port(port.peers[Kind::Rtp as usize]);
         let exit = exit.ok_or(Reason::NotLatched)?;
-        if !port.guard.is_plain() || !exit.guard.is_plain() {
+        let (gate, far) = (self.gate(port), self.gate(exit));
+        if !gate.guard.is_plain() || !far.guard.is_plain() {
             return Err(Reason::Crypto);
         }
-        if port.ice.is_some() || exit.ice.is_some() {
+        if gate.ice.is_some() || far.ice.is_some() {
             return Err(Reason::Ice);
         }
         if exit.senses.as_ref().is_some_and(|one| !one.events.idle()) {
