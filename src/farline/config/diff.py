@@ -92,6 +92,7 @@ _BORDER: dict[str, frozenset[str]] = {
             "end_point_policy_groups",
             "subscriber_flows",
             "server_flows",
+            "application_relays",
             "shield",
         ),
         _LIVE,

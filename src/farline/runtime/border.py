@@ -18,7 +18,7 @@ from farline.runtime.media_client import MediaClient
 from farline.runtime.ng_client import NgClient, ng_settings
 from farline.runtime.push import PushSender
 from farline.runtime.quarantine import Quarantine
-from farline.runtime.relay import run_relays, stop_relays
+from farline.runtime.relay_set import RelaySet
 from farline.runtime.resolver import Resolver
 from farline.runtime.scripts import Scripts
 from farline.runtime.sip import Listener, SipDriver
@@ -78,14 +78,9 @@ async def run_border(context: RoleContext) -> None:
         await scripts.start()
         await driver.start()
         driver.handle(Started())
-        relays = await run_relays(
-            context.deployment,
-            keeper,
-            trace,
-            ask=resolver.ask,
-            registered=core.registered_from,
-        )
-        stack.push_async_callback(stop_relays, relays)
+        relays = RelaySet(keeper, trace, ask=resolver.ask, registered=core.registered_from)
+        stack.push_async_callback(relays.stop)
+        await relays.adopt(context.deployment)
 
         def show() -> dict[str, object]:
             return {
@@ -96,11 +91,11 @@ async def run_border(context: RoleContext) -> None:
                 **({"scripts": scripts.show()} if border.signaling_scripts else {}),
                 "push": pushes.show(),
                 "quarantine": quarantine.show(),
-                "relays": [relay.show() for relay in relays],
+                "relays": relays.show(),
                 "certificates": keeper.show(),
             }
 
-        commands = BorderCommands(context, driver, keeper, countries, quarantine)
+        commands = BorderCommands(context, driver, keeper, countries, quarantine, relays)
         await stack.enter_async_context(context.control({"show": show, **commands.table()}))
         await keeper.watch()
 

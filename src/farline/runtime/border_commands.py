@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from farline.runtime.countries import Countries
     from farline.runtime.quarantine import Quarantine
+    from farline.runtime.relay_set import RelaySet
     from farline.runtime.role import RoleContext
     from farline.runtime.sip import SipDriver
     from farline.runtime.tls_keeper import TlsKeeper
@@ -28,6 +29,7 @@ class BorderCommands:
     keeper: TlsKeeper
     countries: Countries
     quarantine: Quarantine
+    relays: RelaySet
 
     def table(self) -> dict[str, Callable[..., object]]:
         """The commands by name."""
@@ -39,8 +41,12 @@ class BorderCommands:
             "tls-reload": self.reload,
         }
 
-    def apply(self) -> str:
-        """Go by the deployment file as it is now, without touching calls."""
+    async def apply(self) -> str:
+        """Go by the deployment file as it is now, without touching calls.
+
+        Raises OSError and TlsError for what cannot be; part of it may be done then, and the file of
+        before brings that back.
+        """
         if self.context.reload is None:
             raise RuntimeError("this border was not started from a file")
         deployment = self.context.reload()
@@ -48,6 +54,7 @@ class BorderCommands:
             raise RuntimeError("the file has no border any more")
         self.countries.change(beside(self.context, deployment.border.shield.country_database))
         self.keeper.adopt(deployment)
+        await self.relays.adopt(deployment)
         self.quarantine.active = deployment.border.shield.quarantine
         self.driver.remark(first_classes(deployment.border))
         self.driver.handle(Reconfigured(deployment.border))

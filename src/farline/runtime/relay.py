@@ -1,4 +1,4 @@
-"""The border's application relays: listeners, limits, counters (`relay_pair` moves the bytes)."""
+"""An application relay: listener, limits, counters (`relay_pair` moves the bytes)."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ from typing import TYPE_CHECKING
 
 from farline.border.relay_http import HttpInspector, HttpPolicy
 from farline.border.relay_xmpp import XmppInspector
-from farline.border.relays import RelayLedger, RelayPlan, plan_relays
+from farline.border.relays import RelayLedger
 from farline.runtime.relay_pair import Pair
-from farline.runtime.relay_udp import UdpRelay
 from farline.trace.events import Note, Refused
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from farline.border.relay_inspection import Inspector
-    from farline.border.relays import Ending
-    from farline.config import Deployment
+    from farline.border.relays import Ending, RelayPlan
     from farline.runtime.relay_remote import Ask
-    from farline.runtime.tls_keeper import TlsKeeper
     from farline.trace.events import Event
 
 BACKLOG = 512
@@ -78,10 +75,20 @@ class ByteRelay:
             raise OSError(error.errno, text) from error
         self._trace(Note("listening", f"relay {self.plan}", self.plan.name))
 
-    async def stop(self) -> None:
-        """Listen no more and break everything off."""
+    def change(self, plan: RelayPlan, client_tls: ssl.SSLContext | None) -> None:
+        """Go by another plan for the same address; connections keep what they began with."""
+        self.plan = self.ledger.plan = plan
+        self.client_tls = client_tls
+
+    def close(self) -> None:
+        """Listen no more; whoever is connected stays."""
         if self._server is not None:
             self._server.close()
+            self._server = None
+
+    async def stop(self) -> None:
+        """Listen no more and break everything off."""
+        self.close()
         for pair in tuple(self.pairs):
             pair.abort("stopped")
         await self.emptied()
@@ -142,55 +149,3 @@ class ByteRelay:
         self.ledger.ended(pair.source, ending, up, down, known=pair.known)
         self.note(pair, "relay closed", f"{ending}, {up} bytes up, {down} bytes down")
         self._emptied.set()
-
-
-async def run_relays(
-    deployment: Deployment,
-    tls: TlsKeeper,
-    trace: Callable[[Event], None],
-    *,
-    ask: Ask | None = None,
-    registered: Callable[[str], bool] | None = None,
-) -> Sequence[ByteRelay | UdpRelay]:
-    """Start every relay of the border; the caller stops them with `stop_relays`.
-
-    Raises OSError for an address that cannot be listened on and TlsError for a certificate that
-    cannot be used; then nothing is left running.
-    """
-    started: list[ByteRelay | UdpRelay] = []
-    for plan in plan_relays(deployment):
-        try:
-            relay = (
-                UdpRelay(plan, trace=trace, ask=ask, registered=registered)
-                if plan.udp
-                else _byte_relay(plan, tls, trace, ask, registered)
-            )
-            await relay.start()
-        except (OSError, RuntimeError):
-            await stop_relays(started)
-            raise
-        started.append(relay)
-    return started
-
-
-def _byte_relay(
-    plan: RelayPlan,
-    tls: TlsKeeper,
-    trace: Callable[[Event], None],
-    ask: Ask | None,
-    registered: Callable[[str], bool] | None,
-) -> ByteRelay:
-    listen, remote = plan.listen_tls, plan.remote_tls
-    return ByteRelay(
-        plan,
-        trace=trace,
-        server_tls=tls.server(listen) if listen else None,
-        client_tls=tls.client(remote) if remote else None,
-        ask=ask,
-        registered=registered,
-    )
-
-
-async def stop_relays(relays: Sequence[ByteRelay | UdpRelay]) -> None:
-    """Stop them all."""
-    await asyncio.gather(*(relay.stop() for relay in relays))

@@ -16,6 +16,7 @@ from farline.runtime.relay_remote import OutsideError, remote_addresses, try_eac
 from farline.trace.events import Note, Refused
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     from farline.border.relays import Ending, RelayPlan
@@ -91,6 +92,8 @@ class UdpRelay(asyncio.DatagramProtocol):
         self._registered = registered
         self._trace = trace
         self._transport: asyncio.DatagramTransport | None = None
+        self._closed = False
+        self._emptied = asyncio.Event()
 
     @property
     def port(self) -> int:
@@ -100,7 +103,10 @@ class UdpRelay(asyncio.DatagramProtocol):
         return int(self._transport.get_extra_info("sockname")[1])
 
     async def start(self) -> None:
-        """Listen. Raises OSError naming relay, address and port."""
+        """Listen, or admit again after `close`. Raises OSError naming relay, address and port."""
+        self._closed = False
+        if self._transport is not None:
+            return
         ip, port = self.plan.listen
         try:
             transport, _ = await self.loop.create_datagram_endpoint(
@@ -111,6 +117,22 @@ class UdpRelay(asyncio.DatagramProtocol):
             raise OSError(error.errno, text) from error
         self._transport = transport
         self._trace(Note("listening", f"relay {self.plan}", self.plan.name))
+
+    def change(self, plan: RelayPlan, _client_tls: ssl.SSLContext | None) -> None:
+        """Go by another plan for the same address; whoever is there keeps the server."""
+        self.plan = self.ledger.plan = plan
+        if (self.monitor is not None) != plan.monitoring:
+            self.monitor = RtcpMonitor() if plan.monitoring else None
+
+    def close(self) -> None:
+        """Admit nobody new; the socket is needed until the last answer."""
+        self._closed = True
+
+    async def emptied(self) -> None:
+        """Wait until nobody is there."""
+        while self.associations:
+            self._emptied.clear()
+            await self._emptied.wait()
 
     async def stop(self) -> None:
         """Listen no more and forget everybody."""
@@ -149,6 +171,8 @@ class UdpRelay(asyncio.DatagramProtocol):
         return self._registered is not None and self._registered(host)
 
     def _admit(self, client: Client) -> Association | None:
+        if self._closed:
+            return None
         known = self._knows(client[0])
         verdict = self.ledger.admit(client[0], known=known)
         if not verdict.value:
@@ -211,6 +235,7 @@ class UdpRelay(asyncio.DatagramProtocol):
         if self.associations.get(association.client) is not association:
             return
         del self.associations[association.client]
+        self._emptied.set()
         for timer in association.timers:
             timer.cancel()
         if association.transport is not None:

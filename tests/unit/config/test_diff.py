@@ -93,6 +93,7 @@ def test_a_field_of_a_line_without_a_name():
         ("border.server_profiles[IPO].addresses", {LIVE}),
         ("border.media_interfaces[M].port_range", {"media", "border"}),
         ("border.signaling_interfaces[S].tcp_port", {"border"}),
+        ("border.application_relays[r].remote.address", {LIVE}),
         ("border.security_rules[high].compliance", {LIVE}),
         ("border.uri_groups[sales].uris", {LIVE}),
         ("border.media_rules[m].voice_qos", {"media"}),

@@ -18,7 +18,7 @@ from farline.runtime.certificates import make_certificates
 from farline.runtime.control import call
 from farline.runtime.office import run_office
 from farline.runtime.portal import run_portal
-from farline.runtime.relay import run_relays, stop_relays
+from farline.runtime.relay_set import RelaySet
 from farline.runtime.role import RoleContext
 from farline.runtime.tls_keeper import TlsKeeper
 from farline.testing.directory import FakeDirectory, account
@@ -165,11 +165,12 @@ async def test_relays_go_by_server_profiles(base):
     ]  # fmt: skip
     deployment = load_deployment(SERVERS + BORDER.format(relays="".join(texts)), SECRETS)
     keeper = TlsKeeper(deployment, base, [].append)
-    relays = await run_relays(deployment, keeper, lambda _: None)
+    relays = RelaySet(keeper, lambda _: None)
+    await relays.adopt(deployment)
     try:
         await judged(base, first, second)
     finally:
-        await stop_relays(relays)
+        await relays.stop()
         inside.close()
 
 
@@ -281,13 +282,14 @@ class Relay:
             profile="r", to=to, port=free_ports(1)[0], device="",
             remote=", transport: TLS, tls_client_profile: C",
         ))  # fmt: skip
-        relays = await run_relays(load_deployment(text, {}), keeper, notes.append)
-        reader, writer = await asyncio.open_connection(IP, relays[0].port)
+        relays = RelaySet(keeper, notes.append)
+        await relays.adopt(load_deployment(text, {}))
+        reader, writer = await asyncio.open_connection(IP, relays.running[0].port)
         writer.write(b"x")
         with contextlib.suppress(ConnectionResetError):
             assert await reader.read(1) in (b"x", b"")
         writer.close()
-        await stop_relays(relays)
+        await relays.stop()
         server.close()
         failed = [one.detail for one in notes if isinstance(one, Note) and "failed" in one.what]
         return failed[0] if failed else None
