@@ -354,6 +354,21 @@ class ExhaustedReport(TypedDict):
     kind: Literal["exhausted"]
     interface: str
 
+@type_check_only
+class RecordingReport(TypedDict):
+    """What became of a recording; told also after its session has ended."""
+
+    session: str
+    kind: Literal["recording"]
+    file: str
+    """Name of the file, without its directory."""
+    state: Literal["began", "ended", "failed"]
+    duration_ms: int
+    dropped_packets: int
+    """Packets that are not in the file because the disk was too slow."""
+    why: str | None
+    """With "failed"."""
+
 @final
 class Relay:
     """The relay's threads and ports. Safe to use from any thread; no call blocks for long."""
@@ -368,6 +383,7 @@ class Relay:
         state: PathLike[str] | None = None,
         fast_path: tuple[str, str] | None = None,
         identity: tuple[bytes, bytes] | None = None,
+        recordings: tuple[PathLike[str], str] | None = None,
     ) -> Self:
         """Start `threads` threads (at least one).
 
@@ -379,6 +395,8 @@ class Relay:
         fast_path: have the kernel relay settled flows where it can: a name (letters, digits, -)
         that is the same over a restart and no other process's, and "auto" or "xdp".
         identity: our certificate and its key for DTLS (DER, the key in PKCS #8; ECDSA P-256).
+        recordings: the directory of WAV files, and a name (letters, digits) that is the same over a
+        restart and no other process's: what a process of that name left is finished (`repaired`).
         """
 
     def no_fast_path(self) -> str | None:
@@ -527,7 +545,20 @@ class Relay:
         """End the session and return its last counters; None: no such session."""
 
     def sessions(self) -> list[str]: ...
-    def reports(self) -> list[SilenceReport | DigitReport | OneWayReport | ExhaustedReport]:
+    def record(self, session: str, stream: int, stem: str | None, /) -> None:
+        """Record what passes on a stream into the file `stem`.wav; None: no longer.
+
+        Two channels, left is side 0; silence where packets are missing. It begins with the first
+        packet that can be decoded and ends with the stream; `reports` tells both. Raises
+        RelayError.
+        """
+
+    def repaired(self) -> list[str]:
+        """Files that a process before this one had left, and that were finished."""
+
+    def reports(
+        self,
+    ) -> list[SilenceReport | DigitReport | OneWayReport | ExhaustedReport | RecordingReport]:
         """What happened since the last call, plain dicts at run time.
 
         Raises RelayError when a relay thread has ended: its sessions are lost.

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use relay::{
     Codec, Content, Credentials, Event, Format, Hash, Interface, Kind, MasterKey, Member, Options,
-    PortStats, Protection, Quality, Remote, Report, Suite, Terms,
+    Place, PortStats, Progress, Protection, Quality, Remote, Report, Suite, Terms,
 };
 
 create_exception!(_core, RelayError, PyException);
@@ -142,7 +142,7 @@ struct Relay(relay::Relay);
 #[pymethods]
 impl Relay {
     #[new]
-    #[pyo3(signature = (interfaces, *, threads, rest_ms, silence_ms, state = None, fast_path = None, identity = None))]
+    #[pyo3(signature = (interfaces, *, threads, rest_ms, silence_ms, state = None, fast_path = None, identity = None, recordings = None))]
     #[allow(clippy::too_many_arguments)] // Python's keyword arguments.
     fn new(
         py: Python<'_>,
@@ -153,6 +153,7 @@ impl Relay {
         state: Option<PathBuf>,
         fast_path: Option<(String, String)>,
         identity: Option<(Vec<u8>, Vec<u8>)>,
+        recordings: Option<(PathBuf, String)>,
     ) -> PyResult<Self> {
         let interfaces = interfaces
             .into_iter()
@@ -171,7 +172,11 @@ impl Relay {
                 let started = Fastpath::start(&settings);
                 started.map(Arc::new).map_err(|why| why.to_string())
             });
-            relay::Relay::start_beside(interfaces, options, kernel, state.as_deref())
+            let place = recordings.map(|(directory, instance)| Place {
+                directory,
+                instance,
+            });
+            relay::Relay::start_beside(interfaces, options, kernel, state.as_deref(), place)
         });
         let mut relay = started.map_err(|error| failed(&error))?;
         if let Some((certificate, key)) = identity {
@@ -356,6 +361,16 @@ impl Relay {
         done.map_err(|error| failed(&error))
     }
 
+    #[pyo3(signature = (session, stream, stem, /))]
+    fn record(&self, session: &str, stream: u16, stem: Option<&str>) -> PyResult<()> {
+        let done = self.0.record(session, stream, stem);
+        done.map_err(|error| failed(&error))
+    }
+
+    fn repaired(&self) -> Vec<String> {
+        self.0.repaired().to_vec()
+    }
+
     #[pyo3(signature = (session, held, /))]
     fn hold(&self, session: &str, held: bool) -> PyResult<()> {
         self.0.hold(session, held).map_err(|error| failed(&error))
@@ -448,6 +463,19 @@ fn report<'py>(py: Python<'py>, told: &Report) -> PyResult<Bound<'py, PyDict>> {
         Event::Exhausted { interface } => {
             dict.set_item("kind", "exhausted")?;
             dict.set_item("interface", interface)?;
+        }
+        Event::Recording { file, progress } => {
+            dict.set_item("kind", "recording")?;
+            dict.set_item("file", file)?;
+            let (state, duration, dropped, why) = match progress {
+                Progress::Began => ("began", 0, 0, None),
+                Progress::Ended { duration, dropped } => ("ended", *duration, *dropped, None),
+                Progress::Failed { why } => ("failed", 0, 0, Some(why)),
+            };
+            dict.set_item("state", state)?;
+            dict.set_item("duration_ms", duration)?;
+            dict.set_item("dropped_packets", dropped)?;
+            dict.set_item("why", why)?;
         }
     }
     Ok(dict)

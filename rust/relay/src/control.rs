@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -21,6 +21,7 @@ use crate::keeper::name_of;
 use crate::ledger::{Chance, Interface, Ledger, Pair};
 use crate::memory::Memory;
 use crate::ports::PortPool;
+use crate::recording::{Place, Writer};
 use crate::report::{Event, Report};
 use crate::sys::EventFd;
 use crate::types::{Content, PortStats, Remote};
@@ -51,7 +52,7 @@ pub struct Relay {
     ledger: Mutex<Ledger>,
     reports: Mutex<Receiver<Report<u64>>>,
     /// What the control side itself has to tell.
-    own: Mutex<Vec<Report>>,
+    own: Arc<Mutex<Vec<Report>>>,
     bell: Arc<EventFd>,
     broken: Arc<AtomicBool>,
     epoch: Instant,
@@ -59,6 +60,8 @@ pub struct Relay {
     kernel: Kernel,
     keeper: Option<Keeper>,
     identity: Option<Arc<Identity>>,
+    writer: Option<Writer>,
+    recordings: AtomicU64,
 }
 
 /// The thread that keeps the fast path up to date; it ends when the sender is dropped.
@@ -94,7 +97,7 @@ impl Relay {
     /// # Errors
     /// `System` when a thread, an eventfd or an epoll set cannot be had.
     pub fn start(interfaces: Vec<Interface>, options: Options) -> Result<Self, RelayError> {
-        Self::start_beside(interfaces, options, Err("off".to_owned()), None)
+        Self::start_beside(interfaces, options, Err("off".to_owned()), None, None)
     }
 
     /// Starts the worker threads beside a fast path.
@@ -102,6 +105,7 @@ impl Relay {
     /// `directory`: where latches and SRTP contexts outlive the process. What another process has left
     /// there goes on, stream by stream, with `reopen` and `resume`. It should be in memory (tmpfs), and
     /// nobody else's: keys that came out of handshakes stand in it, and names of the others.
+    /// `recordings`: where WAV files go; those that another process has left are finished now.
     ///
     /// # Errors
     /// `System` when a thread, an eventfd or an epoll set cannot be had.
@@ -110,6 +114,7 @@ impl Relay {
         options: Options,
         kernel: Kernel,
         directory: Option<&Path>,
+        recordings: Option<Place>,
     ) -> Result<Self, RelayError> {
         let memory = directory.map(Memory::open).transpose();
         let memory = memory.map_err(RelayError::System)?;
@@ -117,6 +122,15 @@ impl Relay {
         let bell = Arc::new(EventFd::new().map_err(RelayError::System)?);
         let broken = Arc::new(AtomicBool::new(false));
         let (reports_in, reports) = mpsc::channel();
+        let own = Arc::new(Mutex::<Vec<Report>>::default());
+        let writer = recordings.map(|place| {
+            let (own, bell) = (Arc::clone(&own), Arc::clone(&bell));
+            Writer::start(place, move |told| {
+                lock(&own).push(told);
+                bell.notify();
+            })
+        });
+        let writer = writer.transpose().map_err(RelayError::System)?;
         let mut links = Vec::new();
         for number in 0..options.threads.max(1) {
             let (commands, queue) = mpsc::channel();
@@ -137,6 +151,7 @@ impl Relay {
                     Some(memory) => Some(memory.keeper(number).map_err(RelayError::System)?),
                     None => None,
                 },
+                sink: writer.as_ref().map(|writer| writer.sink.clone()),
             };
             let name = format!("relay-{number}");
             let watch = Watch {
@@ -177,7 +192,7 @@ impl Relay {
             gathering: AtomicBool::new(false),
             ledger: Mutex::new(ledger),
             reports: Mutex::new(reports),
-            own: Mutex::default(),
+            own,
             bell,
             broken,
             epoch,
@@ -185,6 +200,8 @@ impl Relay {
             keeper: kernel.as_ref().ok().map(keep).transpose()?,
             kernel,
             identity: None,
+            writer,
+            recordings: AtomicU64::new(0),
         })
     }
 
@@ -528,6 +545,36 @@ impl Relay {
         )
     }
 
+    /// Records what passes on a stream, both ways, into the file `stem`.wav of two channels: left is
+    /// side 0. None: no longer. It is told as `Event::Recording`, and ends with the stream.
+    ///
+    /// # Errors
+    /// `NoRecorder`, `NoStream`, `Stuck`.
+    pub fn record(&self, session: &str, stream: u16, stem: Option<&str>) -> Result<(), RelayError> {
+        let (number, worker) = self.find(session, Some(stream))?;
+        let writer = self.writer.as_ref().ok_or(RelayError::NoRecorder)?;
+        let recording = stem.map(|stem| {
+            let recording = self.recordings.fetch_add(1, Ordering::Relaxed);
+            let sink = &writer.sink;
+            sink.begin(recording, session.to_owned(), stem.to_owned());
+            recording
+        });
+        self.tell(
+            worker,
+            Command::Record {
+                session: number,
+                stream,
+                recording,
+            },
+        )
+    }
+
+    /// Recordings that a process before this one had left, and that were finished.
+    #[must_use]
+    pub fn repaired(&self) -> &[String] {
+        self.writer.as_ref().map_or(&[], |one| &one.repaired)
+    }
+
     /// Ends one stream of a session; its ports go to rest.
     ///
     /// # Errors
@@ -733,6 +780,9 @@ impl Drop for Relay {
         }
         for link in &mut self.links {
             drop(link.thread.take().map(JoinHandle::join));
+        }
+        if let Some(writer) = self.writer.take() {
+            writer.join();
         }
     }
 }

@@ -14,6 +14,8 @@ pub enum RelayError {
     NoStream(String, u16),
     /// DTLS was asked for, and the relay has no certificate.
     NoIdentity,
+    /// A recording was asked for, and there is no place for it.
+    NoRecorder,
     /// The system refused a socket or a thread.
     System(io::Error),
     /// A worker thread has ended or does not answer.
@@ -29,6 +31,7 @@ impl fmt::Display for RelayError {
                 write!(out, "session {id:?} has no stream {stream} to change")
             }
             Self::NoIdentity => write!(out, "the relay has no certificate for DTLS"),
+            Self::NoRecorder => write!(out, "the relay has no place for recordings"),
             Self::System(error) => write!(out, "the system refused: {error}"),
             Self::Stuck => write!(out, "a relay thread does not answer"),
         }

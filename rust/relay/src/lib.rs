@@ -21,6 +21,7 @@ mod memory;
 mod observe;
 mod offload;
 mod ports;
+mod recording;
 mod report;
 mod shard;
 #[allow(unsafe_code)]
@@ -41,7 +42,8 @@ pub use ledger::Interface;
 pub use observe::Quality;
 pub use offload::{Offload, Reason};
 pub use ports::PortPool;
-pub use report::{Event, Report};
+pub use recording::{Heard, Place, Tap};
+pub use report::{Event, Progress, Report};
 pub use shard::Shard;
 pub use srtp::{MasterKey, Suite};
 pub use types::{

@@ -51,6 +51,8 @@ pub enum Reason {
     Held,
     /// Telephone-events are taken out, or put in.
     Digits,
+    /// It is recorded.
+    Recorded,
     /// Signaling has named no payload type that could be relayed there.
     NoPayloadTypes,
     /// The kernel is about to take it.
@@ -70,6 +72,7 @@ impl fmt::Display for Reason {
             Self::NotLatched => out.write_str("not latched"),
             Self::Held => out.write_str("held"),
             Self::Digits => out.write_str("digits"),
+            Self::Recorded => out.write_str("recorded"),
             Self::NoPayloadTypes => out.write_str("no payload types"),
             Self::Settling => out.write_str("settling"),
         }

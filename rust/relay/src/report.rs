@@ -45,6 +45,32 @@ pub enum Event {
         /// The media interface.
         interface: String,
     },
+    /// Of a recording; told also after its session has ended.
+    Recording {
+        /// The file's name, without its directory.
+        file: String,
+        /// What became of it.
+        progress: Progress,
+    },
+}
+
+/// How far a recording is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// The first packet has come.
+    Began,
+    /// The file is whole.
+    Ended {
+        /// How long it is.
+        duration: Millis,
+        /// Packets that are not in it because the disk was too slow.
+        dropped: u64,
+    },
+    /// Nothing more will be recorded of the stream, or nothing of that codec.
+    Failed {
+        /// Why.
+        why: String,
+    },
 }
 
 impl<S> Report<S> {

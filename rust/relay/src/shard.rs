@@ -12,6 +12,7 @@ use crate::keeper::Keeper;
 use crate::kept::Kept;
 use crate::latch::{Acceptance, Latch};
 use crate::offload::Offload;
+use crate::recording::Tap;
 use crate::report::{Event, Report};
 use crate::types::{
     Content, Counters, Datagram, Key, Kind, PortStats, Remote, StreamPorts, Transmit, Verdict,
@@ -22,6 +23,7 @@ mod bundle;
 mod handshake;
 mod keep;
 mod notice;
+mod recording;
 mod settling;
 
 use notice::Senses;
@@ -60,6 +62,8 @@ struct Port {
     awaited: bool,
     /// What the side's packets say; at the RTP port, for both.
     senses: Option<Box<Senses>>,
+    /// What comes in is recorded; at the RTP port.
+    recording: Option<u64>,
     share: Share,
 }
 
@@ -96,6 +100,7 @@ pub struct Shard {
     /// RTP ports with a telephone-event that goes on.
     dialling: Vec<Key>,
     offloads: VecDeque<Offload>,
+    taps: VecDeque<Tap>,
     kernel: Kernel,
 }
 
@@ -148,6 +153,7 @@ impl Shard {
                     kept: Kept::default(),
                     awaited: false,
                     senses: (content == Content::Rtp && kind == Kind::Rtp).then(Box::default),
+                    recording: None,
                     share: Share::default(),
                 });
             }
@@ -295,10 +301,12 @@ impl Shard {
         if news || other_clock {
             self.resettle_home(home);
         }
+        let overheard = self.overhear(home, class, data.bytes(), now);
         if class == Class::Rtp && !self.edit(home, exit, data, now) {
             return Verdict::Handled;
         }
-        self.leave(exit, class, data, now)
+        let verdict = self.leave(exit, class, data, now);
+        self.passed(overheard, verdict)
     }
 
     /// Whether a packet from elsewhere may show by its authenticity that the peer has moved; else it
@@ -385,7 +393,7 @@ impl Shard {
     }
 
     /// Ends one stream; its keys are for the driver to close.
-    pub fn close(&mut self, session: u64, stream: u16) -> Vec<Key> {
+    pub fn close(&mut self, session: u64, stream: u16, now: Millis) -> Vec<Key> {
         let Some(entry) = self.sessions.get_mut(&session) else {
             return Vec::new();
         };
@@ -393,6 +401,7 @@ impl Shard {
             return Vec::new();
         };
         let (_, sides) = entry.streams.remove(at);
+        self.end_recording(sides[0][0], now);
         let keys = sides.concat();
         for (side, [home, _]) in sides.into_iter().enumerate() {
             self.unbundle(session, side, home, &[]);
@@ -405,14 +414,14 @@ impl Shard {
     }
 
     /// Ends a session; its keys are for the driver to close.
-    pub fn delete(&mut self, session: u64) -> Vec<Key> {
+    pub fn delete(&mut self, session: u64, now: Millis) -> Vec<Key> {
         let streams = self
             .sessions
             .get(&session)
             .map_or_else(Vec::new, |entry| entry.streams.clone());
         let keys = streams
             .iter()
-            .flat_map(|(stream, _)| self.close(session, *stream))
+            .flat_map(|(stream, _)| self.close(session, *stream, now))
             .collect();
         self.sessions.remove(&session);
         keys

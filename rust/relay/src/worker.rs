@@ -16,6 +16,7 @@ use crate::format::Format;
 use crate::ice::Credentials;
 use crate::keeper::Keeper;
 use crate::offload::Offload;
+use crate::recording::Sink;
 use crate::report::Report;
 use crate::shard::Shard;
 use crate::sys::{Batch, Epoll, EventFd, Outgoing, BATCH};
@@ -96,6 +97,12 @@ pub(crate) enum Command {
         session: u64,
         held: bool,
     },
+    /// Record a stream under that number; None: no longer.
+    Record {
+        session: u64,
+        stream: u16,
+        recording: Option<u64>,
+    },
     Close {
         session: u64,
         stream: u16,
@@ -124,6 +131,8 @@ pub(crate) struct Worker {
     /// The fast path, or why there is none.
     pub kernel: Result<Arc<Fastpath>, String>,
     pub keeper: Option<Keeper>,
+    /// Where recordings go; None: nowhere.
+    pub sink: Option<Sink>,
 }
 
 impl Worker {
@@ -131,7 +140,7 @@ impl Worker {
     pub fn run(mut self) -> io::Result<()> {
         let mut epoll = Epoll::new()?;
         epoll.add(self.wake.raw(), CONTROL)?;
-        let mut state = State::new(&self.kernel, self.keeper.take());
+        let mut state = State::new(&self.kernel, self.keeper.take(), self.sink.take());
         let mut next_tick = self.now() + TICK;
         loop {
             let now = self.now();
@@ -157,6 +166,7 @@ impl Worker {
             }
             state.transmit();
             state.offload(now);
+            state.tap();
         }
     }
 
@@ -196,6 +206,7 @@ struct State {
     sockets: Vec<Option<Watched>>,
     batch: Batch,
     kernel: Option<Arc<Fastpath>>,
+    sink: Option<Sink>,
     /// Sockets of streams that are being restored, by session and stream.
     asleep: HashMap<(u64, u16), Vec<(Key, UdpSocket)>>,
 }
@@ -207,12 +218,17 @@ struct Watched {
 }
 
 impl State {
-    fn new(kernel: &Result<Arc<Fastpath>, String>, keeper: Option<Keeper>) -> Self {
+    fn new(
+        kernel: &Result<Arc<Fastpath>, String>,
+        keeper: Option<Keeper>,
+        sink: Option<Sink>,
+    ) -> Self {
         let mut shard = Shard::with_kernel(kernel.as_ref().map(drop).map_err(String::clone));
         shard.keep_with(keeper);
         Self {
             shard,
             kernel: kernel.as_ref().ok().cloned(),
+            sink,
             ..Self::default()
         }
     }
@@ -235,6 +251,15 @@ impl State {
             };
             if let Some(count) = count {
                 self.shard.counted(port, &count, now);
+            }
+        }
+    }
+
+    /// Gives the recorder what the shard has heard.
+    fn tap(&mut self) {
+        while let Some(tap) = self.shard.poll_tap() {
+            if let Some(sink) = &mut self.sink {
+                sink.take(tap);
             }
         }
     }
@@ -314,9 +339,14 @@ impl State {
                 .shard
                 .bundle(session, side, carrier, mid_extension, members),
             Command::Hold { session, held } => self.shard.hold(session, held, now),
+            Command::Record {
+                session,
+                stream,
+                recording,
+            } => self.shard.record(session, stream, recording, now),
             Command::Close { session, stream } => {
                 self.asleep.remove(&(session, stream));
-                let keys = self.shard.close(session, stream);
+                let keys = self.shard.close(session, stream, now);
                 self.close(&keys);
             }
             // Whoever asked and did not wait for the reply does not want it.
@@ -330,7 +360,7 @@ impl State {
                 self.shard.count(session);
                 self.offload(now);
                 let stats = self.shard.stats(session, now);
-                let keys = self.shard.delete(session);
+                let keys = self.shard.delete(session, now);
                 self.offload(now);
                 self.close(&keys);
                 drop(reply.send(stats));

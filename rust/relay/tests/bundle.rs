@@ -262,7 +262,7 @@ fn the_port_of_a_stream_that_is_carried_elsewhere_hears_nobody() {
     assert_eq!(call.shard.outlet(back), call.browser[1]);
     call.hears(2, &rtp(13, 96, 1, ""));
     call.shard.bundle(CALL, 0, 0, 0, Vec::new());
-    call.shard.close(CALL, 0);
+    call.shard.close(CALL, 0, 0);
     let carried = call.shard.stats(CALL, 10).expect("a session");
     assert!(carried.iter().all(|one| !one.bundled));
 }

@@ -432,6 +432,6 @@ fn a_closed_stream_leaves_no_key_in_memory() {
         words.filter(|word| *word != 0).count()
     };
     let held = filled(words);
-    call.shard.delete(CALL);
+    call.shard.delete(CALL, 0);
     assert!(filled(words) + 9 < held, "the words of the keys are zero");
 }

@@ -164,7 +164,7 @@ fn other_keys_begin_anew_and_a_closed_stream_leaves_nothing() {
     let mut sender = Sender::new(master(suite, 1));
     let packet = sealed(&mut sender, 9);
     assert!(pass(&mut again, phone, PHONE, &packet).is_ok(), "no window");
-    shard.delete(CALL);
+    shard.delete(CALL, 0);
     let mut found = Before::new();
     Keeper::read(words, &mut found);
     assert!(found.is_empty());
@@ -201,7 +201,7 @@ fn a_relay_on_the_same_ports_hears_what_came_meanwhile() {
             silence: 0,
         };
         let off = Err("off".to_owned());
-        Relay::start_beside(interfaces, options, off, Some(&scratch.0)).expect("started")
+        Relay::start_beside(interfaces, options, off, Some(&scratch.0), None).expect("started")
     };
     let (phone, office) = ("127.77.0.3:0", "127.77.0.4:0");
     let [phone, office] = [phone, office].map(|at| UdpSocket::bind(at).expect("bound"));

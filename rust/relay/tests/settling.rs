@@ -256,7 +256,7 @@ fn hold_keys_and_the_end_take_flows_back() {
     assert_eq!(call.why(0), Some(Reason::Crypto));
 
     let mut call = Call::settled();
-    call.shard.delete(CALL);
+    call.shard.delete(CALL, 0);
     assert_eq!(
         call.commands(),
         [withdraw(phone, inwards()), withdraw(office, outwards())]

@@ -237,7 +237,7 @@ fn closed_ports_are_gone_also_when_their_place_is_used_again() {
         mut shard,
         keys: [[phone, _], _],
     } = call();
-    assert_eq!(shard.delete(CALL).len(), 4);
+    assert_eq!(shard.delete(CALL, 0).len(), 4);
     assert_eq!(
         packet(&mut shard, phone, at("192.168.67.61:61000"), &rtp(), 5),
         Verdict::Gone

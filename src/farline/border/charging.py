@@ -72,6 +72,7 @@ def _record(context: Context, session: Session, group: str, end: str, why: str) 
         policy_group=group,
         source=str(phone.remote) if phone is not None else "",
         server=str(line.hop) if line is not None else "",
+        recordings=" ".join(session.recordings),
         video=session.has_video,
     )
 

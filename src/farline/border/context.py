@@ -123,6 +123,9 @@ class Context:
         self.interface = ""
         """Signaling interface that it came in by."""
 
+        self.recorded: dict[str, str] = {}
+        """Calls by media session, while a file of theirs is open: it is closed after their end."""
+
         self._ticket = 0
         self._ucids = 0
         self._asking: dict[int, Operation] = {}

@@ -135,7 +135,8 @@ def _media_side(
     rule = rules.media
     classes = (("audio", rule.voice_qos), ("video", rule.video_qos))
     latches = source if rules.border.nat else ""
-    return MediaSide(name, interface, latches, rule.encryption, classes, events)
+    record = rules.recording.record_to_file
+    return MediaSide(name, interface, latches, rule.encryption, classes, events, record)
 
 
 def _say_anchored(context: Context, session: Session, anchored: Anchored, line: Line) -> None:

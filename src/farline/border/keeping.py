@@ -139,6 +139,7 @@ class Keeper:
                 media=_media(session),
                 server_group=session.server_group,
                 has_video=session.has_video,
+                recordings=session.recordings,
             )
         )
 

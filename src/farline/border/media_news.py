@@ -8,6 +8,7 @@ from farline.border import dtmf
 from farline.border.teardown import hang_up
 from farline.media.engine import Delete, Media
 from farline.media.reports import (
+    CallRecorded,
     DigitDialled,
     MediaReport,
     MediaTimeout,
@@ -38,9 +39,36 @@ def take(context: Context, report: MediaReport) -> None:
             call = session.call_id if session is not None else ""
             context.counters["media.one_way"] += 1
             context.out.append(Trace(MediaSeen(call, "one-way audio", silent)))
+        case CallRecorded():
+            _recorded(context, report)
         case PortsExhausted():
             why = f"media interface {report.interface} has no free ports"
             context.out.append(Trace(MediaSeen("", "ports exhausted", why)))
+
+
+def _recorded(context: Context, report: CallRecorded) -> None:
+    """A recording began, ended or failed; no call ends for it."""
+    session, media = context.sessions.by_media(report.session), report.session
+    if session is not None and report.state == "began" and report.file in session.recordings:
+        return  # told again: the engine does not know who has heard of it
+    if session is not None:
+        context.recorded[media] = session.call_id
+        if report.state == "began":
+            session.recordings = (*session.recordings, report.file)
+            context.keeper.session(session)
+    call = context.recorded.get(media, "")
+    said = report.file
+    if report.state == "ended":
+        lost = f", {report.dropped_packets} packets left out" if report.dropped_packets else ""
+        said = f"{report.file}, {report.seconds:.1f} s{lost}"
+    elif report.state == "failed":
+        said = f"{report.file}: {report.why}"
+        context.counters["media.recording_failed"] += 1
+    if report.state != "began" and session is None:
+        context.recorded.pop(media, None)
+    while len(context.recorded) > context.limits.sessions:
+        del context.recorded[next(iter(context.recorded))]
+    context.out.append(Trace(MediaSeen(call, f"recording {report.state}", said)))
 
 
 def _silent(context: Context, report: MediaTimeout) -> None:

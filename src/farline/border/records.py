@@ -107,6 +107,7 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
     media: MediaRecord | None
     server_group: str = ""
     has_video: bool = False
+    recordings: tuple[str, ...] = ()
 
 
 class AccountRecord(msgspec.Struct, frozen=True, kw_only=True):

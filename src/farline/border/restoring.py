@@ -236,6 +236,7 @@ def _session(context: Context, key: str, value: bytes) -> None:
         anchored=anchored,
         server_group=record.server_group if record.server_group in groups else "",
         has_video=record.has_video,
+        recordings=record.recordings,
     )
     context.sessions.add(session)
     if anchored is not None:

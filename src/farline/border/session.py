@@ -107,6 +107,9 @@ class Session:
     """The border's credentials in the last INVITE of which its sender knows nothing, for the ACK:
     CSeq number as the sender counts, and headers."""
 
+    recordings: tuple[str, ...] = ()
+    """Files of the media engine, in their order."""
+
     @property
     def groups(self) -> frozenset[str]:
         """The policy groups that count it."""

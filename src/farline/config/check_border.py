@@ -24,7 +24,7 @@ def check_border(border: Border, server_tls: set[str], client_tls: set[str]) -> 
         "interworking_profiles", "signaling_scripts",
         "routing_profiles", "topology_hiding_profiles", "end_point_policy_groups", "uri_groups",
         "application_rules", "border_rules", "media_rules", "security_rules", "signaling_rules",
-        "charging_rules", "time_of_day_rules",
+        "charging_rules", "recording_rules", "time_of_day_rules",
         "subscriber_flows", "server_flows", "application_relays",
     ):  # fmt: skip
         problems += duplicates(f"border.{field}", getattr(border, field))

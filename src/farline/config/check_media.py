@@ -37,6 +37,16 @@ def check_media_engine(border: Border) -> Iterator[Problem]:
             text = f"{place[0]}:{place[1]} is there twice"
             yield Problem(f"{PLACE}.nodes[{index}]", text, "remove one", node.form)
     yield from _interfaces(border)
+    if engine.recording_directory:
+        remedy = "remove it; rtpengine writes its own recordings (--recording-dir)"
+        text = "only the built-in relay writes WAV files"
+        yield Problem(f"{PLACE}.recording_directory", text, remedy, engine.form)
+    yield from _groups(border)
+
+
+def _groups(border: Border) -> Iterator[Problem]:
+    """What policy groups in use ask for, and rtpengine is not asked for here."""
+    engine = border.media_engine
     resolved = border.resolved_groups()
     used = {flow.end_point_policy_group for flow in border.subscriber_flows}
     used |= {flow.end_point_policy_group for flow in border.server_flows}
@@ -46,6 +56,10 @@ def check_media_engine(border: Border) -> Iterator[Problem]:
         if any(rules.media.encryption != "off" for rules in resolved[group.name]):
             text = f"policy group {group.name!r} encrypts media, which is not built with rtpengine"
             yield Problem(f"{PLACE}.engine", text, "set engine: relay", engine.form)
+        if any(rules.recording.record_to_file for rules in resolved[group.name]):
+            text = f"policy group {group.name!r} records calls, which is not built with rtpengine"
+            remedy = "set engine: relay, or Recording to none"
+            yield Problem(f"{PLACE}.engine", text, remedy, engine.form)
 
 
 def _interfaces(border: Border) -> Iterator[Problem]:

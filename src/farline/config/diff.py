@@ -88,6 +88,7 @@ _BORDER: dict[str, frozenset[str]] = {
             "security_rules",
             "signaling_rules",
             "charging_rules",
+            "recording_rules",
             "time_of_day_rules",
             "end_point_policy_groups",
             "subscriber_flows",

@@ -43,5 +43,8 @@ class MediaEngine(Form):
     fast_path: Literal["auto", "off", "xdp"] = Field("auto", title="Fast Path")
     """auto: the kernel relays settled flows where it can. xdp: in the network card's driver too, of
     cards whose driver can send from there. off: the relay serves alone."""
+    recording_directory: str = Field("", max_length=1024, title="Recording Directory")
+    """Where WAV files of recorded calls go; a relative path starts at the deployment file, empty:
+    `recordings` in the run directory."""
     ping_seconds: int = Field(2, ge=1, le=60, title="Ping Interval")
     """How often each node's health is asked for."""

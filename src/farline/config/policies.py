@@ -28,15 +28,17 @@ from farline.config.policy_rules import (
     SignalingRule,
     TimeOfDay,
 )
+from farline.config.recording import DEFAULT_RECORDING, RecordingRule
 from farline.config.uri_groups import UriGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-KINDS = ("application", "border", "media", "security", "signaling", "charging", "time_of_day")
+KINDS = ("application", "border", "media", "security", "signaling", "charging", "recording",
+         "time_of_day")  # fmt: skip
 
 R = TypeVar("R", ApplicationRule, BorderRule, MediaRule, SecurityRule, SignalingRule, ChargingRule,
-            TimeOfDay, EndPointPolicyGroup)  # fmt: skip
+            RecordingRule, TimeOfDay, EndPointPolicyGroup)  # fmt: skip
 
 
 class Policies(Form):
@@ -49,6 +51,7 @@ class Policies(Form):
     security_rules: tuple[SecurityRule, ...] = ()
     signaling_rules: tuple[SignalingRule, ...] = ()
     charging_rules: tuple[ChargingRule, ...] = ()
+    recording_rules: tuple[RecordingRule, ...] = ()
     time_of_day_rules: tuple[TimeOfDay, ...] = ()
     end_point_policy_groups: tuple[EndPointPolicyGroup, ...] = ()
 
@@ -67,6 +70,7 @@ class Policies(Form):
             "security": _by_name(self.security_rules, DEFAULT_SECURITY),
             "signaling": _by_name(self.signaling_rules, DEFAULT_SIGNALING),
             "charging": _by_name(self.charging_rules, DEFAULT_CHARGING),
+            "recording": _by_name(self.recording_rules, DEFAULT_RECORDING),
             "time_of_day": _by_name(self.time_of_day_rules, DEFAULT_TIMES),
         }
 

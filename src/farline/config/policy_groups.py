@@ -19,6 +19,7 @@ from farline.config.policy_rules import (
     TimeOfDay,
     split_flat,
 )
+from farline.config.recording import RecordingRule
 
 R = TypeVar("R", bound=Form)
 NameOr = Annotated[
@@ -38,6 +39,7 @@ class PolicySet(Form):
     security: NameOr[SecurityRule] = Field("default-low", title="Security")
     signaling: NameOr[SignalingRule] = Field("default", title="Signaling")
     charging: NameOr[ChargingRule] = Field("none", title="Charging")
+    recording: NameOr[RecordingRule] = Field("none", title="Recording")
     time_of_day: NameOr[TimeOfDay] = Field("default", title="Time of Day")
 
 
@@ -67,6 +69,7 @@ class Rules:
     security: SecurityRule
     signaling: SignalingRule
     charging: ChargingRule
+    recording: RecordingRule
     time_of_day: TimeOfDay
 
     def place(self, kind: str, field: str = "") -> str:

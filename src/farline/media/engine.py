@@ -35,6 +35,8 @@ class Side:
     """DS byte of what leaves here, by kind of media; what is not named has the interface's own."""
     events: bool = True
     """Whether it gets telephone-events (RFC 4733); False: signaling tells it of digits."""
+    record: bool = False
+    """The policy of this leg asks for a recording of the call; one leg is enough."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from farline.media.security import Agreement, Draw
-    from farline.media.session import RelayControl
+    from farline.media.session import NewFile, RelayControl
     from farline.sdp import Fingerprint
 
 VERSION = 2
@@ -48,6 +48,7 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):
     closed: tuple[bool, bool]
     formats: tuple[list[tuple[int, str, int]], list[tuple[int, str, int]]]
     remotes: tuple[Remote, Remote]
+    audio: bool = False
 
 
 _Streams = dict[Annotated[int, msgspec.Meta(ge=0, le=1000)], StreamRecord]
@@ -100,6 +101,7 @@ def decode(
     addresses: Mapping[str, str],
     draw: Draw,
     fingerprint: Fingerprint | None = None,
+    new_file: NewFile | None = None,
 ) -> MediaSession:
     """The reverse of `encode`: the relay is not told yet. Raises MediaRecordError."""
     try:
@@ -112,8 +114,9 @@ def decode(
     for side in record.sides:
         if side.interface not in addresses:
             raise MediaRecordError(f"no media interface is called {side.interface!r}")
+    sides = list(record.sides)
     session = MediaSession(
-        record.name, relay, addresses, draw, list(record.sides), fingerprint=fingerprint
+        record.name, relay, addresses, draw, sides, fingerprint=fingerprint, new_file=new_file
     )
     session.streams = {index: _restored(one) for index, one in record.streams.items()}
     session.fresh = {index: _restored(one) for index, one in record.fresh.items()}
@@ -142,6 +145,7 @@ def _stream(stream: Stream) -> StreamRecord:
         closed=(stream.closed[0], stream.closed[1]),
         formats=(stream.formats[0], stream.formats[1]),
         remotes=(stream.remotes[0], stream.remotes[1]),
+        audio=stream.audio,
     )
 
 
@@ -157,6 +161,7 @@ def _restored(record: StreamRecord) -> Stream:
         closed=list(record.closed),
         formats=list(record.formats),
         remotes=list(record.remotes),
+        audio=record.audio,
     )
 
 

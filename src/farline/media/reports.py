@@ -6,9 +6,15 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from farline._core import DigitReport, ExhaustedReport, OneWayReport, SilenceReport
+    from farline._core import (
+        DigitReport,
+        ExhaustedReport,
+        OneWayReport,
+        RecordingReport,
+        SilenceReport,
+    )
 
-    RelayReport = SilenceReport | DigitReport | OneWayReport | ExhaustedReport
+    RelayReport = SilenceReport | DigitReport | OneWayReport | ExhaustedReport | RecordingReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +67,34 @@ class OneWayAudio:
     """What the counters show (`farline.media.diagnosis`)."""
 
 
-MediaReport = MediaTimeout | DigitDialled | OneWayAudio | PortsExhausted
+@dataclass(frozen=True, slots=True)
+class CallRecorded:
+    """A core's input: a recording has begun, has ended, or cannot go on.
+
+    It may come after the session has ended.
+    """
+
+    session: str
+    state: str
+    """"began", "ended" or "failed"."""
+    file: str
+    """Name of the WAV file in the engine's recording directory."""
+    seconds: float = 0.0
+    """How long it is, with "ended"."""
+    dropped_packets: int = 0
+    """Not in it because the disk was too slow."""
+    why: str = ""
+    """With "failed"."""
+
+
+MediaReport = MediaTimeout | DigitDialled | OneWayAudio | PortsExhausted | CallRecorded
 
 _NAMES: dict[str, type[MediaReport]] = {
     "timeout": MediaTimeout,
     "digit": DigitDialled,
     "one-way": OneWayAudio,
     "exhausted": PortsExhausted,
+    "recording": CallRecorded,
 }
 
 
@@ -99,6 +126,15 @@ def from_relay(report: RelayReport, sessions: Known) -> MediaReport:
             return OneWayAudio(name, side, report["idle_ms"] / 1000, sessions.summary(name))
         case "exhausted":
             return PortsExhausted(report["session"], report["interface"])
+        case "recording":
+            return CallRecorded(
+                report["session"],
+                report["state"],
+                report["file"],
+                report["duration_ms"] / 1000,
+                report["dropped_packets"],
+                report["why"] or "",
+            )
 
 
 def encode_report(report: MediaReport) -> dict[str, Any]:

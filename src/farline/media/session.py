@@ -18,12 +18,15 @@ from farline.media.stream import Remote, Stream
 from farline.sdp import MediaPorts, SdpError, ip_version, rewrite
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from farline._core import PortStats
     from farline.media.engine import Side
     from farline.media.security import Agreement, Draw, Proposal
     from farline.sdp import Description, Fingerprint, IceCredentials, Media, MediaSecurity
+
+    NewFile = Callable[[], str]
+    """A name for a file, without its ending."""
 
 
 class RelayControl(Protocol):
@@ -105,6 +108,9 @@ class RelayControl(Protocol):
     def resume(self, session: str, stream: int, /) -> None:
         """Go on with a reopened stream."""
 
+    def record(self, session: str, stream: int, stem: str | None, /) -> None:
+        """Record a stream into a file of that name; None: no longer."""
+
     def hold(self, session: str, held: bool, /) -> None:
         """On hold, silence is not reported."""
 
@@ -144,6 +150,8 @@ class MediaSession:
     offered: Negotiation | None = None
     held: bool = False
     """Silence is not reported."""
+    new_file: NewFile | None = None
+    """Names the next recording; None: nothing is recorded here."""
 
     def offer(self, description: Description, sender: Side, receiver: Side) -> bytes:
         """Take an offer, and return it as the receiver is to see it.
@@ -197,6 +205,7 @@ class MediaSession:
             self._settle(ours, theirs, answerer, agreed)
         idle = not self.streams or offer.on_hold or description.on_hold
         self._hold(idle)
+        self._record()
         places = self._places(description, 1 - answerer)
         shown = self.offered.shown_answer(description, places)
         return self._shown(description, 1 - answerer, shown)
@@ -229,6 +238,7 @@ class MediaSession:
             self.relay.resume(self.name, stream.number)
         if self.streams or self.fresh:
             self.relay.hold(self.name, self.held)
+        self._record()
 
     def stream_index(self, number: int) -> int | None:
         """The m= line of one of the relay's stream numbers."""
@@ -268,7 +278,11 @@ class MediaSession:
         interfaces = (self._place(0, media.kind), self._place(1, media.kind))
         ports = self.relay.open(self.name, number, interfaces, media.is_rtp)
         self.fresh[media.index] = Stream(
-            number=number, ports=ports, interfaces=interfaces, rtp=media.is_rtp
+            number=number,
+            ports=ports,
+            interfaces=interfaces,
+            rtp=media.is_rtp,
+            audio=media.is_rtp and media.kind == "audio",
         )
 
     def _place(self, side: int, kind: str) -> str:
@@ -331,6 +345,16 @@ class MediaSession:
 
     def _tell_formats(self, stream: Stream, side: int) -> None:
         self.relay.describe(self.name, stream.number, side, stream.formats[side])
+
+    def _record(self) -> None:
+        """Record the first stream of sound while the policy of a leg asks for it, no other."""
+        wanted = self.new_file is not None and any(side.record for side in self.sides)
+        sound = [one for _, one in sorted(self.streams.items()) if one.audio and one.answered]
+        for stream in self.streams.values():
+            record = wanted and stream is sound[0] if sound else False
+            if record != stream.recorded and self.new_file is not None:
+                stream.recorded = record
+                self.relay.record(self.name, stream.number, self.new_file() if record else None)
 
     def _hold(self, held: bool) -> None:
         self.held = held

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from farline._core import PortStats
     from farline.media.engine import MediaRequest
     from farline.media.security import Draw
-    from farline.media.session import RelayControl
+    from farline.media.session import NewFile, RelayControl
     from farline.sdp import Fingerprint
     from farline.sip.ids import Ids
 
@@ -40,11 +40,14 @@ class MediaSessions:
         addresses: Mapping[str, str],
         ids: Ids,
         fingerprint: Fingerprint | None = None,
+        new_file: NewFile | None = None,
     ) -> None:
         """`addresses`: what SDP shows for each media interface, by name; `ids` draws keys.
 
-        `fingerprint`: of the relay's certificate for DTLS.
+        `fingerprint`: of the relay's certificate for DTLS. `new_file` names recordings; None: there
+        are none.
         """
+        self._new_file = new_file
         self._fingerprint = fingerprint
         self._relay = relay
         # Made from `ids` alone: a method of ours would tie sessions and relay into a cycle, and the
@@ -80,7 +83,9 @@ class MediaSessions:
 
         Raises MediaRecordError, and RelayError where the relay has not its ports any more.
         """
-        session = records.decode(value, self._relay, self._addresses, self._draw, self._fingerprint)
+        session = records.decode(
+            value, self._relay, self._addresses, self._draw, self._fingerprint, self._new_file
+        )
         if session.name != name:
             raise records.MediaRecordError("of another name")
         try:
@@ -127,7 +132,13 @@ class MediaSessions:
                 raise SessionError(f"no media interface is called {side.interface!r}")
         sides = [request.sender, request.receiver]
         session = MediaSession(
-            request.session, self._relay, self._addresses, self._draw, sides, self._fingerprint
+            request.session,
+            self._relay,
+            self._addresses,
+            self._draw,
+            sides,
+            self._fingerprint,
+            new_file=self._new_file,
         )
         try:
             sdp = session.offer(description, request.sender, request.receiver)

@@ -54,6 +54,9 @@ class Stream:
     """The relay's name of the media interface of each side."""
     rtp: bool
     """RTP, or any datagrams (T.38 over UDPTL)."""
+    audio: bool = False
+    """It carries sound: what can be recorded."""
+    recorded: bool = False
     answered: bool = False
     keys: list[Agreement | None] = field(default_factory=lambda: [None, None])
     """What each side agreed to; None: RTP in the clear, or not agreed yet."""

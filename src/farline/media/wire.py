@@ -3,7 +3,7 @@
 SDP travels as text with one character a byte (ISO 8859-1), so any bytes survive.
 
     {"op": "offer", "session": ..., "sdp": ..., "sender": {"name", "interface",
-     "signaling_source", "encryption", "classes", "events"},
+     "signaling_source", "encryption", "classes", "events", "record"},
      "receiver": {...}}
     {"op": "answer", ...the same}  {"op": "delete", "session", "reason"}  {"op": "query", "session"}
     {"op": "dial", "session", "side", "digit", "duration_ms"}
@@ -151,8 +151,11 @@ def _side(value: dict[str, Any], name: str) -> Side:
     events = side.get("events")
     if not isinstance(events, bool):
         raise MediaWireError("events is neither true nor false")
+    record = side.get("record", False)
+    if not isinstance(record, bool):
+        raise MediaWireError("record is neither true nor false")
     names = _text(side, "name"), _text(side, "interface")
-    return Side(*names, source, encryption, classes, events)
+    return Side(*names, source, encryption, classes, events, record)
 
 
 def _classes(value: object) -> tuple[tuple[str, int], ...]:

@@ -16,9 +16,17 @@ class LineServer(asyncio.Protocol):
     """One client. Answers are written at once; a client that does not read them is not read."""
 
     def __init__(
-        self, answer: Callable[[bytes], bytes], clients: set[asyncio.Transport], limit: int
+        self,
+        answer: Callable[[bytes], bytes],
+        clients: set[asyncio.Transport],
+        limit: int,
+        greeting: Callable[[], bytes] = bytes,
     ) -> None:
-        """`clients`: every connection that is up; `limit`: bytes of the longest line."""
+        """`clients`: every connection that is up; `limit`: bytes of the longest line.
+
+        `greeting`: lines that a client is told first.
+        """
+        self._greeting = greeting
         self._answer = answer
         self._clients = clients
         self._limit = limit
@@ -30,6 +38,7 @@ class LineServer(asyncio.Protocol):
         """A client is there."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         self._clients.add(self._transport)
+        self._transport.write(self._greeting())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone."""

@@ -18,6 +18,7 @@ from farline.runtime.media_process import MediaPlace, MediaSettings, instance_na
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
+    from pathlib import Path
 
     from farline.config import Border, Deployment, ServerFlow, SubscriberFlow
     from farline.media.engine import StreamStats
@@ -35,7 +36,10 @@ async def run_border_media(context: RoleContext) -> None:
     if border is None:
         raise ValueError("this deployment has no border")
     fast_path = border.media_engine.fast_path
-    await _run(context, border_places(border), media_timeout(border), fast_path)
+    recordings = context.base / border.media_engine.recording_directory
+    if not border.media_engine.recording_directory:
+        recordings = context.run_dir / "recordings"
+    await _run(context, border_places(border), media_timeout(border), fast_path, recordings)
 
 
 def border_places(border: Border) -> list[MediaPlace]:
@@ -102,7 +106,11 @@ def office_places(deployment: Deployment) -> list[MediaPlace]:
 
 
 async def _run(
-    context: RoleContext, places: list[MediaPlace], timeout: float, fast_path: str = "off"
+    context: RoleContext,
+    places: list[MediaPlace],
+    timeout: float,
+    fast_path: str = "off",
+    recordings: Path | None = None,
 ) -> None:
     path = context.media_path
     settings = MediaSettings(
@@ -110,6 +118,7 @@ async def _run(
         fast_path=fast_path,
         instance=instance_name(path),
         state=secret_directory(context.run_dir, context.role),
+        recordings=recordings,
     )
     serving = asyncio.ensure_future(serve(path, places, settings))
     client = MediaClient(path, lambda _: None)

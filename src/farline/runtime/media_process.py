@@ -15,13 +15,15 @@ import json
 import logging
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from farline._core import Relay, RelayError
 from farline.media.engine import Delete, Query
-from farline.media.reports import encode_report, from_relay
+from farline.media.reports import CallRecorded, encode_report, from_relay
 from farline.media.sessions import MediaSessions
 from farline.media.wire import MediaWireError, decode_request, encode_reply
 from farline.runtime.ids import RealIds
@@ -81,6 +83,8 @@ class MediaSettings:
     """Names the kernel's tables: the same over a restart, no other process's."""
     state: Path | None = None
     """Directory in which sessions outlive the process; None: they do not."""
+    recordings: Path | None = None
+    """Directory of recordings; None: calls are not recorded."""
 
 
 class MediaBrokenError(RuntimeError):
@@ -103,9 +107,16 @@ class MediaServer:
         elif settings.fast_path != "off":
             log.warning("the kernel relays nothing, the media process relays alone: %s", reason)
         addresses = {place.name: place.shown or place.ip for place in places}
-        self._sessions = MediaSessions(self._relay, addresses, chance, identity.fingerprint)
+        new_file = None if settings.recordings is None else partial(recording_name, chance)
+        self._sessions = MediaSessions(
+            self._relay, addresses, chance, identity.fingerprint, new_file
+        )
+        for name in self._relay.repaired():
+            log.warning("recording %s, which a process had left unfinished, is finished", name)
         self._memory.restore(self._sessions, self._relay)
         self._clients: set[asyncio.Transport] = set()
+        self._recording: dict[str, bytes] = {}
+        """That each file which is open has begun: a border that comes later is told so too."""
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, path: Path, ready: Callable[[], None] = lambda: None) -> None:
@@ -135,6 +146,10 @@ class MediaServer:
             return
         for report in reports:
             event = encode_report(report)
+            if isinstance(report, CallRecorded):
+                self._recording.pop(report.file, None)
+                if report.state == "began":
+                    self._recording[report.file] = _line(event)
             for client in list(self._clients):
                 self._tell(client, event)
 
@@ -146,7 +161,12 @@ class MediaServer:
         client.write(_line(event))
 
     def _client(self) -> LineServer:
-        return LineServer(lambda line: _line(self._answer(line)), self._clients, LINE_LIMIT)
+        return LineServer(
+            lambda line: _line(self._answer(line)),
+            self._clients,
+            LINE_LIMIT,
+            lambda: b"".join(self._recording.values()),
+        )
 
     def _answer(self, line: bytes) -> dict[str, Any]:
         number = None
@@ -194,7 +214,15 @@ def make_relay(
         identity=(identity.certificate, identity.key),
         fast_path=None if settings.fast_path == "off" else (settings.instance, settings.fast_path),
         state=state,
+        recordings=None
+        if settings.recordings is None
+        else (settings.recordings, settings.instance or "none"),
     )
+
+
+def recording_name(ids: Ids) -> str:
+    """When it began (UTC), and something that nobody guesses: nothing that a peer has written."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{ids.token(8)}"
 
 
 def instance_name(path: Path) -> str:
@@ -239,6 +267,7 @@ def main() -> int:
         default="off",
         help="whether the kernel relays settled flows (default: off)",
     )
+    parser.add_argument("--recordings", type=Path, help="directory of recordings of calls")
     parser.add_argument("--state", type=Path, help="directory in which calls outlive the process")
     given = parser.parse_args()
     die_with_parent()
@@ -249,6 +278,7 @@ def main() -> int:
         fast_path=given.fast_path,
         instance=instance_name(given.socket),
         state=given.state,
+        recordings=given.recordings,
     )
     return run_until_signal(serve(given.socket, given.interface, settings))
 

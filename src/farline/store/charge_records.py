@@ -45,6 +45,8 @@ class ChargeRecord:
     """Address and port of the end point, "" when it was lost."""
     server: str
     """Address and port of the server, "" when none was reached."""
+    recordings: str
+    """Names of WAV files, with a space between; "" when it was not recorded."""
     video: bool
 
 
@@ -81,6 +83,7 @@ class JsonLinesCharges:
         os.close(self._file)
 
 
+_ADD_RECORDINGS = "ALTER TABLE charge_records ADD COLUMN recordings TEXT NOT NULL DEFAULT ''"
 _COLUMNS = tuple(field.name for field in fields(ChargeRecord))
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS charge_records (
@@ -88,7 +91,8 @@ CREATE TABLE IF NOT EXISTS charge_records (
     aor TEXT NOT NULL, caller TEXT NOT NULL, called TEXT NOT NULL, started REAL NOT NULL,
     answered REAL, ended REAL NOT NULL, seconds REAL NOT NULL, end TEXT NOT NULL,
     reason TEXT NOT NULL, subscriber_flow TEXT NOT NULL, server_flow TEXT NOT NULL,
-    policy_group TEXT NOT NULL, source TEXT NOT NULL, server TEXT NOT NULL, video INTEGER NOT NULL
+    policy_group TEXT NOT NULL, source TEXT NOT NULL, server TEXT NOT NULL,
+    recordings TEXT NOT NULL DEFAULT '', video INTEGER NOT NULL
 );
 """
 _NAMES = ", ".join(f'"{name}"' for name in _COLUMNS)
@@ -102,6 +106,10 @@ class SqliteCharges:
 
     def __init__(self, path: Path, keep: int = 1_000_000) -> None:
         self._connection = connect(path, _SCHEMA)
+        with transaction(self._connection) as connection:
+            known = {row[1] for row in connection.execute("PRAGMA table_info(charge_records)")}
+            if "recordings" not in known:
+                connection.execute(_ADD_RECORDINGS)
         self._keep = keep
 
     def add(self, record: ChargeRecord) -> None:

@@ -3,8 +3,14 @@
 import pytest
 
 from farline.media.engine import Delete, MediaReply, Offer
-from farline.media.reports import DigitDialled, MediaTimeout, OneWayAudio, PortsExhausted
-from farline.sip import NameAddr, Transport
+from farline.media.reports import (
+    CallRecorded,
+    DigitDialled,
+    MediaTimeout,
+    OneWayAudio,
+    PortsExhausted,
+)
+from farline.sip import NameAddr, Transport, responses
 from farline.testing.border_phone import OFFICE, Phone, media_address, offer
 from farline.trace.events import MediaSeen
 
@@ -366,3 +372,22 @@ def test_what_the_engine_saw_is_traced(world, phone):
     assert [one.detail for one in world.events if getattr(one, "what", "") == "at the end"] == [
         "no media"
     ]
+
+
+def test_recordings_are_traced_also_after_the_call(world, phone):
+    phone.call_office()
+    (session,) = world.core.show()["sessions"]
+    media, call = session["media"], session["call"]
+    world.give(CallRecorded(media, "began", "a.wav"))
+    world.give(CallRecorded(media, "began", "a.wav"))
+    world.receive(phone.flow, phone.in_dialog("BYE"))
+    world.receive(phone.upstream, responses.make(world.take(phone.upstream), 200))
+    world.give(CallRecorded(media, "ended", "a.wav", 12.34, 3))
+    world.give(CallRecorded("of-yesterday", "failed", "b.wav", why="No space left on device"))
+    told = [one for one in world.events if getattr(one, "what", "").startswith("recording")]
+    assert told == [
+        MediaSeen(call, "recording began", "a.wav"),
+        MediaSeen(call, "recording ended", "a.wav, 12.3 s, 3 packets left out"),
+        MediaSeen("", "recording failed", "b.wav: No space left on device"),
+    ]
+    assert world.core.show()["counters"]["media.recording_failed"] == 1

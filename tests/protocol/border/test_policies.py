@@ -12,6 +12,8 @@ from farline.config.policy_rules import (
     SecurityRule,
     SignalingRule,
 )
+from farline.media.engine import Offer
+from farline.media.reports import CallRecorded
 from farline.sip import responses
 from farline.testing.border import BorderWorld, changed
 from farline.testing.border_phone import DOMAIN, OFFICE, Phone, offer
@@ -505,6 +507,30 @@ def test_charging_of_both_flows_in_two_formats(policed):
         ("jsonl", "mine"),
         ("sqlite", "theirs"),
     ]
+
+
+# ---- recording rule ----
+
+
+@pytest.mark.parametrize(
+    ("rules", "asked"),
+    [
+        (({}, {}), (False, False)),
+        (({"recording": "file"}, {}), (True, False)),
+        (({}, {"recording": {"name": "r", "record_to_file": True}}), (False, True)),
+    ],
+)
+def test_recording(policed, rules, asked):
+    world, phone = policed({"charging": "default", **rules[0]}, rules[1])
+    phone.call_office()
+    offered = next(one for one in world.engine.requests if isinstance(one, Offer))
+    assert (offered.sender.record, offered.receiver.record) == asked
+    (session,) = world.core.show()["sessions"]
+    world.give(CallRecorded(session["media"], "began", "one.wav"))
+    world.give(CallRecorded(session["media"], "ended", "one.wav", 3.0))
+    world.give(CallRecorded(session["media"], "began", "two.wav"))
+    hang_up(world, phone)
+    assert world.charged[0].record.recordings == "one.wav two.wav"
 
 
 # ---- time of day, order ----

@@ -55,6 +55,10 @@ def test_rtpengine_replaces_the_media_process_and_interfaces_are_mapped():
             ["engine: rtpengine", "nodes: [{address: 127.0.0.1}]", "fast_path: off"],
             "border.media_engine.fast_path: only the built-in relay has a fast path",
         ),
+        (
+            ["engine: rtpengine", "nodes: [{address: 127.0.0.1}]", "recording_directory: x"],
+            "border.media_engine.recording_directory: only the built-in relay writes WAV files",
+        ),
         (["nodes: [{address: 127.0.0.1}]"], "border.media_engine.nodes: only rtpengine has them"),
         (
             ["engine: rtpengine", "nodes: [{address: 127.0.0.1}, {address: 127.0.0.1}]"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -30,6 +30,7 @@ class Notebook:
     held: bool | None = None
     given: int = 0
     formats: dict[tuple[int, int], list] = field(default_factory=dict)
+    recorded: list[tuple[int, str | None]] = field(default_factory=list)
 
     def open(self, session, stream, interfaces, rtp, /):
         assert interfaces == ("B1", "A1")
@@ -56,6 +57,10 @@ class Notebook:
 
     def hold(self, session, held, /):
         self.held = held
+
+    def record(self, session, stream, stem, /):
+        assert (session, stream) in self.live
+        self.recorded.append((stream, stem))
 
     def close(self, session, stream, /):
         del self.live[session, stream]
@@ -272,3 +277,40 @@ def test_delete_gives_the_last_counters_and_ends_the_session() -> None:
     assert [(one.side, one.index) for one in reply.stats] == [("inside", 0)]
     assert call.relay.live == {}
     assert len(call.sessions) == 0
+
+
+def recorded_call() -> tuple[Call, Side]:
+    call = Call()
+    names = iter(("one", "two"))
+    call.sessions = MediaSessions(call.relay, ADDRESSES, SeededIds(7), None, lambda: next(names))
+    return call, replace(INSIDE, record=True)
+
+
+def test_the_first_stream_of_sound_is_recorded_when_a_leg_asks() -> None:
+    call, inside = recorded_call()
+    call.sessions.perform(Offer("call", sdp(VIDEO + AUDIO + AUDIO), OUTSIDE, inside))
+    assert call.relay.recorded == []
+    call.sessions.perform(Answer("call", sdp(VIDEO + AUDIO + AUDIO), inside, OUTSIDE))
+    assert call.relay.recorded == [(1, "one")]
+    hold = sdp(VIDEO + AUDIO + AUDIO + "a=sendonly\r\n")
+    call.sessions.perform(Offer("call", hold, OUTSIDE, inside))
+    call.sessions.perform(Answer("call", sdp(VIDEO + AUDIO + AUDIO), inside, OUTSIDE))
+    assert call.relay.recorded == [(1, "one")]
+    call.sessions.perform(Offer("call", hold, OUTSIDE, INSIDE))
+    call.sessions.perform(Answer("call", sdp(VIDEO + AUDIO + AUDIO), INSIDE, OUTSIDE))
+    assert call.relay.recorded == [(1, "one"), (1, None)]  # the policy does not ask any more
+
+
+def test_sound_that_comes_back_after_fax_has_a_file_of_its_own() -> None:
+    call, inside = recorded_call()
+    for media in (AUDIO, FAX, AUDIO):
+        call.sessions.perform(Offer("call", sdp(media), OUTSIDE, inside))
+        call.sessions.perform(Answer("call", sdp(media), inside, OUTSIDE))
+    assert call.relay.recorded == [(0, "one"), (2, "two")]
+
+
+def test_nobody_asks_and_nothing_is_recorded() -> None:
+    call = Call()
+    call.offer(AUDIO)
+    call.answer(AUDIO)
+    assert call.relay.recorded == []

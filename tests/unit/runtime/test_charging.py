@@ -1,6 +1,7 @@
 """Charging records on disk."""
 
 import json
+import sqlite3
 from dataclasses import replace
 
 from farline.border.charging import Charged
@@ -11,7 +12,7 @@ RECORD = ChargeRecord(
     call="c", beginner="outside", aor="3001@x", caller="sip:3001@x", called="sip:3003@x",
     started=1.0, answered=2.0, ended=5.0, seconds=3.0, end="ended", reason="BYE from outside",
     subscriber_flow="S", server_flow="F", policy_group="g", source="192.0.2.1:5", server="",
-    video=True,
+    recordings="one.wav two.wav", video=True,
 )  # fmt: skip
 
 
@@ -29,6 +30,19 @@ def test_both_formats(tmp_path):
     store = SqliteCharges(tmp_path / "state" / "charges.sqlite")
     assert store.latest(5)[1] == RECORD
     assert store.latest(1)[0].caller == "sip:?@x"
+    store.close()
+
+
+def test_a_database_of_before_there_were_recordings_goes_on(tmp_path):
+    path = tmp_path / "x.sqlite"
+    SqliteCharges(path).close()
+    older = sqlite3.connect(path)
+    older.execute("ALTER TABLE charge_records DROP COLUMN recordings")
+    older.commit()
+    older.close()
+    store = SqliteCharges(path)
+    store.add(RECORD)
+    assert store.latest(1) == [RECORD]
     store.close()
 
 

@@ -8,7 +8,9 @@ import os
 import signal
 import socket
 import stat
+import subprocess
 import sys
+import wave
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,12 +18,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farline.media.engine import Answer, Delete, Dial, Offer, Query, Side
-from farline.media.reports import DigitDialled, PortsExhausted
+from farline.media.reports import CallRecorded, DigitDialled, PortsExhausted
 from farline.runtime.media_client import MediaClient
 from farline.runtime.media_process import MediaPlace, MediaSettings, read_place, serve
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from farline.media.reports import MediaReport
@@ -411,6 +413,76 @@ async def test_a_call_goes_on_after_the_process_was_killed(tmp_path: Path) -> No
             assert [one.refused_packets for one in reply.stats[:1]] == [1]
     assert not state.exists()  # nothing was left when it ended
     await client.stop()
+
+
+async def test_a_recording_outlives_a_kill_and_goes_on_in_another_file(tmp_path: Path) -> None:
+    path, state, files = tmp_path / "media.sock", tmp_path / "state", tmp_path / "files"
+    options = ("--state", str(state), "--recordings", str(files))
+    news: asyncio.Queue[MediaReport] = asyncio.Queue()
+    client = MediaClient(path, news.put_nowait)
+    client.start()
+    recorded = replace(INSIDE, record=True)
+    with _peer(PHONE) as phone, _peer(OFFICE) as office:
+        sdp = {peer: _sdp(*peer.getsockname()) for peer in (phone, office)}
+        async with _process(path, *options, first=36700) as process:
+            await client.wait_connected()
+            await client.perform(Offer("call", sdp[phone], OUTSIDE, recorded))
+            answered = await client.perform(Answer("call", sdp[office], recorded, OUTSIDE))
+            to_office = (B1, _media_port(answered.sdp))
+            await _heard(phone, to_office, office, 1)
+            first = await news.get()
+            assert isinstance(first, CallRecorded) and first.state == "began"
+            (part,) = files.iterdir()
+            process.kill()
+            await process.wait()
+        async with _process(path, *options, first=36700):
+            await _heard(phone, to_office, office, 2)
+            second = await news.get()
+            assert (files / first.file).stat().st_size >= 44 and not part.exists()
+            await client.perform(Delete("call", "over"))
+            ended = await news.get()
+    assert isinstance(second, CallRecorded) and isinstance(ended, CallRecorded)
+    assert second.file != first.file
+    assert (ended.state, ended.file, ended.dropped_packets) == ("ended", second.file, 0)
+    assert sorted(one.name for one in files.iterdir()) == sorted((first.file, second.file))
+    with wave.open(str(files / second.file)) as file:
+        assert file.getnframes() / 8000 == pytest.approx(ended.seconds, abs=0.001)
+    await client.stop()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Room for a quarter of a second."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ("mount", "-t", "tmpfs", "-o", "size=8k", "none", str(disk))
+    if subprocess.run(mount, check=False).returncode:
+        pytest.skip("tmpfs cannot be mounted here")
+    yield disk
+    subprocess.run(("umount", str(disk)), check=True)
+
+
+@pytest.mark.root
+async def test_a_full_disk_ends_the_recording_and_not_the_call(
+    tmp_path: Path, small_disk: Path
+) -> None:
+    settings = MediaSettings(threads=1, recordings=small_disk)
+    path, recorded = tmp_path / "media.sock", replace(INSIDE, record=True)
+    with _peer(PHONE) as phone, _peer(OFFICE) as office:
+        sdp = {peer: _sdp(*peer.getsockname()) for peer in (phone, office)}
+        async with _engine(path, settings, first=36800), _client(path) as (client, news):
+            await client.perform(Offer("call", sdp[phone], OUTSIDE, recorded))
+            answered = await client.perform(Answer("call", sdp[office], recorded, OUTSIDE))
+            to_office, number = (B1, _media_port(answered.sdp)), 0
+            told: list[MediaReport] = []
+            while len(told) < 2:
+                number += 1
+                await _heard(phone, to_office, office, number % 256)
+                with suppress(asyncio.QueueEmpty):
+                    told.append(news.get_nowait())
+            assert [getattr(one, "state", "") for one in told] == ["began", "failed"]
+            assert "No space left" in getattr(told[1], "why", "")
+            await _heard(phone, to_office, office, 0)
 
 
 async def _heard(one: socket.socket, to: tuple[str, int], other: socket.socket, n: int) -> None:

@@ -1,15 +1,26 @@
 """The media role: what the Media Engine form makes of it."""
 
+from __future__ import annotations
+
 import asyncio
+import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from farline.config import load_deployment
 from farline.lab.loopback import to_loopback
+from farline.media.engine import Answer, Offer, Side
+from farline.media.reports import CallRecorded
 from farline.runtime.control import call
 from farline.runtime.media import run_border_media
+from farline.runtime.media_client import MediaClient
 from farline.runtime.role import RoleContext
+from farline.testing.media import audio_sdp, tone
+
+if TYPE_CHECKING:
+    from farline.media.reports import MediaReport
 
 GUIDE = (Path(__file__).parents[3] / "examples" / "guide.yaml").read_text(encoding="utf-8")
 SECRETS = dict.fromkeys(("ruel", "dora", "enhtcpaservice"), "x" * 12)
@@ -31,5 +42,42 @@ async def test_the_form_decides_over_the_fast_path_and_show_says_what_came_of_it
             await asyncio.sleep(0.01)
         assert (await call(context.control_path, "show"))["fast_path"] == said
     finally:
+        role.cancel()
+        await asyncio.gather(role, return_exceptions=True)
+
+
+@pytest.mark.parametrize(("form", "where"), [("", "run/recordings"), ("files", "base/files")])
+async def test_recordings_go_where_the_form_says(tmp_path: Path, form: str, where: str) -> None:
+    entry = f"border:\n  media_engine: {{recording_directory: '{form}'}}\n  # Device"
+    text = GUIDE.replace("border:\n  # Device", entry, 1)
+    deployment = to_loopback(load_deployment(text, SECRETS), variant=93)
+    assert deployment.border is not None
+    inner, outer = deployment.border.media_interfaces
+    context = RoleContext("media", deployment, tmp_path / "base", tmp_path / "run")
+    for directory in (context.base, context.run_dir, context.control_path.parent):
+        directory.mkdir(exist_ok=True)
+    news: asyncio.Queue[MediaReport] = asyncio.Queue()
+    role = asyncio.ensure_future(run_border_media(context))
+    client = MediaClient(context.media_path, news.put_nowait)
+    client.start()
+    try:
+        await client.wait_connected()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.bind(("127.0.0.1", 0))
+            sides = [
+                Side("outside", outer.name, "127.0.0.1", record=True),
+                Side("inside", inner.name, "127.0.0.1"),
+            ]
+            await client.perform(Offer("call", audio_sdp(peer), sides[0], sides[1]))
+            answered = await client.perform(Answer("call", audio_sdp(peer), sides[1], sides[0]))
+            assert answered.sdp is not None
+            port = int(answered.sdp.split(b"m=audio ")[1].split()[0])
+            peer.sendto(tone(1), (outer.ip, port))
+            began = await news.get()
+        assert isinstance(began, CallRecorded) and began.state == "began"
+        (part,) = (tmp_path / where).iterdir()
+        assert part.name.startswith(began.file)
+    finally:
+        await client.stop()
         role.cancel()
         await asyncio.gather(role, return_exceptions=True)

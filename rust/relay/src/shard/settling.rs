@@ -175,6 +175,9 @@ impl Shard {
         if exit.senses.as_ref().is_some_and(|one| !one.events.idle()) {
             return Err(Reason::Digits);
         }
+        if port.recording.is_some() {
+            return Err(Reason::Recorded);
+        }
         if exit.muted {
             return Err(Reason::Held);
         }

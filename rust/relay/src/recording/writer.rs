@@ -1,0 +1,316 @@
+//! The thread that writes recordings. It may fall behind: then packets are left out of the files and
+//! counted, and no call waits for a disk.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use rtp::RtpHeader;
+
+use super::decoder::{decoder, rate_of};
+use super::timeline::{Stamp, Timeline};
+use super::wav::{self, Growing, Place};
+use super::{Heard, Tap};
+use crate::format::{Codec, Format};
+use crate::report::{Event, Progress, Report};
+use crate::Millis;
+
+/// Packets on the way to the thread: 2 to 6 MB, and four seconds of ten calls.
+const MOST_WAITING: usize = 4_096;
+/// Frames that are given to the file at once.
+const PIECE: usize = 16_000;
+
+enum Order {
+    Begin {
+        recording: u64,
+        session: String,
+        stem: String,
+    },
+    Heard(Heard),
+    End {
+        recording: u64,
+        at: Millis,
+        dropped: u64,
+    },
+}
+
+/// Where a worker puts what it hears.
+#[derive(Clone)]
+pub(crate) struct Sink {
+    orders: Sender<Order>,
+    waiting: Arc<AtomicUsize>,
+    dropped: HashMap<u64, u64>,
+}
+
+impl Sink {
+    /// Begins a recording with its first packet; its file is called `stem`.wav.
+    pub fn begin(&self, recording: u64, session: String, stem: String) {
+        // A thread that has ended records nothing, and nobody but it could say so.
+        let _ = self.orders.send(Order::Begin {
+            recording,
+            session,
+            stem,
+        });
+    }
+
+    /// Takes what the shard says; a packet is left out where too many wait.
+    pub fn take(&mut self, tap: Tap) {
+        let order = match tap {
+            Tap::Packet(heard) => {
+                if self.waiting.load(Ordering::Relaxed) >= MOST_WAITING {
+                    *self.dropped.entry(heard.recording).or_default() += 1;
+                    return;
+                }
+                self.waiting.fetch_add(1, Ordering::Relaxed);
+                Order::Heard(heard)
+            }
+            Tap::End { recording, at } => {
+                let dropped = self.dropped.remove(&recording).unwrap_or_default();
+                Order::End {
+                    recording,
+                    at,
+                    dropped,
+                }
+            }
+        };
+        // As above.
+        let _ = self.orders.send(order);
+    }
+}
+
+/// The thread; it ends, and closes what is open, when the last sink is gone.
+pub(crate) struct Writer {
+    pub sink: Sink,
+    thread: JoinHandle<()>,
+    /// What processes before this one had left unfinished.
+    pub repaired: Vec<String>,
+}
+
+impl Writer {
+    /// Starts it, and finishes files that were left. `tell` is called by the thread.
+    pub fn start(place: Place, tell: impl Fn(Report) + Send + 'static) -> io::Result<Self> {
+        let repaired = wav::repair(&place);
+        let (orders, queue) = mpsc::channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let mut studio = Studio {
+            place,
+            tell: Box::new(tell),
+            takes: HashMap::new(),
+            now: 0,
+        };
+        let count = Arc::clone(&waiting);
+        let thread = std::thread::Builder::new().name("recorder".to_owned());
+        let thread = thread.spawn(move || studio.work(&queue, &count))?;
+        let sink = Sink {
+            orders,
+            waiting,
+            dropped: HashMap::new(),
+        };
+        Ok(Self {
+            sink,
+            thread,
+            repaired,
+        })
+    }
+
+    /// Waits until everything is written; every other sink must be gone.
+    pub fn join(self) {
+        drop(self.sink);
+        // It has panicked: what it had open is repaired by the next process.
+        let _ = self.thread.join();
+    }
+}
+
+struct Studio {
+    place: Place,
+    tell: Box<dyn Fn(Report) + Send>,
+    takes: HashMap<u64, Take>,
+    now: Millis,
+}
+
+impl Studio {
+    fn work(&mut self, queue: &Receiver<Order>, waiting: &AtomicUsize) {
+        while let Ok(order) = queue.recv() {
+            match order {
+                Order::Begin {
+                    recording,
+                    session,
+                    stem,
+                } => {
+                    self.takes.insert(recording, Take::new(session, stem));
+                }
+                Order::Heard(heard) => {
+                    waiting.fetch_sub(1, Ordering::Relaxed);
+                    self.now = heard.at;
+                    let take = self.takes.get_mut(&heard.recording);
+                    if let Some((take, event)) =
+                        take.and_then(|take| take.hear(&heard, &self.place).map(|one| (take, one)))
+                    {
+                        tell(&self.tell, take, event);
+                    }
+                }
+                Order::End {
+                    recording,
+                    at,
+                    dropped,
+                } => self.end(recording, at, dropped),
+            }
+        }
+        let left: Vec<u64> = self.takes.keys().copied().collect();
+        for recording in left {
+            self.end(recording, self.now, 0);
+        }
+    }
+
+    fn end(&mut self, recording: u64, at: Millis, dropped: u64) {
+        if let Some(mut take) = self.takes.remove(&recording) {
+            if let Some(event) = take.close(at, dropped) {
+                tell(&self.tell, &take, event);
+            }
+        }
+    }
+}
+
+fn tell(tell: &dyn Fn(Report), take: &Take, progress: Progress) {
+    tell(Report {
+        session: take.session.clone(),
+        event: Event::Recording {
+            file: take.name(),
+            progress,
+        },
+    });
+}
+
+/// One recording.
+struct Take {
+    session: String,
+    stem: String,
+    /// Which file, from 1: one that is as long as a WAV file can be is followed by another.
+    number: u32,
+    open: Option<(Timeline, Growing)>,
+    decoders: [Option<(Format, Option<codec::Decoder>)>; 2],
+    failed: bool,
+    /// A codec that is not decoded was told.
+    unheard: bool,
+    samples: Vec<i16>,
+}
+
+impl Take {
+    fn new(session: String, stem: String) -> Self {
+        Self {
+            session,
+            stem,
+            number: 0,
+            open: None,
+            decoders: [None, None],
+            failed: false,
+            unheard: false,
+            samples: Vec::new(),
+        }
+    }
+
+    fn name(&self) -> String {
+        match self.number {
+            0 | 1 => format!("{}.wav", self.stem),
+            more => format!("{}-{more}.wav", self.stem),
+        }
+    }
+
+    fn hear(&mut self, heard: &Heard, place: &Place) -> Option<Progress> {
+        let header = RtpHeader::parse(&heard.packet).filter(|_| !self.failed)?;
+        let format = heard.format;
+        if format.codec == Codec::TelephoneEvent {
+            return None;
+        }
+        let mut news = None;
+        if self.open.is_none() {
+            let Some(rate) = rate_of(format.codec) else {
+                return self.not_heard(format);
+            };
+            self.number += 1;
+            match Growing::create(place, &self.name(), rate) {
+                Ok(file) => self.open = Some((Timeline::new(rate, heard.at), file)),
+                Err(error) => return Some(self.fail(&error)),
+            }
+            self.decoders = [None, None];
+            news = Some(Progress::Began);
+        }
+        let (line, _) = self.open.as_mut()?;
+        let known = self.decoders[heard.side].as_ref();
+        if known.is_none_or(|(one, _)| *one != format) {
+            let decoder = decoder(format.codec, line.rate());
+            self.decoders[heard.side] = Some((format, decoder));
+        }
+        let Some((_, Some(decoder))) = &mut self.decoders[heard.side] else {
+            return self.not_heard(format);
+        };
+        self.samples.clear();
+        // A payload that is none of the codec is silence, like one that did not come.
+        let _ = decoder.decode(header.payload(), &mut self.samples);
+        let stamp = Stamp {
+            ssrc: header.ssrc(),
+            timestamp: header.timestamp(),
+            clock: format.clock,
+            at: heard.at,
+        };
+        line.place(heard.side, stamp, &self.samples);
+        self.write(heard.at, false).or(news)
+    }
+
+    fn not_heard(&mut self, format: Format) -> Option<Progress> {
+        let told = std::mem::replace(&mut self.unheard, true);
+        (!told).then(|| Progress::Failed {
+            why: format!("{} is not decoded", format.codec.name()),
+        })
+    }
+
+    /// Writes what is due by now, or all of it.
+    fn write(&mut self, now: Millis, all: bool) -> Option<Progress> {
+        let (line, file) = self.open.as_mut()?;
+        loop {
+            if !file.has_room(PIECE) {
+                return self.close_file(0);
+            }
+            let done = match all {
+                true => line.finish(now, PIECE, |frame| file.push(frame)),
+                false => line.give_out(now, PIECE, |frame| file.push(frame)),
+            };
+            if file.waiting() >= line.rate() as usize / 5 || all {
+                if let Err(error) = file.flush() {
+                    return Some(self.fail(&error));
+                }
+            }
+            if done {
+                return None;
+            }
+        }
+    }
+
+    fn close(&mut self, at: Millis, dropped: u64) -> Option<Progress> {
+        self.write(at, true).or_else(|| self.close_file(dropped))
+    }
+
+    fn close_file(&mut self, dropped: u64) -> Option<Progress> {
+        let (line, mut file) = self.open.take()?;
+        let duration = line.done() * 1000 / u64::from(line.rate());
+        match file.flush().and_then(|()| file.close()) {
+            Ok(()) => Some(Progress::Ended { duration, dropped }),
+            Err(error) => Some(self.fail(&error)),
+        }
+    }
+
+    /// Ends the recording for good. What the disk has taken keeps its name, if that can be.
+    fn fail(&mut self, error: &io::Error) -> Progress {
+        self.failed = true;
+        if let Some((_, file)) = self.open.take() {
+            // The reason is told; a file that cannot be finished now is so by the next process.
+            let _ = file.close();
+        }
+        Progress::Failed {
+            why: error.to_string(),
+        }
+    }
+}
