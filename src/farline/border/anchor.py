@@ -115,6 +115,14 @@ def carry(
     known = anchored.last.get(sender)
     if repeats and known is not None and known[:2] == (tag, sdp):
         return MediaReply(sdp=known[2])
+    late = not message.is_request
+    return (yield from describe(anchored, sender, tag, sdp, answer=answer, late=late))
+
+
+def describe(
+    anchored: Anchored, sender: Side, tag: str, sdp: bytes, *, answer: bool, late: bool = False
+) -> Generator[Ask, Any, MediaReply]:
+    """Show the engine an offer, or an `answer`. `late`: an offer that came in a response."""
     one, other = anchored.sides_from(sender)
     passed = _passed(anchored, sender, sdp)
     if isinstance(passed, MediaReply):
@@ -138,7 +146,7 @@ def carry(
     styles = {Side.INSIDE: anchored.hold, Side.OUTSIDE: anchored.outer_hold}
     shown = hold.adapt(styles[sender], sdp, shown, to_server=False)
     shown = hold.adapt(styles[sender.other], sdp, shown, to_server=True)
-    _note(anchored, sender, (tag, sdp, shown), answer=answer, late=not message.is_request)
+    _note(anchored, sender, (tag, sdp, shown), answer=answer, late=late)
     return replace(reply, sdp=shown)
 
 

@@ -49,6 +49,7 @@ from farline.trace.events import CallChanged, Decision, MediaSeen, Note, Refused
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from farline.border.anchor import Anchored
     from farline.border.exchange import Refusal, Side, Verdict
     from farline.border.limits import Limits
     from farline.border.registration import Binding
@@ -409,16 +410,22 @@ class Context:
         session.state = "ended"
         session.pending = None
         self.keeper.session(session)
-        if session.anchored is not None and session.anchored.open:
-            ticket = self.ticket()
-            self._ending[ticket] = session.call_id
-            self.out.append(Media(ticket, Delete(session.anchored.media, why)))
-            self.out.append(Trace(MediaSeen(session.call_id, "released", why)))
-
+        if session.anchored is not None:
+            self.release(session.anchored, session, why)
+        if session.transfer is not None:
+            session.transfer.abort(why)
         binding = session.binding
         passing = binding.is_way or binding.subscriber.source == "click_to_call"
         if passing and not binding.sessions:
             self.schedule.start(self.now + CLICK_LINGER, "click", lambda _: self._leave(binding))
+
+    def release(self, anchored: Anchored, session: Session, why: str) -> None:
+        """Give back the ports of a media session."""
+        if anchored.open:
+            ticket = self.ticket()
+            self._ending[ticket] = session.call_id
+            self.out.append(Media(ticket, Delete(anchored.media, why)))
+            self.out.append(Trace(MediaSeen(session.call_id, "released", why)))
 
     def _leave(self, binding: Binding) -> None:
         """Somebody who called by click to call, or a way between servers, without a call now."""

@@ -11,6 +11,7 @@ from farline.border import (
     calling,
     guard,
     heartbeat,
+    joining,
     media_news,
     registering,
     relaying,
@@ -276,6 +277,13 @@ class BorderCore:
         if refused is not None:
             context.reject(tx, "policy", refused)
             return
+        session = found.session if found is not None else None
+        if found is not None and session is not None and session.joint is not None:
+            context.start(operation, joining.relay(context, operation, tx, found, sender))
+            return
+        if session is not None and tx.method == "BYE" and session.is_left_by(sender):
+            context.answer(tx, 200)
+            return
         steps = calling.invite if tx.method == "INVITE" else relaying.relay
         context.start(operation, steps(context, operation, tx, binding, sender, found))
 
@@ -286,6 +294,9 @@ class BorderCore:
             context.refused("ack", "no such dialog", flow)
             return
         binding, sender, dialog = found
+        if dialog.session.joint is not None:
+            context.start(Operation(context.call), joining.ack(context, message, dialog))
+            return
         context.start(
             Operation(context.call), acknowledging.ack(context, message, binding, sender, dialog)
         )

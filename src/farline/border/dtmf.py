@@ -97,6 +97,8 @@ def to_stream(
 def to_info(context: Context, session: Session, report: DigitDialled) -> None:
     """Tell the server of a telephone-event of the phone, where it wants that."""
     side = Side.OUTSIDE if report.side == "outside" else Side.INSIDE
+    if session.joint is not None:
+        return
     if report.digit == "!" or support(context, session, side.other) != "sip_info":
         return
     flow = flow_to(context, session.binding, side.other)

@@ -64,6 +64,8 @@ class Interworking:
             _without(message, "Supported", RELIABLE)
         if self.profile.refer_handling == "refuse":
             _without(message, "Allow", "REFER")
+        elif self.profile.refer_handling == "handle":
+            _with(message, "Allow", "REFER")
         if self.profile.advanced.extensions == "none":
             for name in AVAYA_HEADERS:
                 message.remove(name)
@@ -144,6 +146,13 @@ class _HeaderRule:
             elif rule.action == "replace":
                 kept.append(self._match.sub(rule.value, value)[:MAX_VALUE])
         message.set_all(rule.header, [value for value in kept if value])
+
+
+def _with(message: Message, name: str, word: str) -> None:
+    """Put a word into a header that lists words, where there is one."""
+    values = message.values(name)
+    if values and word not in (value.strip().upper() for value in values):
+        message.set_all(name, [", ".join([*(value.strip() for value in values), word])])
 
 
 def _without(message: Message, name: str, word: str) -> None:

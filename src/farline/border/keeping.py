@@ -17,6 +17,7 @@ from farline.border.records import (
     VERSION,
     BindingRecord,
     HopRecord,
+    JointRecord,
     MediaRecord,
     SessionRecord,
 )
@@ -140,6 +141,7 @@ class Keeper:
                 server_group=session.server_group,
                 has_video=session.has_video,
                 recordings=session.recordings,
+                joint=_joint(session),
             )
         )
 
@@ -159,6 +161,13 @@ def _hop(binding: Binding) -> HopRecord | None:
     return HopRecord(
         candidate.server, transport, remote, candidate.failover, server_flow, candidate.name
     )
+
+
+def _joint(session: Session) -> JointRecord | None:
+    joint = session.joint
+    if joint is None:
+        return None
+    return JointRecord(joint.side.value, joint.other.key, joint.other_side.value, joint.voice.value)
 
 
 def _media(session: Session) -> MediaRecord | None:

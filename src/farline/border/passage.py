@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from farline.border.steps import RunScript, Step
     from farline.border.topology import Line
     from farline.config import RoutingProfile, Rules
+    from farline.config.interworking import InterworkingProfile
     from farline.sip import Message
     from farline.sip.dns import Found as DnsFound
     from farline.sip.dns import Question
@@ -235,6 +236,20 @@ class Passage:
         """The interworking of the server that a way between servers begins at."""
         peer = self.binding.peer
         return None if peer is None else self.context.plan.interworking[peer.server_profile]
+
+    def refer_handling(self, request: Message) -> tuple[InterworkingProfile, str]:
+        """What becomes of a REFER, and the profile that says it: the strictest of both sides."""
+        found = [self.works.profile]
+        if self.outer_works is not None:
+            found.append(self.outer_works.profile)
+        for profile in found:
+            if profile.refer_handling == "refuse":
+                return profile, "refuse"
+        for profile in found:
+            meant = self.context.plan.in_uri_group(profile.uri_group, request.get("Refer-To"))
+            if profile.refer_handling == "handle" and meant:
+                return profile, "handle"
+        return found[0], "pass"
 
     def _interwork(self, out: Message, towards: Side) -> None:
         """What the interworking profiles of both sides change."""

@@ -87,6 +87,17 @@ class MediaRecord(msgspec.Struct, frozen=True, kw_only=True):
     fax: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class JointRecord:
+    """Where a call goes on of which one end has left."""
+
+    side: str
+    other: tuple[str, str, str]
+    """Key of the other call."""
+    other_side: str
+    voice: str
+
+
 class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One dialog through the border, with both its ends."""
 
@@ -108,6 +119,8 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
     server_group: str = ""
     has_video: bool = False
     recordings: tuple[str, ...] = ()
+
+    joint: JointRecord | None = None
 
 
 class AccountRecord(msgspec.Struct, frozen=True, kw_only=True):

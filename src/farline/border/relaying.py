@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from farline.border import anchor, dialogs, dtmf, failover
+from farline.border import anchor, dialogs, dtmf, failover, transfer
 from farline.border.passage import Passage
 from farline.border.topology import target_of
 from farline.sip import WireError, headers
@@ -125,14 +125,24 @@ class Relaying:
         return done
 
     def _refused_refer(self) -> bool:
-        """Whether this is a REFER, and the server's profile lets none pass.
+        """Whether this is a REFER that does not pass: refused, or carried out by the border.
 
         Raises WireError(503) when there is no way yet.
         """
-        profile = self.passage.works.profile
-        if self.tx.method != "REFER" or profile.refer_handling == "pass":
+        if self.tx.method != "REFER":
             return False
-        why = f"{profile.form}: {profile.name}: Refer Handling is {profile.refer_handling}"
+        profile, how = self.passage.refer_handling(self.tx.request)
+        if how == "pass":
+            return False
+        if how == "handle" and self.session is not None and self.session.is_call:
+            form = f"{profile.form}: {profile.name}: Refer Handling"
+            self.context.decided("REFER", "carried out", f"for {self.passage.sender}", form)
+            status, why = transfer.refer(self.context, self.tx, self.session, self.passage.sender)
+            self.status = status
+            if why:
+                self._answer(status, why)
+            return True
+        why = f"{profile.form}: {profile.name}: Refer Handling is {how}"
         self._answer(405, why, (("Allow", WITHOUT_REFER),))
         return True
 

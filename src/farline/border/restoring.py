@@ -27,7 +27,7 @@ from farline.border.records import (
 )
 from farline.border.registering import watch_expiry
 from farline.border.registration import Binding
-from farline.border.session import Session
+from farline.border.session import Joint, Session
 from farline.border.teardown import hang_up
 from farline.border.topology import make_line
 from farline.border.ways import WORD
@@ -84,11 +84,31 @@ def restore(context: Context, event: Restored) -> None:
                 context.keeper.kept.add((noun, record.key))
             except RecordError as error:
                 _drop(context, record, str(error))
+    _join_again(context, event)
     for record in event.records:
         if record.noun not in readers:
             _drop(context, record, "of a kind that is not known here")
     calls = sum(session.is_call for session in context.sessions)
     context.note("restored", f"{len(context.bindings)} bindings, {calls} calls")
+
+
+def _join_again(context: Context, event: Restored) -> None:
+    """Calls that a transfer left joined find one another; one that is alone is hung up on."""
+    for record in event.records:
+        if record.noun != SESSION or b'"joint":{' not in (record.value or b""):
+            continue
+        try:
+            known = records.decode(record.value or b"", SessionRecord)
+            joint = known.joint
+            mine = context.sessions.by_key(known.key)
+            other = context.sessions.by_key(joint.other) if joint is not None else None
+            if mine is not None and joint is not None and other is not None:
+                sides = Side(joint.side), Side(joint.other_side), Side(joint.voice)
+                mine.joint = Joint(sides[0], other, sides[1], sides[2])
+            elif mine is not None:
+                context.end_session(mine, "ended", "the call that it was joined with is gone")
+        except (RecordError, ValueError) as error:
+            context.note("record dropped", f"joint of {record.key!r}: {error}")
 
 
 def _drop(context: Context, record: Persist, why: str) -> None:

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from farline.border.exchange import Side
     from farline.border.registration import Binding
     from farline.border.steps import Operation
+    from farline.border.transfer import Transfer
     from farline.sip import Message
     from farline.sip.schedule import Alarm
+    from farline.sip.transaction import ClientTransaction
 
 MAX_FORKS = 16
 """Answers with different To tags that one request may have."""
@@ -110,6 +112,12 @@ class Session:
     recordings: tuple[str, ...] = ()
     """Files of the media engine, in their order."""
 
+    transfer: Transfer | None = None
+    """A REFER that the border carries out just now."""
+
+    joint: Joint | None = None
+    """One end has left; the other talks to an end of another call."""
+
     @property
     def groups(self) -> frozenset[str]:
         """The policy groups that count it."""
@@ -119,6 +127,13 @@ class Session:
     def ended(self) -> bool:
         """Whether it is over."""
         return self.state == "ended"
+
+    def is_left_by(self, sender: Side) -> bool:
+        """Whether a BYE of a side only means that it leaves a transfer that it began."""
+        if self.transfer is None or self.transfer.referrer is not sender:
+            return False
+        self.transfer.hung_up()
+        return True
 
     def end_on(self, side: Side) -> End:
         """The end on a side of an answered call."""
@@ -140,6 +155,24 @@ class Session:
         if routes and not known.routes:
             known.routes = routes
         return known
+
+
+@dataclass(slots=True, eq=False)
+class Joint:
+    """Where a call goes on of which one end has left (a transfer)."""
+
+    side: Side
+    """The end of this call that is still there."""
+
+    other: Session
+    other_side: Side
+    """The end of the other call that is still there: its peer now."""
+
+    voice: Side
+    """What this end is called in the media session."""
+
+    unacked: tuple[ClientTransaction, Message] | None = None
+    """The other end's 2xx to the last re-INVITE of this one."""
 
 
 class Found(NamedTuple):
@@ -201,6 +234,10 @@ class SessionTable:
         """Every session of a binding."""
         return list(self._of_binding.get(binding.subid, {}).values())
 
+    def by_key(self, key: SessionKey) -> Session | None:
+        """The session of a key."""
+        return self._by_key.get(key)
+
     def of_call(self, call_id: str) -> tuple[Session, ...]:
         """The sessions that share a Call-ID (two, when a proxy inside calls phone from phone)."""
         return tuple(self._of_call.get(self._canonical(call_id), ()))
@@ -230,6 +267,10 @@ class SessionTable:
         if session.is_call:
             session.binding.calls += 1
             self._in_group.update(session.groups)
+
+    def forget_media(self, media: str) -> None:
+        """A media session is over, and its call goes on."""
+        self._of_media.pop(media, None)
 
     def note_media(self, media: str, session: Session) -> None:
         """Let `by_media` find a session."""

@@ -22,14 +22,23 @@ def hang_up(context: Context, session: Session, why: str, *, cause: int) -> None
     An answered call gets a BYE on both legs; one that still rings is cancelled, and its caller gets
     480; a subscription is only forgotten.
     """
+    if session.ended:
+        return
     pending = session.pending
     if pending is not None:
         context.deliver(pending, Aborted(480, why))
         return
+    joint = session.joint
+    ends = [(session, side) for side in Side]
+    if joint is not None:
+        ends = [(session, joint.side), (joint.other, joint.other_side)]
     if session.is_call and session.confirmed:
-        for bye in (_bye_outside, _bye_inside):
-            context.start(Operation(session.call_id), bye(context, session, why, cause))
+        for one, side in ends:
+            bye = _bye_outside if side is Side.OUTSIDE else _bye_inside
+            context.start(Operation(one.call_id), bye(context, one, why, cause))
     context.end_session(session, "ended", why)
+    if joint is not None:
+        context.end_session(joint.other, "ended", why)
 
 
 def _bye_outside(context: Context, session: Session, why: str, cause: int) -> Steps:

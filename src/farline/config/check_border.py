@@ -123,6 +123,7 @@ def _servers(border: Border, client_tls: set[str]) -> Iterator[Problem]:
         if wanted not in profiles:
             place = f"border.server_profiles[{index}].advanced.interworking_profile"
             yield missing(place, server.advanced, "interworking profile", wanted, profiles)
+        yield from _refer_groups(border, index, wanted)
         script = server.advanced.signaling_manipulation_script
         scripts = {one.name for one in border.signaling_scripts}
         if script is not None and script not in scripts:
@@ -146,6 +147,15 @@ def _servers(border: Border, client_tls: set[str]) -> Iterator[Problem]:
                     f"it has: {listed}",
                     hop.form,
                 )
+
+
+def _refer_groups(border: Border, index: int, wanted: str) -> Iterator[Problem]:
+    """The URI group of a server's interworking profile."""
+    groups = {"*", *(group.name for group in border.uri_groups)}
+    for profile in border.interworking:
+        if profile.name == wanted and profile.uri_group not in groups:
+            place = f"border.server_profiles[{index}].advanced.interworking_profile"
+            yield missing(place, profile, "URI group", profile.uri_group, groups)
 
 
 def _routing_rules(border: Border, index: int, profile: RoutingProfile) -> Iterator[Problem]:

@@ -144,9 +144,12 @@ class InterworkingProfile(Form):
     handling_3xx: Literal["pass", "follow"] = Field("pass", title="3xx Handling")
     """Follow: the border asks this server for the contacts of a redirection, the best first, and
     the phone gets the last answer. Pass: the phone gets the redirection."""
-    refer_handling: Literal["pass", "refuse"] = Field("pass", title="Refer Handling")
-    """Refuse: the server cannot transfer calls. A REFER either way is answered with 405, and
+    refer_handling: Literal["pass", "refuse", "handle"] = Field("pass", title="Refer Handling")
+    """Handle: the server cannot transfer calls, and the border does it for both sides: it calls the
+    target and joins the two by re-INVITE. Refuse: a REFER either way is answered with 405, and
     neither side reads that the other allows it."""
+    uri_group: Name = Field("*", title="URI Group")
+    """Targets (Refer-To) for which the border handles a REFER; others pass."""
     prack_support: bool = Field(True, title="Prack Handling")
     """Off: reliable provisional answers (100rel, RFC 3262) are not offered to the server nor by
     it, and a call that requires them is refused (420)."""

@@ -1,0 +1,249 @@
+"""Two calls of which one end each is left, joined by the border: what a transfer leaves behind.
+
+Each end goes on in its own dialog. The border stands between them as a user agent: it answers for
+the one who left, and what an end sends goes on in the other dialog, with its own numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from farline.border import anchor
+from farline.border.anchor import Anchored, describe
+from farline.border.exchange import Side
+from farline.border.legs import Leg
+from farline.border.session import Joint
+from farline.border.steps import NEXT, Cancelled
+from farline.border.teardown import make_ack
+from farline.border.topology import contact_inside, contact_outside, target_of
+from farline.media.engine import MediaReply
+from farline.sip import Message, WireError, responses
+from farline.sip.transaction import RequestFailed, ResponseArrived, TransactionEnded
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from farline.border.context import Context
+    from farline.border.session import Found, Session
+    from farline.border.steps import Ask, Operation, Steps
+    from farline.sip.transaction import ClientTransaction, ServerTransaction
+
+CARRIED = (
+    "Content-Disposition", "Info-Package", "Recv-Info", "Reason", "User-to-User",
+    "Session-Expires", "Min-SE", "P-Asserted-Identity", "Supported", "Require", "Accept",
+)  # fmt: skip
+"""Headers that go on into the other dialog."""
+
+PASSED_ON = frozenset({"INVITE", "UPDATE", "INFO", "MESSAGE", "OPTIONS"})
+
+
+# ---- media ----
+
+
+def media_between(context: Context, stays: Leg, there: Leg) -> Anchored | None:
+    """A media session for two ends: the one who stays is its outside, whichever side that is on."""
+    old, new = stays.session.anchored, there.session.anchored
+    if old is None or new is None:
+        return None
+    policies = {
+        Side.OUTSIDE: old.policies.get(stays.side),
+        Side.INSIDE: new.policies.get(there.side),
+    }
+    origins = {Side.OUTSIDE: old.origins.get(stays.side), Side.INSIDE: new.origins.get(there.side)}
+    return Anchored(
+        context.ids.token(),
+        replace(old.sides_from(stays.side)[0], name="outside"),
+        replace(new.sides_from(there.side)[0], name="inside"),
+        {side: one for side, one in origins.items() if one is not None},
+        policies={side: one for side, one in policies.items() if one is not None},
+        hold=_hold(new, there.side),
+        outer_hold=_hold(old, stays.side),
+        fax=old.fax and new.fax,
+    )
+
+
+def _hold(anchored: Anchored, side: Side) -> str:
+    return anchored.hold if side is Side.INSIDE else anchored.outer_hold
+
+
+def answered(media: Anchored, response: Message) -> Generator[Ask, Any, MediaReply]:
+    """The target's answer, as an offer to the one who stays."""
+    sdp = anchor.description(response)
+    if sdp is None:
+        return MediaReply(error="the target answers without SDP", status=488)
+    reply = yield from describe(media, Side.INSIDE, "target", sdp, answer=True)
+    if reply.error is not None:
+        return reply
+    return (yield from describe(media, Side.INSIDE, "target", sdp, answer=False))
+
+
+def settled(media: Anchored, response: Message) -> Generator[Ask, Any, None]:
+    """The answer of the one who stays."""
+    sdp = anchor.description(response)
+    if sdp is not None:
+        yield from describe(media, Side.OUTSIDE, "stays", sdp, answer=True)
+
+
+def join(context: Context, stays: Leg, there: Leg, media: Anchored) -> None:
+    """From now on each is the other's peer; what was between them and the one who left ends."""
+    for leg in (stays, there):
+        old = leg.session.anchored
+        if old is not None and old is not media:
+            context.sessions.forget_media(old.media)
+            context.release(old, leg.session, "transferred")
+    stays.session.anchored, there.session.anchored = None, media
+    context.sessions.note_media(media.media, there.session)
+    stays.session.joint = Joint(stays.side, there.session, there.side, Side.OUTSIDE)
+    there.session.joint = Joint(there.side, stays.session, stays.side, Side.INSIDE)
+    for leg in (stays, there):
+        context.keeper.session(leg.session)
+
+
+# ---- what an end sends ----
+
+
+def relay(
+    context: Context, operation: Operation, tx: ServerTransaction, found: Found, sender: Side
+) -> Steps:
+    """A request in one of two joined calls."""
+    session, joint = found.session, found.session.joint
+    if joint is None or sender is not joint.side:
+        # The one who left: hanging up is all that is left to do.
+        context.answer(tx, 200 if tx.method == "BYE" else 481)
+        return
+    there = Leg(context, joint.other, joint.other_side)
+    if tx.method == "BYE":
+        context.answer(tx, 200)
+        there.tell(there.request("BYE", headers=_carried(tx.request)))
+        for one in (session, joint.other):
+            context.end_session(one, "ended", f"BYE from {sender}")
+        return
+    if tx.method not in PASSED_ON:
+        context.decided(tx.method, "answered 405", "the border joined this call (REFER)")
+        context.answer(
+            tx, 405, (("Allow", "INVITE, ACK, BYE, CANCEL, UPDATE, INFO, MESSAGE, OPTIONS"),)
+        )
+        return
+    yield from _Joined(context, operation, tx, session, joint, there).run()
+
+
+def ack(context: Context, message: Message, found: Found) -> Steps:
+    """The ACK of an end for the 2xx that its re-INVITE got."""
+    session, joint = found.session, found.session.joint
+    if joint is None or joint.unacked is None:
+        return
+    client, response = joint.unacked
+    there = Leg(context, joint.other, joint.other_side)
+    out = make_ack(joint.other, response, there.end)
+    sdp, media = anchor.description(message), media_of(session)
+    if sdp is not None and media is not None and media.late_offer is joint.voice.other:
+        reply = yield from describe(media, joint.voice, message.from_tag, sdp, answer=True)
+        if reply.sdp is not None:
+            out.add("Content-Type", "application/sdp")
+            out.body = reply.sdp
+    context.send_ack(out, client.flow)
+
+
+def media_of(session: Session) -> Anchored | None:
+    """The media session of a call, its own or that of the call it is joined with."""
+    if session.anchored is None and session.joint is not None:
+        return session.joint.other.anchored
+    return session.anchored
+
+
+def _carried(message: Message) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name in CARRIED for value in message.all(name))
+
+
+class _Joined:
+    """One request from one dialog into the other, and its answer back."""
+
+    def __init__(
+        self, context: Context, operation: Operation, tx: ServerTransaction, session: Session,
+        joint: Joint, there: Leg,
+    ) -> None:  # fmt: skip
+        self.context, self.operation, self.tx = context, operation, tx
+        self.session, self.joint, self.there = session, joint, there
+        self.media = media_of(session)
+        self.offered = False
+
+    def run(self) -> Steps:
+        """Pass it on and follow what comes back."""
+        request = self.tx.request
+        if request.method == "INVITE":
+            self.context.answer(self.tx, 100)
+        target = target_of(request)
+        sdp, body, kind = anchor.description(request), request.body, request.get("Content-Type")
+        if sdp is not None:
+            reply = yield from self._describe(self.joint.voice, request.from_tag, sdp, answer=False)
+            if reply.sdp is None:
+                self.context.answer(self.tx, reply.status or 488)
+                return
+            body, self.offered = reply.sdp, True
+        out = self.there.request(request.method, body, kind or "", _carried(request))
+        flow = yield from self.there.reach()
+        if flow is None:
+            self.context.answer(self.tx, 480)
+            return
+        client = self.context.request(self.operation, out, flow, self.there.side)
+        yield from self._follow(client, target)
+
+    def _follow(self, client: ClientTransaction, target: str) -> Steps:
+        while True:
+            event = yield NEXT
+            if isinstance(event, Cancelled):
+                self.context.layer.cancel(client, self.context.now, event.reasons)
+            elif getattr(event, "tx", None) is not client:
+                continue
+            elif isinstance(event, ResponseArrived) and event.message.status > 100:
+                yield from self._back(client, event.message, target)
+            elif isinstance(event, RequestFailed):
+                self.context.answer(self.tx, 408)
+                return
+            elif isinstance(event, TransactionEnded):
+                return
+
+    def _back(self, client: ClientTransaction, response: Message, target: str) -> Steps:
+        status, sdp = response.status, anchor.description(response)
+        body, kind = response.body, response.get("Content-Type") or ""
+        if sdp is not None:
+            side, tag = self.joint.voice.other, response.to_tag
+            reply = yield from self._describe(side, tag, sdp, answer=self.offered)
+            body, status = reply.sdp or b"", status if reply.sdp is not None else 488
+        out = responses.make(self.tx.request, status, body=body)
+        if body:
+            out.set("Content-Type", kind)
+        for name, value in _carried(response):
+            out.add(name, value)
+        if 200 <= status < 300:
+            self._accepted(client, response, out, target)
+        self.context.respond(self.tx, out)
+
+    def _accepted(
+        self, client: ClientTransaction, response: Message, out: Message, target: str
+    ) -> None:
+        """Contacts may have moved; the ACK is to find its way."""
+        mine = self.session.end_on(self.joint.side)
+        mine.target = target or mine.target
+        there = self.there.end
+        there.target = target_of(response) or there.target
+        line = self.session.binding.line
+        if self.tx.method in ("INVITE", "UPDATE") and line is not None:
+            shown = contact_inside if self.joint.side is Side.INSIDE else contact_outside
+            try:
+                out.set("Contact", shown(line, f"<{there.target}>"))
+            except WireError:
+                self.context.note("contact", f"{there.target!r} cannot be read")
+        if self.tx.method == "INVITE":
+            self.joint.unacked = (client, response)
+        self.context.keeper.session(self.session)
+        self.context.keeper.session(self.joint.other)
+
+    def _describe(
+        self, side: Side, tag: str, sdp: bytes, *, answer: bool
+    ) -> Generator[Ask, Any, MediaReply]:
+        if self.media is None:
+            return MediaReply(error="there is no media", status=488)
+        late = not answer and side is not self.joint.voice
+        return (yield from describe(self.media, side, tag, sdp, answer=answer, late=late))
