@@ -152,6 +152,42 @@ async def test_a_change_under_a_call_touches_only_what_begins_after_it(site, pho
     await speak(site, phones)
 
 
+async def test_a_port_closes_and_another_opens_under_a_call(site, phones, tmp_path):
+    """The call over the old port goes on to its end; then nobody listens there any more."""
+    text = site.prepared.config.read_text()
+    ours = text.index(f"ip: {site.border_ip}\n", text.index("signaling_interfaces:"))
+    other = tmp_path / "ports.yaml"
+    other.write_text(text[:ours] + text[ours:].replace("tls_port: 5061", "tls_port: 5071", 1))
+    secrets = ("--secrets", str(site.prepared.config.with_name("secrets.yaml")))
+
+    async def move():
+        status, told = await command(site, "apply", str(other), *secrets)
+        assert (status, told["restart"]) == (0, []), told
+        (change,) = told["changes"]
+        assert change["by"] == ["live"], change
+        assert await listens(site, 5061)
+        assert await listens(site, 5071)
+
+    await speak(site, phones, move())
+    async with asyncio.timeout(20):
+        while await listens(site, 5061):
+            pass  # each look is a connection of its own
+    assert await listens(site, 5071)
+    status, _ = await command(site, "rollback")
+    assert status == 0
+    assert await listens(site, 5061)
+
+
+async def listens(site, port):
+    """Whether somebody listens at B1."""
+    try:
+        _, writer = await asyncio.open_connection(site.border_ip, port)
+    except ConnectionRefusedError:
+        return False
+    writer.close()
+    return True
+
+
 async def test_a_change_that_nobody_confirms_goes_back(site, tmp_path):
     text = site.prepared.config.read_text()
     other = tmp_path / "other.yaml"

@@ -23,7 +23,7 @@ from farline.border.context import Context
 from farline.border.exchange import Refusal, Verdict
 from farline.border.limits import Limits
 from farline.border.scripts import Manipulated
-from farline.border.show import show
+from farline.border.show import calls, show
 from farline.border.steps import Aborted, Cancelled, Operation, Unreachable
 from farline.border.topology import token_of
 from farline.media.engine import MediaDone
@@ -56,7 +56,7 @@ from farline.sip.transaction import (
 from farline.sip.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from farline.config import Border
     from farline.sip import Flow
@@ -158,6 +158,10 @@ class BorderCore:
     def registered_from(self, host: str) -> bool:
         """Whether a phone is registered from an address."""
         return self._context.bindings.any_from(host)
+
+    def calls(self) -> dict[Hashable, frozenset[tuple[str, Transport]]]:
+        """The calls that there are, each with the interfaces and transports that it uses."""
+        return calls(self._context)
 
     def show(self, now: float | None = None) -> dict[str, object]:
         """Bindings, sessions and counters, for people."""

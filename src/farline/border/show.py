@@ -8,13 +8,14 @@ from farline.border.plan import Candidate
 from farline.border.registration import INSTANCE_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from farline.border.bans import Ban
     from farline.border.context import Context
     from farline.border.registration import Binding
     from farline.border.session import Session
     from farline.config import ServerFlow, SubscriberFlow
+    from farline.sip import Transport
 
 
 def show(context: Context, now: float) -> dict[str, object]:
@@ -41,6 +42,22 @@ def show(context: Context, now: float) -> dict[str, object]:
             "transactions.stray": layer.stray,
         },
     }
+
+
+def calls(context: Context) -> dict[Hashable, frozenset[tuple[str, Transport]]]:
+    """Every call, with the signaling interfaces and transports of both its legs."""
+    return {session.key: _used(session.binding) for session in context.sessions if session.is_call}
+
+
+def _used(binding: Binding) -> frozenset[tuple[str, Transport]]:
+    used = set()
+    first = binding.phone or binding.last_flow
+    if first is not None:
+        used.add((first.interface, first.transport))
+    if binding.line is not None and binding.upstream and binding.upstream.candidate:
+        interface = binding.line.server.signaling_interface
+        used.add((interface, binding.upstream.candidate.transport))
+    return frozenset(used)
 
 
 def next_hops(context: Context, now: float) -> list[dict[str, object]]:

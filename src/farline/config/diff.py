@@ -94,10 +94,13 @@ _BORDER: dict[str, frozenset[str]] = {
             "subscriber_flows",
             "server_flows",
             "application_relays",
+            "interfaces",
+            "signaling_interfaces",
             "shield",
         ),
         _LIVE,
     ),
+    "networks": frozenset({LIVE, "media"}),
     "media_interfaces": frozenset({"media", "border"}),
     "media_engine": frozenset({"media", "border"}),
 }

@@ -6,10 +6,10 @@ from contextlib import AsyncExitStack, closing
 from typing import TYPE_CHECKING
 
 from farline.border import BorderCore
-from farline.border.marking import first_classes
 from farline.media.reports import MediaSessions
 from farline.runtime import clock
 from farline.runtime.border_commands import BorderCommands, beside
+from farline.runtime.border_listeners import border_listeners
 from farline.runtime.border_memory import BorderMemory
 from farline.runtime.charging import Charges
 from farline.runtime.countries import Countries
@@ -21,7 +21,7 @@ from farline.runtime.quarantine import Quarantine
 from farline.runtime.relay_set import RelaySet
 from farline.runtime.resolver import Resolver
 from farline.runtime.scripts import Scripts
-from farline.runtime.sip import Listener, SipDriver
+from farline.runtime.sip import SipDriver
 from farline.runtime.tls_keeper import TlsKeeper
 from farline.sip.effects import Started
 from farline.sip.transport import Address
@@ -95,7 +95,9 @@ async def run_border(context: RoleContext) -> None:
                 "certificates": keeper.show(),
             }
 
-        commands = BorderCommands(context, driver, keeper, countries, quarantine, relays)
+        commands = BorderCommands(
+            context, driver, keeper, countries, quarantine, relays, core.calls
+        )
         await stack.enter_async_context(context.control({"show": show, **commands.table()}))
         await keeper.watch()
 
@@ -123,29 +125,9 @@ def make_driver(
     quarantine: Quarantine,
 ) -> SipDriver:
     """The driver with every signaling interface of the border."""
-    classes = first_classes(border)
-    listeners = [
-        Listener(
-            interface.name,
-            interface.ip,
-            udp_port=interface.udp_port,
-            tcp_port=interface.tcp_port,
-            tls_port=interface.tls_port,
-            qos=classes.get(interface.name, 0),
-            ws_port=interface.ws_port,
-            wss_port=interface.wss_port,
-            ws_origins=interface.ws_origins,
-            tls=keeper.server(interface.tls_profile)
-            if interface.tls_profile is not None and interface.uses_tls
-            else None,
-            shared_port=interface.shared_control_port,
-            device=border.link(interface.network),
-        )
-        for interface in border.signaling_interfaces
-    ]
     return SipDriver(
         core,
-        listeners,
+        border_listeners(border, keeper),
         tls_for=keeper.of_sip_server,
         trace=trace if context.traced else None,
         keep=memory.keep,

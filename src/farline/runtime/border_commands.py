@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from farline.border import Banned, Lifted, Reconfigured
 from farline.border.marking import first_classes
+from farline.runtime.border_listeners import border_listeners
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from farline.runtime.relay_set import RelaySet
     from farline.runtime.role import RoleContext
     from farline.runtime.sip import SipDriver
+    from farline.runtime.sip_ports import Calls
     from farline.runtime.tls_keeper import TlsKeeper
 
 
@@ -30,6 +32,7 @@ class BorderCommands:
     countries: Countries
     quarantine: Quarantine
     relays: RelaySet
+    calls: Calls
 
     def table(self) -> dict[str, Callable[..., object]]:
         """The commands by name."""
@@ -55,6 +58,7 @@ class BorderCommands:
         self.countries.change(beside(self.context, deployment.border.shield.country_database))
         self.keeper.adopt(deployment)
         await self.relays.adopt(deployment)
+        await self.driver.relisten(border_listeners(deployment.border, self.keeper), self.calls)
         self.quarantine.active = deployment.border.shield.quarantine
         self.driver.remark(first_classes(deployment.border))
         self.driver.handle(Reconfigured(deployment.border))

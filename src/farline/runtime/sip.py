@@ -20,7 +20,8 @@ from farline.media.engine import Media, MediaDone
 from farline.runtime import clock
 from farline.runtime.ids import RealIds
 from farline.runtime.sip_listen import Listener as Listener
-from farline.runtime.sip_listen import StreamServer, UdpSocket, bind_device, way_out
+from farline.runtime.sip_listen import way_out
+from farline.runtime.sip_ports import SipPorts
 from farline.runtime.sip_stream import StreamConnection
 from farline.sip.effects import (
     Close,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
     from farline.media.engine import MediaReply, MediaRequest
     from farline.runtime.quarantine import Quarantine
+    from farline.runtime.sip_ports import Calls
     from farline.runtime.sip_stream import Connection
     from farline.sip.dns import Found, Question
     from farline.trace.events import Direction, Event
@@ -89,8 +91,6 @@ class SipDriver:
     ) -> None:
         self.core = core
         self.ids = RealIds()
-        self._listeners = {listener.interface: listener for listener in listeners}
-        self._classes = {listener.interface: listener.qos for listener in listeners}
         self._tls_for = tls_for or (lambda _profile: tls_client)
         self.media = media
         self.resolve: Callable[[Question], Awaitable[Found]] | None = None
@@ -104,10 +104,9 @@ class SipDriver:
 
         self._quarantine = quarantine
         self._keep = keep
-        self._udp: dict[str, UdpSocket] = {}
-        self._servers: dict[tuple[str, Transport], list[StreamServer]] = {}
+        self._ports = SipPorts(self, listeners)
         self._streams: dict[int, Connection] = {}
-        self._accepted: dict[str, int] = dict.fromkeys(self._listeners, 0)
+        self._accepted: Counter[str] = Counter()
         self._websockets: Counter[tuple[str, str]] = Counter()
         """How many each source has on an interface."""
 
@@ -121,66 +120,42 @@ class SipDriver:
 
     async def start(self) -> None:
         """Open every port. Raises OSError naming interface, transport and address."""
-        for listener in self._listeners.values():
-            await self._listen(listener)
+        await self._ports.open()
         self._after()
 
-    async def _listen(self, listener: Listener) -> None:
-        loop = asyncio.get_running_loop()
-        for transport, port in listener.ports():
-            try:
-                if transport is Transport.UDP:
-                    _, udp = await loop.create_datagram_endpoint(
-                        lambda: UdpSocket(self, listener.interface), local_addr=(listener.ip, port)
-                    )
-                    self._udp[listener.interface] = udp
-                    udp.mark(listener.qos)
-                    bind_device(_socket(udp.transport), listener.device)
-                else:
-                    server = StreamServer(self, listener, transport)
-                    await server.open(port)
-                    self._servers.setdefault((listener.interface, transport), []).append(server)
-            except OSError as error:
-                where = f"{listener.interface}: {transport} {listener.ip}:{port}"
-                # uvloop's own error for UDP has no text; the system's stands behind it.
-                reason = error.strerror or str(error.__cause__ or error)
-                raise OSError(error.errno, f"cannot listen on {where}: {reason}") from error
-            self._event(Note("listening", f"{transport} {listener.ip}:{port}", listener.interface))
+    async def relisten(self, listeners: Sequence[Listener], calls: Calls) -> None:
+        """Listen where these do, from now on; ports that are gone go on for their calls.
+
+        Raises OSError naming interface, transport and address; then nothing has changed.
+        """
+        await self._ports.adopt(listeners, calls)
 
     def remark(self, classes: Mapping[str, int]) -> None:
         """Give signaling interfaces other DS bytes, for what has none of its own."""
-        for interface, ds_byte in classes.items():
-            self._classes[interface] = ds_byte
-            if interface in self._udp:
-                self._udp[interface].mark(ds_byte)
+        self._ports.remark(classes)
 
     async def stop(self) -> None:
         """Close everything; the core is told nothing more."""
         self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
-        for servers in self._servers.values():
-            for server in servers:
-                server.close()
+        await self._ports.stop()
         for stream in list(self._streams.values()):
             stream.close()
-        for udp in self._udp.values():
-            if udp.transport is not None:
-                udp.transport.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def ports(self, interface: str) -> dict[Transport, int]:
         """The ports that an interface really listens on (after 0 was asked for)."""
-        found = {
-            transport: servers[0].port
-            for (name, transport), servers in self._servers.items()
-            if name == interface
-        }
-        if interface in self._udp:
-            found[Transport.UDP] = self._udp[interface].local.port
-        return found
+        return self._ports.ports(interface)
+
+    def close_at(self, interface: str, transport: Transport, local: Address) -> None:
+        """Close the connections that were accepted at a port."""
+        for stream in list(self._streams.values()):
+            at = stream.interface, stream.kind, stream.local
+            if stream.ticket is None and at == (interface, transport, local):
+                stream.close()
 
     # ---- to the core ----
 
@@ -193,11 +168,11 @@ class SipDriver:
         except Exception as error:
             # The last line of defence: a defect met by one message must not end the others' calls.
             log.exception("the core failed on %s", type(event).__name__)
-            self._event(Refused("handler-failed", repr(error), "", ""))
+            self.event(Refused("handler-failed", repr(error), "", ""))
             if self._quarantine is not None and isinstance(event, Received):
                 mark = self._quarantine.take(_message("in", event.flow, event.data), error)
                 if mark is not None:
-                    self._event(Note("quarantine", f"its like is dropped from now on: {mark}"))
+                    self.event(Note("quarantine", f"its like is dropped from now on: {mark}"))
         self._after()
 
     def _after(self) -> None:
@@ -231,7 +206,11 @@ class SipDriver:
         """A whole message came in."""
         if self._quarantine is not None and self._quarantine.holds(data):
             text = "like a message that made a handler fail"
-            self._event(Refused("quarantine", text, flow.interface, _shown(flow.remote)))
+            self.event(Refused("quarantine", text, flow.interface, _shown(flow.remote)))
+            return
+        if self._ports.refuses(flow, data):
+            text = "nothing begins on a port that ends"
+            self.event(Refused("port", text, flow.interface, _shown(flow.remote)))
             return
         if self._trace is not None:
             self._seen("in", flow, data)
@@ -243,7 +222,7 @@ class SipDriver:
         if isinstance(output, Send):
             self._send(output.flow, output.data, output.ds_byte)
         elif isinstance(output, Trace):
-            self._event(output.event)
+            self.event(output.event)
         elif isinstance(output, Open):
             self._spawn(self._open(output))
         elif isinstance(output, Close):
@@ -259,7 +238,7 @@ class SipDriver:
 
     def _send(self, flow: Flow, data: bytes, ds_byte: int | None) -> None:
         if flow.transport is Transport.UDP:
-            udp = self._udp.get(flow.interface)
+            udp = self._ports.udp(flow)
             if udp is not None:
                 udp.send(data, flow.remote, ds_byte)
         else:
@@ -281,7 +260,7 @@ class SipDriver:
         task.add_done_callback(self._tasks.discard)
 
     async def _open(self, order: Open) -> None:
-        listener = self._listeners[order.interface]
+        listener = self._ports.listener(order.interface)
         if order.transport.is_websocket:
             self.handle(OpenFailed(order.ticket, "a WebSocket is opened by its client"))
             return
@@ -331,7 +310,7 @@ class SipDriver:
         if connection.ticket is not None:
             return True
         interface, remote = connection.interface, connection.remote
-        limits = self._listeners[interface].limits
+        limits = self._ports.listener(interface).limits
         full = ""
         if self._accepted[interface] >= limits.max_connections:
             full = f"limit {limits.max_connections}"
@@ -349,7 +328,7 @@ class SipDriver:
 
     def opened(self, connection: Connection) -> Flow:
         """Number a new connection and tell the core."""
-        connection.mark(self._classes[connection.interface])
+        connection.mark(self._ports.ds_byte(connection.interface))
         self._next_token += 1
         flow = Flow(
             self._next_token,
@@ -389,14 +368,15 @@ class SipDriver:
 
     def refused(self, reason: str, detail: str, interface: str, remote: Address) -> None:
         """A peer did something on a connection that is not served."""
-        self._event(Refused(reason, detail, interface, str(remote)))
+        self.event(Refused(reason, detail, interface, str(remote)))
 
     # ---- trace ----
 
     def _seen(self, direction: Direction, flow: Flow, data: bytes) -> None:
-        self._event(_message(direction, flow, data))
+        self.event(_message(direction, flow, data))
 
-    def _event(self, event: Event) -> None:
+    def event(self, event: Event) -> None:
+        """Trace an event."""
         if self._trace is not None:
             self._trace(event)
 

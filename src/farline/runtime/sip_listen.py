@@ -74,6 +74,7 @@ class UdpSocket(asyncio.DatagramProtocol):
         self.local = Address("", 0)
         self.transport: asyncio.DatagramTransport | None = None
         self.ds_byte = 0
+        self.closed = asyncio.Event()
         self._raw: socket.socket | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -114,6 +115,16 @@ class UdpSocket(asyncio.DatagramProtocol):
                 return
         self.transport.sendto(data, remote)
 
+    @property
+    def raw(self) -> socket.socket | None:
+        """The system's socket."""
+        return self.transport.get_extra_info("socket") if self.transport is not None else None
+
+    def close(self) -> None:
+        """Neither hear nor send any more."""
+        if self.transport is not None:
+            self.transport.abort()
+
     def mark(self, ds_byte: int) -> None:
         """The DS byte of what has none of its own, from now on."""
         if ds_byte != self.ds_byte and self.transport is not None:
@@ -122,6 +133,7 @@ class UdpSocket(asyncio.DatagramProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is closed."""
+        self.closed.set()
         if self._raw is not None:
             self._raw.close()
             self._raw = None
@@ -140,7 +152,8 @@ class StreamServer:
 
     def __init__(self, driver: SipDriver, listener: Listener, transport: Transport) -> None:
         self._driver = driver
-        self._listener = listener
+        self.listener = listener
+        """Its limits, origins and TLS are those of new connections."""
         self._transport = transport
         self._socket: socket.socket | None = None
         self._server: asyncio.AbstractServer | None = None
@@ -149,17 +162,17 @@ class StreamServer:
 
     async def open(self, port: int) -> None:
         """Listen. Raises OSError."""
-        if self._transport.secure and self._listener.tls is None:
+        if self._transport.secure and self.listener.tls is None:
             raise OSError(0, "TLS needs a certificate (tls_profile)")
-        family = socket.AF_INET6 if ":" in self._listener.ip else socket.AF_INET
+        family = socket.AF_INET6 if ":" in self.listener.ip else socket.AF_INET
         self._socket = listening = socket.socket(family, socket.SOCK_STREAM)
         try:
             listening.setblocking(False)
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family is socket.AF_INET6:
                 listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            bind_device(listening, self._listener.device)
-            listening.bind((self._listener.ip, port))
+            bind_device(listening, self.listener.device)
+            listening.bind((self.listener.ip, port))
             listening.listen(BACKLOG)
             loop = asyncio.get_running_loop()
             if self._transport.secure:
@@ -184,11 +197,11 @@ class StreamServer:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:  # no descriptors, no memory: as asyncio's own servers do
-                log.warning("%s: accept: %s", self._listener.interface, error.strerror)
+                log.warning("%s: accept: %s", self.listener.interface, error.strerror)
                 loop.remove_reader(listening)
                 self._pause = loop.call_later(1.0, loop.add_reader, listening, self._accept)
                 return
-            if len(self._handshakes) >= self._listener.limits.handshakes:
+            if len(self._handshakes) >= self.listener.limits.handshakes:
                 accepted.close()
                 continue
             task = loop.create_task(self._secure(accepted, Address(*remote[:2])))
@@ -201,17 +214,17 @@ class StreamServer:
             await asyncio.get_running_loop().connect_accepted_socket(
                 self._connection,
                 accepted,
-                ssl=self._listener.tls,
-                ssl_handshake_timeout=self._listener.limits.handshake_seconds,
+                ssl=self.listener.tls,
+                ssl_handshake_timeout=self.listener.limits.handshake_seconds,
             )
         except OSError as error:  # SSLError and the time limit are kinds of it
-            log.debug("%s: TLS handshake: %s", self._listener.interface, error)
+            log.debug("%s: TLS handshake: %s", self.listener.interface, error)
             if isinstance(error, ssl.SSLCertVerificationError):
                 why = error.verify_message
-                self._driver.refused("certificate", why, self._listener.interface, remote)
+                self._driver.refused("certificate", why, self.listener.interface, remote)
 
     def _connection(self) -> Connection:
-        listener, kind = self._listener, self._transport
+        listener, kind = self.listener, self._transport
         if kind.is_websocket:
             return WebSocketConnection(
                 self._driver, listener.interface, kind, listener.limits, origins=listener.ws_origins
@@ -219,9 +232,10 @@ class StreamServer:
         return StreamConnection(self._driver, listener.interface, kind, listener.limits)
 
     @property
-    def port(self) -> int:
-        """The port that it really listens on."""
-        return int(self._socket.getsockname()[1]) if self._socket is not None else 0
+    def local(self) -> Address:
+        """Where it really listens."""
+        port = int(self._socket.getsockname()[1]) if self._socket is not None else 0
+        return Address(self.listener.ip, port)
 
     def close(self) -> None:
         """Listen no more; connections that are there stay, handshakes end."""

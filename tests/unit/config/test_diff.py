@@ -92,7 +92,8 @@ def test_a_field_of_a_line_without_a_name():
     [
         ("border.server_profiles[IPO].addresses", {LIVE}),
         ("border.media_interfaces[M].port_range", {"media", "border"}),
-        ("border.signaling_interfaces[S].tcp_port", {"border"}),
+        ("border.signaling_interfaces[S].tcp_port", {LIVE}),
+        ("border.networks[N].addresses[1].public_ip", {LIVE, "media"}),
         ("border.application_relays[r].remote.address", {LIVE}),
         ("border.security_rules[high].compliance", {LIVE}),
         ("border.uri_groups[sales].uris", {LIVE}),

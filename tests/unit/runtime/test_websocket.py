@@ -43,7 +43,13 @@ class Door:
     def __init__(self, tls, client_tls, limits=LIMITS):
         self.core, self.events, self.client_tls = NotingCore(), asyncio.Queue(), client_tls
         listener = Listener(
-            "out", "127.0.0.1", ws_port=0, wss_port=0, tls=tls, limits=limits, ws_origins=(PAGE,)
+            "out",
+            "127.0.0.1",
+            ws_port=0,
+            wss_port=0 if tls else None,
+            tls=tls,
+            limits=limits,
+            ws_origins=(PAGE,),
         )
         self.driver = SipDriver(self.core, [listener], trace=self.note)
 
@@ -172,9 +178,6 @@ async def test_one_source_has_a_bound(door):
 async def test_silence_is_asked_about_and_then_dropped(tmp_path):
     limits = StreamLimits(ping_seconds=0.05)
     door = Door(None, None, limits)
-    door.driver._listeners["out"] = Listener(
-        "out", "127.0.0.1", ws_port=0, limits=limits, ws_origins=("*",)
-    )
     await door.driver.start()
     reader, writer = await door.raw()
     writer.write(
