@@ -334,7 +334,10 @@ def _is_for_us(context: Context, request: Message) -> bool:
 
 def _looped(context: Context, request: Message) -> bool:
     """Whether one of our Vias stands in a request from outside (phones never see them again)."""
+    may_own = context.plan.may_own
     for value in request.values("Via"):
+        if not may_own(value):
+            continue
         try:
             host, port = via_address(Via.parse(value))
         except WireError:

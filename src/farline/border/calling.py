@@ -147,7 +147,7 @@ class Calling:
 
     def _given_up(self) -> bool:
         """Whether the caller hung up while we were still looking for the way."""
-        if any(isinstance(event, Cancelled | Aborted) for event in self.operation.inbox):
+        if any(isinstance(event, Cancelled | Aborted) for event in self.operation.inbox or ()):
             self._fail(487, "cancelled before it was sent")
             return True
         return False

@@ -10,6 +10,7 @@ from farline.border.accounts import Accounts
 from farline.border.charging import charges
 from farline.border.credentials import Credentials
 from farline.border.dos import Guards
+from farline.border.exchange import Side
 from farline.border.health import Health
 from farline.border.hiding import Hider
 from farline.border.keeping import Keeper
@@ -24,6 +25,7 @@ from farline.border.scripts import Manipulate, Manipulated
 from farline.border.session import SessionTable
 from farline.border.shield import Shield
 from farline.border.steps import (
+    MAX_INBOX,
     NEXT,
     Ask,
     Connect,
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from farline.border.anchor import Anchored
-    from farline.border.exchange import Refusal, Side, Verdict
+    from farline.border.exchange import Refusal, Verdict
     from farline.border.limits import Limits
     from farline.border.registration import Binding
     from farline.border.session import Session
@@ -65,6 +67,8 @@ AUDITED = frozenset(
      "WWW-Authenticate", "Proxy-Authenticate", "Refer-To", "Replaces"}
 )  # fmt: skip
 """Places that are counted by name; what a peer calls its headers is no counter of ours."""
+
+_REQUESTS = {side: f"requests.{side}" for side in Side}
 
 CLICK_LINGER = 32.0
 """Seconds that a click-to-call binding outlives its calls: the last transactions end in them."""
@@ -87,8 +91,13 @@ class Context:
         limits: Limits,
         wall: Callable[[float], float],
         country: Callable[[str], str | None] = lambda _host: None,
+        *,
+        traced: bool = True,
     ) -> None:
         self.now = 0.0
+        self.traced = traced
+        """Somebody reads what `decided`, `refused` and `note` say: else nothing is written."""
+
         self.wall = wall
         """The wall-clock time of a monotonic one, for what outlives the process."""
 
@@ -182,19 +191,19 @@ class Context:
             text = f"{what} in {where} of a message to {flow.remote}: {action}"
             self.decided("audit", f"leak in {where}", text, TopologyAudit.form)
 
-    def heard(self, flow: Flow) -> None:
-        """A phone sent something: its NAT holds the flow."""
-        for binding in self.bindings.registered_on(flow).values():
+    def heard(self, flow: Flow) -> bool:
+        """Something came: the NAT of a phone holds the flow. Whether one is registered on it."""
+        bindings = self.bindings.registered_on(flow)
+        for binding in bindings.values():
             binding.nat.heard(self.now)
+        return bool(bindings)
 
     def is_outside(self, flow: Flow) -> bool:
         """Whether a flow's peers are strangers until they register."""
-        plan, host = self.plan, flow.remote.host
-        if flow.interface not in plan.subscriber_flows or self.upstreams.owns(flow):
+        plan, interface = self.plan, flow.interface
+        if interface not in plan.subscriber_flows or self.upstreams.owns(flow):
             return False
-        flows = plan.server_flows.get(flow.interface, ())
-        is_server = any(host in plan.server_addresses[one.server_profile] for one in flows)
-        return not is_server and not plan.was_server(flow.interface, host)
+        return not plan.is_server(interface, flow.remote.host)
 
     def ticket(self) -> int:
         """A fresh ticket number."""
@@ -203,15 +212,21 @@ class Context:
 
     def decided(self, stage: str, value: str, because: str, form: str = "") -> None:
         """Trace a decision."""
+        if not self.traced:
+            return
         self.out.append(Trace(Decision(stage, value, because, self.call, self.interface, form)))
 
     def refused(self, word: str, detail: str, flow: Flow) -> None:
         """Count and trace something that was not served."""
         self.counters[f"refused.{word}"] += 1
-        self.out.append(Trace(Refused(word, detail, flow.interface, str(flow.remote), self.call)))
+        if self.traced:
+            seen = Refused(word, detail, flow.interface, str(flow.remote), self.call)
+            self.out.append(Trace(seen))
 
     def note(self, what: str, detail: str) -> None:
         """Trace a line for people."""
+        if not self.traced:
+            return
         self.out.append(Trace(Note(what, detail, call=self.call)))
 
     def call_changed(self, session: Session, state: str, detail: str = "") -> None:
@@ -233,7 +248,11 @@ class Context:
         self, flow: SubscriberFlow | ServerFlow, *, in_dialog: bool
     ) -> Verdict[Rules | Refusal]:
         """The set of a flow's policy group that holds now."""
-        sets = self.plan.groups[flow.end_point_policy_group]
+        plan, group = self.plan, flow.end_point_policy_group
+        standing = plan.standing(group)
+        if standing is not None:
+            return standing
+        sets = plan.groups[group]
         return policy.select(sets, self.wall(self.now), in_dialog=in_dialog)
 
     def next_ucid(self) -> int:
@@ -270,7 +289,7 @@ class Context:
         """Send a request to a side; its events go to `operation`."""
         tx = self.layer.request(message, flow, self.now, sent_by=self._sent_by(flow))
         tx.user = operation
-        self.counters[f"requests.{side}"] += 1
+        self.counters[_REQUESTS[side]] += 1
         return tx
 
     def send_ack(self, message: Message, flow: Flow) -> None:
@@ -293,6 +312,8 @@ class Context:
             return
         if operation.waiting is NEXT:
             self._advance(operation, event)
+        elif operation.inbox is None:
+            operation.inbox = deque((event,), MAX_INBOX)
         else:
             operation.inbox.append(event)
 
@@ -330,7 +351,7 @@ class Context:
                 step = steps.send(value)
             except StopIteration:
                 operation.steps = None
-                operation.inbox.clear()
+                operation.inbox = None
                 return
             operation.waiting = step
             if isinstance(step, Next):
@@ -441,10 +462,6 @@ class Context:
         self.ways.forget(binding)
         if binding.registered and not binding.is_way:
             self.note("binding removed", f"{binding.aor}: {why}")
-
-    def drain(self) -> object | None:
-        """The next output of the border itself."""
-        return self.out.popleft() if self.out else None
 
 
 def _hider(config: Border, plan: Plan) -> Hider:

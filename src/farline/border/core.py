@@ -53,7 +53,6 @@ from farline.sip.transaction import (
     Timers,
     TransactionEnded,
 )
-from farline.sip.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -62,6 +61,7 @@ if TYPE_CHECKING:
     from farline.sip import Flow
     from farline.sip.ids import Ids
     from farline.sip.transaction import ServerTransaction
+    from farline.sip.transport import Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +89,19 @@ class BorderCore:
         limits: Limits | None = None,
         wall: Callable[[float], float] = lambda then: then,
         country: Callable[[str], str | None] = lambda _host: None,
+        traced: bool = True,
     ) -> None:
-        """`wall`: the wall-clock time of a monotonic one; `country`: an address' ISO 3166 code."""
-        self._context = Context(config, ids, timers, limits or Limits(), wall, country)
+        """`wall`: the wall-clock time of a monotonic one; `country`: an address' ISO 3166 code.
+
+        `traced`: False where nobody reads `Trace`: then there are none of decisions and notes.
+        """
+        limits = limits or Limits()
+        self._context = Context(config, ids, timers, limits, wall, country, traced=traced)
         self._flow: Flow | None = None
         """Where the message now being handled came from."""
 
         self._via = ""
-        """The top Via of the request now being handled, as it came."""
+        """The top Via of the request that came last on a connection, as it came."""
 
     # ---- the three calls of a core ----
 
@@ -145,7 +150,8 @@ class BorderCore:
 
     def poll(self) -> object | None:
         """The next output, None when there is none left."""
-        return self._context.drain()
+        out = self._context.out
+        return out.popleft() if out else None
 
     def next_deadline(self) -> Deadline | None:
         """When `Expired` is wanted next."""
@@ -170,9 +176,8 @@ class BorderCore:
     def _kept_alive(self, event: KeptAlive) -> None:
         """STUN is answered on flows of registered phones: nobody else has a flow to keep."""
         context, flow = self._context, event.flow
-        if not context.bindings.registered_on(flow):
+        if not context.heard(flow):
             return
-        context.heard(flow)
         reply = stun.answer(event.data, flow.remote) if event.data else None
         if reply is not None:
             context.put(Send(flow, reply))
@@ -190,11 +195,10 @@ class BorderCore:
 
     def _received(self, flow: Flow, data: bytes) -> None:
         context = self._context
-        context.heard(flow)
+        registered = context.heard(flow)
         self._flow = flow
         context.interface = flow.interface
-        outside = self._is_outside(flow)
-        registered = bool(context.bindings.registered_on(flow))
+        outside = context.is_outside(flow)
         if outside and not guard.look(context, flow, data, registered=registered):
             return
         try:
@@ -210,12 +214,9 @@ class BorderCore:
         except WireError as error:
             self._unreadable(flow, message, error, outside=outside)
             return
-        self._via = (message.get("Via") or "") if message.is_request else ""
+        if flow.token and message.is_request:
+            self._via = message.get("Via") or ""
         context.layer.receive(message, flow, context.now)
-
-    def _is_outside(self, flow: Flow) -> bool:
-        """Whether a flow's peers are strangers until they register."""
-        return self._context.is_outside(flow)
 
     def _unreadable(
         self, flow: Flow, message: Message | None, error: WireError, *, outside: bool
@@ -236,8 +237,9 @@ class BorderCore:
     def _pump(self) -> None:
         """Hand out what the transaction layer has to say, until it is silent."""
         context = self._context
-        poll = context.layer.poll
-        while (event := poll()) is not None:
+        out = context.layer.out
+        while out:
+            event = out.popleft()
             if isinstance(event, Send):
                 context.send(event)
             elif isinstance(event, ResponseArrived | RequestFailed | TransactionEnded):
@@ -261,7 +263,7 @@ class BorderCore:
         verdict = admission.decide(context, tx, flow)
         admitted = verdict.value
         if isinstance(admitted, Refusal):
-            if self._is_outside(flow):
+            if context.is_outside(flow):
                 guard.offence(context, flow, verdict.because)
             context.reject(tx, "admission", Verdict(admitted, verdict.because, verdict.form))
             return
@@ -311,9 +313,10 @@ class BorderCore:
         Outside, only the flow of the INVITE may cancel it; the office may use any connection.
         """
         flow = self._flow
-        if flow is None or (flow != event.tx.flow and self._is_outside(event.tx.flow)):
+        is_outside = self._context.is_outside
+        if flow is None or (flow != event.tx.flow and is_outside(event.tx.flow)):
             self._context.refused("cancel", "CANCEL from another flow", flow or event.tx.flow)
-        elif flow != event.tx.flow and self._is_outside(flow):
+        elif flow != event.tx.flow and is_outside(flow):
             self._context.refused("cancel", "CANCEL from outside", flow)
         elif isinstance(event.tx.user, Operation):
             reasons = tuple(("Reason", value) for value in event.message.all("Reason"))
@@ -325,8 +328,10 @@ class BorderCore:
         The guide's traces show no `received` there, nor beside an answered rport whose host is the
         source; the response goes over the connection either way.
         """
+        if not tx.reliable:
+            return
         via = tx.request.top_via
-        if flow.transport is Transport.UDP or via is None or via.param("received") is None:
+        if via is None or via.param("received") is None:
             return
         asks = via.param("rport") is not None
         if asks and via.host != flow.remote.host:
@@ -343,7 +348,7 @@ class BorderCore:
         The office is answered over the phone's upstream connection; a phone's call is given up.
         """
         context, operation = self._context, tx.user
-        if not self._is_outside(tx.flow):
+        if not context.is_outside(tx.flow):
             binding = context.bindings.by_subid(token_of(tx.request))
             if binding is not None and binding.upstream and binding.upstream.flow:
                 context.layer.reroute(tx, binding.upstream.flow)

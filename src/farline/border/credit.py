@@ -38,9 +38,18 @@ class Credit(Generic[K]):
 
     def charge(self, key: K, cost: float, now: float) -> float:
         """Take credit (or give it back: a negative cost); what is left, -1 at the least."""
-        left = max(min(self.most, self.left(key, now) - cost), -1.0)
-        self._table[key] = (left, now)
-        self._table.move_to_end(key)
-        if len(self._table) > self._limit:
-            self._table.popitem(last=False)
+        table, most = self._table, self.most
+        known = table.get(key)
+        if known is not None:
+            left = min(most, known[0] + (now - known[1]) * self.per_second)
+        elif cost <= 0.0:
+            return most  # who was never seen has all, and need not be remembered
+        else:
+            left = most
+        left -= cost
+        left = most if left > most else max(left, -1.0)
+        table[key] = (left, now)
+        table.move_to_end(key)
+        if len(table) > self._limit:
+            table.popitem(last=False)
         return left

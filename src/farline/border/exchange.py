@@ -21,7 +21,10 @@ class Side(StrEnum):
     @property
     def other(self) -> Side:
         """The opposite side."""
-        return Side.INSIDE if self is Side.OUTSIDE else Side.OUTSIDE
+        return _INSIDE if self is _OUTSIDE else _OUTSIDE
+
+
+_OUTSIDE, _INSIDE = Side.OUTSIDE, Side.INSIDE
 
 
 @dataclass(frozen=True, slots=True)

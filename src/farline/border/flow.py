@@ -6,6 +6,7 @@ before it, or of every flow when none matches, which field did not fit.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from farline.config.subnets import in_subnet
 from farline.sip import NameAddr, WireError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from farline.border.exchange import Exchange
     from farline.border.plan import Candidate, Plan
     from farline.config import ServerFlow, SubscriberFlow
@@ -28,7 +31,9 @@ def decide(plan: Plan, exchange: Exchange) -> Verdict[SubscriberFlow | None]:
     for flow in flows:
         field = subscriber_mismatch(plan, flow, exchange)
         if field is None:
-            return Verdict(flow, _because(flow.name, failed), f"{flow.form}: {flow.name}")
+            if not failed:
+                return plan.first_flows[flow.name]
+            return Verdict(flow, because(flow.name, failed), f"{flow.form}: {flow.name}")
         failed.append(f"{flow.name}: {field}")
     return Verdict(None, _none("subscriber flow", exchange.flow.interface, failed))
 
@@ -45,20 +50,30 @@ def decide_server(
     for flow in plan.border.server_flows:
         field = server_mismatch(plan, flow, subscriber, candidate, aor)
         if field is None:
-            return Verdict(flow, _because(flow.name, failed), f"{flow.form}: {flow.name}")
+            return Verdict(flow, because(flow.name, failed), f"{flow.form}: {flow.name}")
         failed.append(f"{flow.name}: {field}")
     return Verdict(None, _none("server flow", received_interface, failed))
 
 
 def decide_source(plan: Plan, exchange: Exchange) -> Verdict[ServerFlow | None]:
     """The server flow whose server a request comes from; None: it is not from a server."""
+    interface = exchange.flow.interface
+    served = plan.server_flows.get(interface)
+    if not served:
+        return _none_on(interface)
     failed: list[str] = []
-    for flow in plan.server_flows.get(exchange.flow.interface, ()):
+    for flow in served:
         field = source_mismatch(plan, flow, exchange)
         if field is None:
-            return Verdict(flow, _because(flow.name, failed), f"{flow.form}: {flow.name}")
+            return Verdict(flow, because(flow.name, failed), f"{flow.form}: {flow.name}")
         failed.append(f"{flow.name}: {field}")
-    return Verdict(None, _none("server flow", exchange.flow.interface, failed))
+    return Verdict(None, _none("server flow", interface, failed))
+
+
+@lru_cache(maxsize=256)
+def _none_on(interface: str) -> Verdict[ServerFlow | None]:
+    """The verdict on an interface that has no server flow, which every phone's request meets."""
+    return Verdict(None, _none("server flow", interface, []))
 
 
 def server_mismatch(
@@ -157,7 +172,8 @@ def _numeric(text: str) -> bool:
     return True
 
 
-def _because(name: str, failed: list[str]) -> str:
+def because(name: str, failed: Sequence[str] = ()) -> str:
+    """Why this flow: no other one before it."""
     before = f"; before it: {'; '.join(failed)}" if failed else ""
     return f"{name} is the first that matches{before}"
 

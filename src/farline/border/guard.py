@@ -26,10 +26,12 @@ def look(context: Context, flow: Flow, data: bytes, *, registered: bool) -> bool
     verdict = shield.sane(data)
     if not verdict.value:
         return _refused(context, verdict, flow, always=True)
+    if registered:
+        return True
     verdict = shield.look(flow, registered=registered, now=now)
     if not verdict.value:
         return _refused(context, verdict, flow)
-    if registered or shield.is_allowed(flow.remote.host):
+    if shield.is_allowed(flow.remote.host):
         return True
     verdict, state = shield.flooded(flow, now)
     if state is not None:

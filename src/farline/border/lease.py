@@ -115,9 +115,9 @@ def same_phone(plan: Registration, tx: ServerTransaction) -> str:
 def decide(context: Context, plan: Registration, tx: ServerTransaction) -> Verdict[bool]:
     """Whether a REGISTER is answered here, for the office knows enough."""
     flow = plan.way.subscriber
+    if flow.registrations.phone_lease is None:
+        return _WHOLE
     form = f"{flow.form}: {flow.name}: Lease to the Phone"
-    if not is_split(flow.registrations):
-        return Verdict(False, "phones get the office's lease", form)
     why = same_phone(plan, tx)
     if why:
         return Verdict(False, why, form)
@@ -133,6 +133,9 @@ def decide(context: Context, plan: Registration, tx: ServerTransaction) -> Verdi
     return Verdict(
         True, f"the office heard of it {age:.0f} s ago, half a lease is {half:.0f}", form
     )
+
+
+_WHOLE = Verdict(False, "phones get the office's lease")
 
 
 def answer(context: Context, plan: Registration, tx: ServerTransaction, lease: float) -> None:

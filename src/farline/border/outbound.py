@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farline.border.exchange import Refusal, Verdict
-from farline.sip import NameAddr, headers
+from farline.sip import NameAddr
 from farline.sip.routing import MAX_ROUTES
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def is_outbound(contact: NameAddr, request: Message) -> bool:
 
 
 def _says(message: Message, name: str, option: str = "outbound") -> bool:
-    return option in headers.tokens(message, name)
+    values = message.values(name)
+    return bool(values) and option in [value.strip().lower() for value in values]
 
 
 def refused(
@@ -59,6 +60,8 @@ def path_of(request: Message) -> tuple[str, ...]:
 
 def push_of(uri: Uri) -> tuple[tuple[str, str], ...]:
     """The push parameters of a Contact; empty without a provider and its id."""
+    if not uri.param(PUSH_PARAMS[0]):
+        return ()
     found = tuple((name, uri.param(name) or "") for name in PUSH_PARAMS)
     complete = all(value for _, value in found[:2])
     return found if complete and all(len(value) <= MAX_PUSH for _, value in found) else ()
@@ -74,7 +77,7 @@ def to_office(plan: Registration, line: Line, request: Message, out: Message) ->
     if wanted:
         ob = ";ob" if options.outbound and any(want.is_flow for want in plan.wanted) else ""
         out.set("Path", line.inside_route.replace(">", f"{ob}>"))
-    if options.push_url is None and any(want.push for want in plan.wanted):
+    if options.push_url is None and [want for want in plan.wanted if want.push]:
         out.set_all("Contact", _with_push(plan.wanted, out.values("Contact")))
 
 

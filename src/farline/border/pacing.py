@@ -44,7 +44,7 @@ class Pacer:
         options = flow.registrations
         rate, burst = options.registers_per_second, options.register_burst
         if not rate:
-            return Verdict(None, "REGISTERs are not paced")
+            return _FREE
         bucket = self._buckets.setdefault(flow.name, _Bucket(burst, 0.0, now))
         passed = (now - bucket.at) * rate
         bucket.left = min(burst, bucket.left + passed)
@@ -70,3 +70,6 @@ class Pacer:
         """Whole seconds: somewhere in the time that the backlog needs, its first half for known."""
         window = min(needed, LONGEST_WAIT)
         return 1 + self._chance(max(1, round(window / 2 if known else window)))
+
+
+_FREE: Verdict[Refusal | None] = Verdict(None, "REGISTERs are not paced")

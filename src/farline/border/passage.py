@@ -37,6 +37,12 @@ if TYPE_CHECKING:
     from farline.sip.dns import Found as DnsFound
     from farline.sip.dns import Question
 
+# Members of an enumeration are slow to reach by their class, and these are reached a lot.
+_OUTSIDE = Side.OUTSIDE
+_INSIDE = Side.INSIDE
+
+_NOTHING: frozenset[Candidate] = frozenset()
+
 FLOW_FAILED = frozenset({408, 430})
 """Answers after which the phone's other flow is tried (RFC 5626 section 7)."""
 
@@ -65,7 +71,7 @@ class Passage:
         self.session: Session | None = found.session if found else None
         self.far: End | None = found.other if found else None
         self.near: End | None = found.sender if found else None
-        self.status = 480 if sender is Side.INSIDE else 503
+        self.status = 480 if sender is _INSIDE else 503
         """What the sender is told when there is no way."""
 
         self.masked = False
@@ -74,7 +80,10 @@ class Passage:
         self.answered_challenges = 0
         """How often the border answered for the sender (`credentials`)."""
 
-        self._rules: dict[Side, Rules] = {}
+        self._outside: Rules | None = None
+        self._inside: Rules | None = None
+        """The policy sets of the legs, once they are known."""
+
         self.enumerated = ""
         """The Request-URI that ENUM gave."""
 
@@ -108,15 +117,19 @@ class Passage:
 
         Raises WireError(403) when no set holds now, WireError(503) without an upstream.
         """
-        known = self._rules.get(side)
+        known = self._outside if side is _OUTSIDE else self._inside
         if known is not None:
             return known
-        flow = self.binding.subscriber if side is Side.OUTSIDE else self.line.server
+        flow = self.binding.subscriber if side is _OUTSIDE else self.line.server
         verdict = self.context.rules_of(flow, in_dialog=bool(self.request.to_tag))
-        if isinstance(verdict.value, Refusal):
-            raise WireError(verdict.value.status, verdict.because, verdict.form)
-        self._rules[side] = verdict.value
-        return verdict.value
+        rules = verdict.value
+        if isinstance(rules, Refusal):
+            raise WireError(rules.status, verdict.because, verdict.form)
+        if side is _OUTSIDE:
+            self._outside = rules
+        else:
+            self._inside = rules
+        return rules
 
     def drops(self, response: Message) -> bool:
         """Whether a signaling rule holds a provisional answer back."""
@@ -126,16 +139,18 @@ class Passage:
 
     def disbelieved(self, response: Message) -> Verdict[Refusal] | None:
         """Why a success of the server is not passed on: the security rule wants a challenge."""
-        if self.sender is Side.INSIDE:
+        if self.sender is _INSIDE:
             return None
         if self.request.method != "REGISTER" and self.binding.registered:
             return None
-        return signaling_policy.unchallenged(self.rules(Side.OUTSIDE), self.request, response)
+        return signaling_policy.unchallenged(self.rules(_OUTSIDE), self.request, response)
 
     def _ruled_statuses(self, response: Message) -> list[int | None]:
         ways = ((self.sender.other, "inbound"), (self.sender, "outbound"))
         return [
-            signaling_policy.ruled_status(self.rules(side), response, way) for side, way in ways
+            signaling_policy.ruled_status(rules, response, way)
+            for side, way in ways
+            if (rules := self.rules(side)).controls_responses
         ]
 
     def reach(self) -> Generator[Step, Any, Flow | None]:
@@ -149,13 +164,15 @@ class Passage:
         self._attempts += 1
         if self._attempts > MAX_ATTEMPTS:
             return None
-        if self.sender is Side.INSIDE:
+        if self.sender is _INSIDE:
             if self.binding.is_way:
                 again = self._attempts > 1
                 return None if again else (yield from self.context.ways.reach(self.binding))
             return (yield from self._reach_phone())
+        register = self.request.method == "REGISTER"
         if self.far is None:
-            yield from self._enumerate()
+            if not register and not self.enumerated and self._profile.enum:
+                yield from self._enumerate()
         elif self._attempts == 1 and (elsewhere := self._dialog_hop(self.far)) is not None:
             context, interface = self.context, self.line.server.signaling_interface
             context.decided("routing", str(elsewhere), "the dialog began there", self._profile.form)
@@ -163,9 +180,9 @@ class Passage:
             if isinstance(found, Flow):
                 self._candidate = elsewhere
                 return found
-        first = self.request.method == "REGISTER"
-        routes = tuple(self.request.values("Route")[:MAX_ROUTES]) if first else ()
-        flow: Flow | None = yield Reach(self.binding, frozenset(self._tried), routes, first)
+        routes = tuple(self.request.values("Route")[:MAX_ROUTES]) if register else ()
+        avoid = frozenset(self._tried) if self._tried else _NOTHING
+        flow: Flow | None = yield Reach(self.binding, avoid, routes, register)
         upstream = self.binding.upstream
         self._candidate = upstream.candidate if upstream is not None else None
         if upstream is not None and flow is None and (upstream.rule is None or upstream.barred):
@@ -173,7 +190,7 @@ class Passage:
         if flow is None or not self._guarded():
             return None
         address = self.binding.subscriber.presence_server_address
-        if address is None or not _concerns_presence(self.request):
+        if address is None or register or not _concerns_presence(self.request):
             return flow
         return (yield from self._reach_presence(address))
 
@@ -200,7 +217,7 @@ class Passage:
     @property
     def has_other_flow(self) -> bool:
         """Whether a request of the office can be sent on another flow of the phone."""
-        inward = self.sender is Side.INSIDE and not self.binding.is_way
+        inward = self.sender is _INSIDE and not self.binding.is_way
         return inward and self._other_flow() is not None
 
     @property
@@ -210,7 +227,7 @@ class Passage:
 
     def told(self) -> tuple[tuple[str, str], ...]:
         """What stands beside `status`: when to come again, while the office is down."""
-        if self.status != 503 or self.sender is Side.INSIDE or not self.survivable:
+        if self.status != 503 or self.sender is _INSIDE or not self.survivable:
             return ()
         return (("Retry-After", str(self.context.pacer.later(self.binding.subscriber))),)
 
@@ -288,8 +305,6 @@ class Passage:
     def _enumerate(self) -> Generator[Question, DnsFound, None]:
         """ENUM: the SIP URI of the number in the Request-URI, once."""
         request, profile = self.request, self._profile
-        if not profile.enum or self.enumerated or request.method == "REGISTER":
-            return
         try:
             number = enum.number_of(Uri.parse(request.uri).user)
         except WireError:
@@ -329,14 +344,14 @@ class Passage:
 
         A dialog stays where it is, unless the server is a group (FGDN): another does not know it.
         """
-        if self.sender is Side.INSIDE:
+        if self.sender is _INSIDE:
             return FAILOVER_SECONDS if self.far is None and self.has_other_flow else None
         upstream = self.binding.upstream
         if upstream is None or self._candidate is None:
             return None
         if self.far is not None and not self._group(self._candidate):
             return None
-        alone = all(other in self._tried for other in upstream.spare)
+        alone = not upstream.spare or all(other in self._tried for other in upstream.spare)
         if alone and not (self.survivable and self.far is None):
             return None
         return self.works.profile.timers.trans_expire or FAILOVER_SECONDS
@@ -347,12 +362,12 @@ class Passage:
     def answered(self) -> None:
         """The next hop said something."""
         health = self.context.health
-        if health.troubled and self._candidate is not None and self.sender is Side.OUTSIDE:
+        if health.troubled and self._candidate is not None and self.sender is _OUTSIDE:
             health.answered(self._candidate)
 
     def refused_by_hop(self, response: Message) -> bool:
         """Whether a response means that another next hop is to be tried (RFC 3263 section 4.3)."""
-        if self.sender is Side.INSIDE:
+        if self.sender is _INSIDE:
             return response.status in FLOW_FAILED and self.has_other_flow
         if response.status != 503 or self._candidate is None or self.patience() is None:
             return False
@@ -371,35 +386,37 @@ class Passage:
         """The flow that `reach` gave did not bring an answer."""
         if cause is Cause.TIMEOUT:
             self.status = 408
-            if self.sender is Side.OUTSIDE and self.survivable:
+            if self.sender is _OUTSIDE and self.survivable:
                 self.status = 503
-            if self.sender is Side.OUTSIDE and self._candidate is not None:
+            if self.sender is _OUTSIDE and self._candidate is not None:
                 self._gone(self._candidate, f"{self.binding.aor}: no answer from it")
-        elif self.sender is Side.OUTSIDE:
+        elif self.sender is _OUTSIDE:
             self.status = 503
 
     def manipulated(self, message: Message, towards: Side) -> Generator[RunScript, Any, Message]:
         """A message that is about to be sent, as the flows' scripts leave it."""
+        if not self.context.plan.has_scripts:
+            return message
         names: list[tuple[str, scripts.Direction]] = []
         server = self.line.server
         own = self.context.plan.servers[server.server_profile].advanced
         inner = server.signaling_manipulation_script or own.signaling_manipulation_script
         outer = self.binding.subscriber.signaling_manipulation_script
         if inner is not None:
-            names.append((inner, "to_server" if towards is Side.INSIDE else "from_server"))
+            names.append((inner, "to_server" if towards is _INSIDE else "from_server"))
         if outer is not None:
-            way: scripts.Direction = "from_phone" if towards is Side.INSIDE else "to_phone"
+            way: scripts.Direction = "from_phone" if towards is _INSIDE else "to_phone"
             if self.binding.is_way:
-                way = "from_server" if towards is Side.INSIDE else "to_server"
+                way = "from_server" if towards is _INSIDE else "to_server"
             names.append((outer, way))
-        if towards is Side.INSIDE:
+        if towards is _INSIDE:
             names.reverse()
-        return scripts.run(self.context, tuple(names), message)
+        return (yield from scripts.run(self.context, tuple(names), message))
 
     def to_far(self) -> Message:
         """The request as the far side reads it. Raises WireError for what cannot be rewritten."""
         context, request = self.context, self.request
-        if self.sender is Side.OUTSIDE:
+        if self.sender is _OUTSIDE:
             contact, hider = self.binding.contact, context.hider
             out = inward_request(context.plan, self.line, request, self.far, contact, hider)
             if self.enumerated:
@@ -411,7 +428,7 @@ class Passage:
             out = outward_request(self._phone_line(), context.hider, request, self.far, contact)
             if self.binding.path and (self.far is None or not self.far.target):
                 out.set_all("Route", list(self.binding.path))
-        if self.session is not None and self.session.names[Side.OUTSIDE].masked:
+        if self.session is not None and self.session.names[_OUTSIDE].masked:
             self._unmask(out, self.session)
         self._police(out)
         self._interwork(out, self.sender.other)
@@ -433,7 +450,7 @@ class Passage:
 
     def to_near(self, response: Message) -> Message:
         """A response of the far side as the sender reads it."""
-        if self.sender is Side.OUTSIDE:
+        if self.sender is _OUTSIDE:
             out = outward_response(self.line, self.context.hider, response, self.request)
         else:
             out = inward_response(self.line, response, self.request, self.context.hider)
@@ -448,12 +465,14 @@ class Passage:
     def _police(self, out: Message) -> None:
         """Hold a request to the rules of both legs. Raises WireError with the form that refuses."""
         near, far = self.rules(self.sender), self.rules(self.sender.other)
-        refused = signaling_policy.screen(far, self.request, "outbound")
-        if refused is not None:
-            raise WireError(refused.value.status, refused.because, refused.form)
+        if far.screens:
+            refused = signaling_policy.screen(far, self.request, "outbound")
+            if refused is not None:
+                raise WireError(refused.value.status, refused.because, refused.form)
         method = out.method
-        signaling_policy.change_headers(near, out, "inbound", method)
-        signaling_policy.change_headers(far, out, "outbound", method)
+        if near.changes or far.changes:
+            signaling_policy.change_headers(near, out, "inbound", method)
+            signaling_policy.change_headers(far, out, "outbound", method)
         if far.signaling.ucid and method == "INVITE" and not self.request.to_tag:
             self._add_ucid(far, out)
 
@@ -472,9 +491,11 @@ class Passage:
             return out
         for status in filter(None, self._ruled_statuses(response)):
             out = signaling_policy.with_status(out, status)
-        method = self.request.method
-        signaling_policy.change_headers(self.rules(self.sender.other), out, "inbound", method)
-        signaling_policy.change_headers(self.rules(self.sender), out, "outbound", method)
+        far, near = self.rules(self.sender.other), self.rules(self.sender)
+        if far.changes or near.changes:
+            method = self.request.method
+            signaling_policy.change_headers(far, out, "inbound", method)
+            signaling_policy.change_headers(near, out, "outbound", method)
         return out
 
     def _unmask(self, out: Message, session: Session) -> None:

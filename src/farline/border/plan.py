@@ -10,7 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from farline.border import policy
 from farline.border.call_ids import CallIds
+from farline.border.exchange import Verdict
+from farline.border.flow import because
 from farline.border.header_hiding import HeaderHiding
 from farline.border.inside import InsideAddresses
 from farline.border.interworking import Interworking
@@ -22,9 +25,11 @@ from farline.sip import Address, NameAddr, Transport, WireError
 from farline.sip.transport import canonical_host
 
 if TYPE_CHECKING:
+    from farline.border.exchange import Refusal
     from farline.config import (
         Border,
         RoutingProfile,
+        Rules,
         ServerFlow,
         ServerProfile,
         SignalingInterface,
@@ -58,6 +63,11 @@ class Plan:
 
     def __init__(self, border: Border, past: Plan | None = None) -> None:
         self.border = border
+        self.has_scripts: bool = bool(border.signaling_scripts) or (
+            past is not None and past.has_scripts
+        )
+        """Some flow or server may name one."""
+
         self.interfaces: dict[str, SignalingInterface] = {
             item.name: item for item in border.signaling_interfaces
         }
@@ -69,6 +79,9 @@ class Plan:
             item.name: item.rules for item in border.routing_profiles
         }
         """The rules of each profile in their order."""
+
+        self.only_rules: dict[str, RoutingProfile] = {}
+        """The rule of each routing profile that has one, for every end point at all times."""
 
         self.times = {
             name: rule
@@ -89,6 +102,12 @@ class Plan:
         self.call_ids = CallIds(None if key is None else key.reveal())
         self.subscriber_flows = _by_interface(border.subscriber_flows)
         self.server_flows = _by_interface(border.server_flows)
+        self.first_flows: dict[str, Verdict[SubscriberFlow | None]] = {
+            flow.name: Verdict(flow, because(flow.name), f"{flow.form}: {flow.name}")
+            for flow in border.subscriber_flows
+        }
+        """The verdict for a subscriber flow where no other one stands before it."""
+
         self.lines = {
             flow.name: FIRST_LINE + index for index, flow in enumerate(border.subscriber_flows)
         }
@@ -128,6 +147,27 @@ class Plan:
 
         if past is not None:
             self._inherit(past)
+        self._peers = {
+            interface: self.servers_on(interface) | self.former_servers.get(interface, frozenset())
+            for interface in {*self.server_flows, *self.former_servers}
+        }
+        for name, rules in self.routing.items():
+            free = rules[0].uri_group == URI_GROUP_ANY and self.times[rules[0].time_of_day].always
+            if len(rules) == 1 and free:
+                self.only_rules[name] = rules[0]
+        self._standing = {
+            name: policy.always(sets[0])
+            for name, sets in self.groups.items()
+            if len(sets) == 1 and sets[0].time_of_day.always
+        }
+
+    def standing(self, group: str) -> Verdict[Rules | Refusal] | None:
+        """The rules of a policy group whose only set always holds; None: it depends on the time."""
+        return self._standing.get(group)
+
+    def is_server(self, interface: str, host: str) -> bool:
+        """Whether a server, or one that the configuration no longer has, was heard here."""
+        return host in self._peers.get(interface, ())
 
     def in_uri_group(self, name: str, header: str | None) -> bool:
         """Whether the address in a header is one of a URI group's (`*` has every address)."""
@@ -180,6 +220,12 @@ class Plan:
                 self.peers[flow.name] = peer_flow(flow, script)
                 number = FIRST_LINE + len(self.border.subscriber_flows) + index
                 self.lines.setdefault(flow.name, number)
+
+    def may_own(self, text: str) -> bool:
+        """Whether it is worth while to parse a Via or URI: False where `is_own` would be."""
+        lowered = text.lower()
+        hosts = [host for host in self.own if host in lowered or (":" in host and "[" in lowered)]
+        return bool(hosts)
 
     def _inherit(self, past: Plan) -> None:
         self.outsiders |= past.outsiders

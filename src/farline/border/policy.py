@@ -34,7 +34,7 @@ def select(sets: tuple[Rules, ...], wall: float, *, in_dialog: bool) -> Verdict[
     What is begun goes on: in a dialog the last set holds where no other does.
     """
     if len(sets) == 1 and sets[0].time_of_day.always:
-        return Verdict(sets[0], f"order {sets[0].order} holds at all times")
+        return always(sets[0])
     at = datetime.fromtimestamp(wall, UTC).astimezone()
     minute = at.hour * 60 + at.minute
     passed: list[str] = []
@@ -49,6 +49,11 @@ def select(sets: tuple[Rules, ...], wall: float, *, in_dialog: bool) -> Verdict[
     if in_dialog:
         return Verdict(sets[-1], text)
     return Verdict(Refusal(403, "time-of-day"), text, sets[-1].place("time_of_day", "Days"))
+
+
+def always(rules: Rules) -> Verdict[Rules | Refusal]:
+    """The only set of a group, where it holds at all times."""
+    return Verdict(rules, f"order {rules.order} holds at all times")
 
 
 def admit(

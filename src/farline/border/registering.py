@@ -13,7 +13,7 @@ from farline.border.registration import Binding, contact_key
 from farline.border.screening import screen_flow
 from farline.border.teardown import drop_binding, lose_phone
 from farline.border.topology import contact_inside, make_line
-from farline.sip import NameAddr, WireError, headers
+from farline.sip import NameAddr, Uri, WireError, headers
 
 if TYPE_CHECKING:
     from farline.border.context import Context
@@ -26,13 +26,14 @@ MAX_CONTACTS = 4
 """Contacts in one REGISTER: an old and a new one is usual."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Wanted:
     """One Contact of a REGISTER: the binding that it means and the URI to reach the phone at."""
 
     binding: Binding
     contact: str
     header: str
+    uri: Uri
     outbound: bool
     """It has a reg-id."""
 
@@ -111,8 +112,9 @@ def _answered_here(context: Context, plan: Registration, tx: ServerTransaction) 
         _prolong(context, want.binding, lease.for_phone(want, left))
         lease.answer(context, plan, tx, lease.for_phone(want, left))
         return True
-    tried = tx.request.get("Authorization") is not None
-    known = plan.way.registered or (tried and not any(want.fresh for want in plan.wanted))
+    known = plan.way.registered or (
+        tx.request.get("Authorization") is not None and not any(want.fresh for want in plan.wanted)
+    )
     paced = context.pacer.decide(flow, context.now, known=known)
     if isinstance(paced.value, Refusal):
         for want in plan.wanted:
@@ -208,7 +210,7 @@ def _understand(context: Context, tx: ServerTransaction) -> Verdict[Registration
         refused = outbound.refused(subscriber, request, path) if is_flow else None
         if refused is not None:
             return Verdict(refused.value, refused.because, refused.form)
-        fresh = context.bindings.by_key(contact_key(user, host, contact)) is None
+        held = len(context.bindings)
         binding = _binding(context, tx, subscriber, user, host, contact)
         if isinstance(binding, str):
             return Verdict(Refusal(503, "full"), binding)
@@ -217,12 +219,13 @@ def _understand(context: Context, tx: ServerTransaction) -> Verdict[Registration
                 binding,
                 str(contact.uri),
                 str(contact),
+                contact.uri,
                 outbound=contact.param("reg-id") is not None,
                 is_flow=is_flow,
                 asked=lease.asked(contact, request),
                 path=path,
                 push=outbound.push_of(contact.uri),
-                fresh=fresh,
+                fresh=len(context.bindings) > held,
             )
         )
     way = wanted[-1].binding if wanted else _anybody(context, tx, subscriber, user, host)
@@ -386,7 +389,7 @@ def _learn(
             leaving.append(want.binding)
             continue
         _accept(context, plan.way, want, flow, given[1])
-        mine = given[0].with_uri(NameAddr.parse(want.header).uri)
+        mine = given[0].with_uri(want.uri)
         short = lease.for_phone(want, given[1])
         restored.append(
             str(mine if short == given[1] else mine.with_param("expires", f"{short:.0f}"))

@@ -37,6 +37,9 @@ FIRST_LINE = 2048
 
 FURTHER_SCANNERS = "Further Scanners"
 
+MAX_AGENTS = 1024
+"""User-Agents that are remembered; a fleet of phones has a few."""
+
 
 class Shield:
     """The shield of one border. Every method is given `now`, monotonic seconds."""
@@ -58,9 +61,13 @@ class Shield:
         )
         """By address of record: what is left of the failures that it may see."""
 
+        self._max_message = form.max_message
         self._country = country
         self._allow, self._deny = _networks(form.allow), _networks(form.deny)
         self._scanners = SCANNERS + tuple(word.lower() for word in form.scanners)
+        self._agents: dict[str, str] = {}
+        """The scanner's word in User-Agents that were met, "" mostly."""
+
         self._lists = bool(form.deny or form.countries_allowed or form.countries_denied)
 
     # ---- before parsing ----
@@ -68,8 +75,8 @@ class Shield:
     def sane(self, data: bytes) -> Verdict[bool]:
         """Whether bytes can be a message that is read here."""
         size = len(data)
-        if size > self.form.max_message:
-            text = f"{size} bytes; at most {self.form.max_message} are read"
+        if size > self._max_message:
+            text = f"{size} bytes; at most {self._max_message} are read"
             return self._no(text, "Maximum Message Size")
         if not data.startswith(b"SIP/") and b" SIP/" not in data[:FIRST_LINE]:
             return self._no("no SIP in its first line", "")
@@ -104,7 +111,7 @@ class Shield:
     def judge(self, message: Message, flow: Flow, *, registered: bool, now: float) -> Verdict[bool]:
         """Whether a parsed message from outside goes on; a stranger's request is charged."""
         who = flow.remote
-        if self.is_allowed(who.host):
+        if self._allow and _within(self._allow, who.host):
             return Verdict(True, f"{who.host} is on the allow list", self._field("Allow List"))
         agent = message.get("User-Agent")
         word = self._scanner(agent) if agent is not None else ""
@@ -185,8 +192,14 @@ class Shield:
         return None
 
     def _scanner(self, agent: str) -> str:
-        lowered = agent.lower()
-        return next((word for word in self._scanners if word in lowered), "")
+        known = self._agents.get(agent)
+        if known is None:
+            lowered = agent.lower()
+            known = next((word for word in self._scanners if word in lowered), "")
+            if len(self._agents) >= MAX_AGENTS:
+                self._agents.clear()
+            self._agents[agent] = known
+        return known
 
     def _no(self, because: str, field: str) -> Verdict[bool]:
         return Verdict(False, because, self._field(field))

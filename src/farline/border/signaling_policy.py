@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from farline import sdp
 from farline.border.exchange import Refusal, Verdict
+from farline.config.policy_rules import UNLIMITED_BYTES
 from farline.sip import Message, NameAddr, WireError
 from farline.sip.responses import REASONS
 
@@ -23,6 +24,8 @@ METHODS = frozenset(
 
 def screen(rules: Rules, message: Message, direction: str) -> Verdict[Refusal] | None:
     """Why a request does not pass a flow; None when it does. `direction`: inbound or outbound."""
+    if not rules.screens:
+        return None
     if direction == "inbound":
         found = _secure(rules, message)
         if found is not None:
@@ -50,6 +53,8 @@ def screen(rules: Rules, message: Message, direction: str) -> Verdict[Refusal] |
 
 def change_headers(rules: Rules, out: Message, direction: str, method: str) -> None:
     """Remove and set headers of a request or an answer that passes a flow."""
+    if not rules.changes:
+        return
     if direction == "inbound":
         scrub(rules, out)
     controls = rules.signaling.request_headers
@@ -75,6 +80,8 @@ def scrub(rules: Rules, out: Message) -> None:
 
 def ruled_status(rules: Rules, response: Message, direction: str) -> int | None:
     """What becomes of an answer's status; None: it passes as it is, 0: it is held back."""
+    if not rules.controls_responses:
+        return None
     status, method = str(response.status), response.method
     if status[0] == "2" or status == "100":
         return None
@@ -134,7 +141,10 @@ def _fitting(
 def _secure(rules: Rules, message: Message) -> Verdict[Refusal] | None:
     """The security rule's word on what the flow's peer has sent."""
     rule = rules.security
-    if rule.max_message_bytes < 32_768 and len(message.to_bytes()) > rule.max_message_bytes:
+    if (
+        rule.max_message_bytes < UNLIMITED_BYTES
+        and len(message.to_bytes()) > rule.max_message_bytes
+    ):
         text = f"more than {rule.max_message_bytes} bytes"
         place = rules.place("security", "DoS: Message Size")
         return Verdict(Refusal(413, "size"), text, place)

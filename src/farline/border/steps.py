@@ -11,7 +11,6 @@ operation waits for something else are kept for its next `yield NEXT`.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -19,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from farline.sip.dns import Question
 
 if TYPE_CHECKING:
+    from collections import deque
+
     from farline.border.plan import Candidate
     from farline.border.registration import Binding
     from farline.media.engine import MediaRequest
@@ -146,4 +147,5 @@ class Operation:
         """Call-ID, for the trace."""
 
         self.waiting: Step | None = None
-        self.inbox: deque[object] = deque(maxlen=MAX_INBOX)
+        self.inbox: deque[object] | None = None
+        """Events for the next `yield NEXT`; most operations never have one."""

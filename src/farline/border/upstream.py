@@ -79,7 +79,7 @@ class Upstreams:
 
     def owns(self, flow: Flow) -> bool:
         """Whether a connection is one of ours to a server."""
-        return flow in self._by_flow or self._context.links.owns(flow)
+        return bool(flow.token) and (flow in self._by_flow or self._context.links.owns(flow))
 
     def reach(self, step: Reach, operation: Operation) -> tuple[bool, Flow | None]:
         """(True, flow or None) when it is known now; (False, None) when `operation` has to wait."""
@@ -92,8 +92,9 @@ class Upstreams:
         if upstream.flow is not None:
             elsewhere = step.registers and (self._lesser(binding) or self._barred(upstream))
             if upstream.candidate not in step.avoid and not elsewhere:
-                text = f"{binding.aor} has its way there: {upstream.flow.local}"
-                self._context.decided("routing", str(upstream.candidate), text)
+                if self._context.traced:
+                    text = f"{binding.aor} has its way there: {upstream.flow.local}"
+                    self._context.decided("routing", str(upstream.candidate), text)
                 return True, upstream.flow
             self._leave(upstream)
         if upstream.search is None:
@@ -146,15 +147,19 @@ class Upstreams:
     def _turned(self, binding: Binding) -> bool:
         """Whether another rule of the routing profile fits now."""
         upstream = binding.upstream
-        return upstream is not None and self._select(binding).value is not upstream.rule
+        if upstream is None:
+            return False
+        only = self._context.plan.only_rules.get(binding.subscriber.routing_profile)
+        rule = only if only is not None else self._select(binding).value
+        return rule is not upstream.rule
 
     def _lesser(self, binding: Binding) -> bool:
         """Whether the best next hop is up and the way leads elsewhere; asked for names too late."""
         context, upstream = self._context, binding.upstream
-        profile = self.rule(binding)
-        if upstream is None or not profile.next_hop_priority or binding.calls:
+        if upstream is None or not upstream.spare or binding.calls:
             return False
-        if profile.load_balancing != "priority" or not upstream.spare:
+        profile = self.rule(binding)
+        if not profile.next_hop_priority or profile.load_balancing != "priority":
             return False
         best = profile.by_priority[0]
         other = upstream.candidate

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from farline.config.base import Form, Name
 from farline.config.policy_rules import (
+    UNLIMITED_BYTES,
     Application,
     ApplicationRule,
     BorderRule,
@@ -71,6 +72,34 @@ class Rules:
     charging: ChargingRule
     recording: RecordingRule
     time_of_day: TimeOfDay
+
+    # What the rules have nothing of costs a message nothing: looked up here, once.
+
+    screens: bool = field(init=False, repr=False, compare=False)
+    """Some requests do not pass, or are looked into."""
+
+    changes: bool = field(init=False, repr=False, compare=False)
+    """Headers or bodies are taken out or set."""
+
+    controls_responses: bool = field(init=False, repr=False, compare=False)
+    """Some answers are held back or changed."""
+
+    def __post_init__(self) -> None:
+        signaling, security, im = self.signaling, self.security, self.application.im
+        found = {
+            "screens": bool(signaling.requests or signaling.request_headers or security.compliance)
+            or security.max_message_bytes < UNLIMITED_BYTES
+            or not (im.inbound and im.outbound),
+            "changes": bool(
+                signaling.request_headers
+                or signaling.response_headers
+                or security.scrub_headers
+                or security.scrub_bodies
+            ),
+            "controls_responses": bool(signaling.responses or signaling.response_headers),
+        }
+        for name, value in found.items():
+            object.__setattr__(self, name, value)
 
     def place(self, kind: str, field: str = "") -> str:
         """Form, rule and field, for people."""

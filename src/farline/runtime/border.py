@@ -48,7 +48,9 @@ async def run_border(context: RoleContext) -> None:
         form = border.shield
         countries = Countries(beside(context, form.country_database))
         quarantine = Quarantine(context.run_dir / "quarantine", active=form.quarantine)
-        core = BorderCore(border, RealIds(), wall=clock.wall_of, country=countries)
+        core = BorderCore(
+            border, RealIds(), wall=clock.wall_of, country=countries, traced=context.traced
+        )
         keeper = TlsKeeper(context.deployment, context.base, trace).prepare()
         charges = stack.enter_context(closing(Charges(context.run_dir)))
         memory = BorderMemory(stack, context.run_dir)

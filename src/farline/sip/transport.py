@@ -5,7 +5,6 @@ They are values, not sockets: `runtime` owns the sockets and names them by these
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import NamedTuple
@@ -81,8 +80,7 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(NamedTuple):
     """One way to a peer: a connection, or for UDP a pair of addresses (RFC 5626 section 3.1).
 
     `token` numbers a connection of this process, and is 0 for UDP, so that two datagrams from the

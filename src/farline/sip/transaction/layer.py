@@ -61,6 +61,9 @@ class TransactionLayer:
         self._merged = merged
         self._rport = rport
         self._machine = Machine(timers or Timers())
+        self.out = self._machine.out
+        """What `poll` gives, for a user that empties it by itself."""
+
         self._via_heads: dict[tuple[Transport, Address], str] = {}
         """Our Via up to its branch, by what it depends on."""
 
@@ -151,8 +154,7 @@ class TransactionLayer:
 
     def poll(self) -> Send | Event | None:
         """The next output, None when there is none left."""
-        out = self._machine.out
-        return out.popleft() if out else None
+        return self.out.popleft() if self.out else None
 
     def transactions(self) -> Iterable[ClientTransaction | ServerTransaction]:
         """All running transactions, for looking at."""

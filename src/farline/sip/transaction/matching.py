@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farline.sip.transport import Address, Transport, same_host
@@ -52,4 +51,4 @@ def note_source(request: Message, via: Via, flow: Flow) -> Flow:
     if asks or flow.transport is not _UDP:
         return flow
     port = via.port or flow.transport.default_port
-    return flow if port == source.port else replace(flow, remote=Address(source.host, port))
+    return flow if port == source.port else flow._replace(remote=Address(source.host, port))
