@@ -8,7 +8,7 @@ RUN_DIR ?= run
 # What the product itself needs; what the tests need besides; what the benchmarks compare with.
 RUN_PACKAGES := gcc clang pkg-config libopus-dev python3-venv prosody
 TEST_PACKAGES := $(RUN_PACKAGES) baresip-core sip-tester tshark curl iproute2 nftables iputils-ping dnsutils \
-	rtpengine-daemon kamailio chromium
+	rtpengine-daemon kamailio chromium pebble
 BENCH_PACKAGES := $(RUN_PACKAGES) sip-tester iproute2 kamailio kamailio-outbound-modules rtpengine-daemon
 
 # Tests that judge what a foreign phone recorded. It plays out in real time and drops a frame of its own

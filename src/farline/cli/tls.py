@@ -40,19 +40,29 @@ def reload(run_dir: RunDir = Path("run"), as_json: AsJson = False) -> None:
 
 @app.command()
 def show(run_dir: RunDir = Path("run"), as_json: AsJson = False) -> None:
-    """Show whose certificates are in use and how long they are good.
+    """Show whose certificates are in use, how long they are good, and what ACME does next.
 
     Example: farline tls show --run-dir run
     """
     shown = _ask(run_dir, "show")
-    found = [{"role": role, **one} for role in shown for one in shown[role]["certificates"]]
+    kinds = ("certificates", "acme")
+    found = {
+        kind: [{"role": role, **one} for role in shown for one in shown[role][kind]]
+        for kind in kinds
+    }
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
-    for one in found:
+    for one in found["certificates"]:
         typer.echo(printable(
             f"{one['role']}: {one['profile']}: {one['names']}: until {one['until']},"
             f" {one['days left']} days"
+        ))  # fmt: skip
+    for one in found["acme"]:
+        last = f"; failed {one['failures']} times: {one['failed']}" if one["failed"] else ""
+        typer.echo(printable(
+            f"{one['role']}: {one['profile']}: ACME {one['directory']}: {one['certificate']},"
+            f" {one['state']}, next order {one['next']}{last}"
         ))  # fmt: skip
 
 

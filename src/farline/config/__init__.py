@@ -6,6 +6,7 @@ problem: place, line, form and remedy. Values are frozen; a change is a new depl
 
 from farline.config.base import Form, Problem, Secret
 from farline.config.check import check
+from farline.config.check_tls import acme_role
 from farline.config.deployment import Border, Deployment, Ems
 from farline.config.flows import ServerFlow, SubscriberFlow
 from farline.config.interfaces import MediaInterface, SignalingInterface
@@ -61,6 +62,7 @@ __all__ = [
     "TopologyHidingProfile",
     "UriGroup",
     "User",
+    "acme_role",
     "check",
     "load_deployment",
     "load_secrets",

@@ -82,6 +82,14 @@ def _listeners(deployment: Deployment) -> Iterator[Listener]:
     if deployment.ems is not None:
         ems = deployment.ems
         yield _tcp(ems.ip, ems.port, "the element manager", "ems.port", ems)
+    asked: set[tuple[str, int]] = set()  # profiles may share it: they order one after the other
+    for index, profile in enumerate(deployment.tls_server_profiles):
+        form = profile.acme
+        if form is not None and (form.challenge_ip, form.challenge_port) not in asked:
+            asked.add((form.challenge_ip, form.challenge_port))
+            place = f"tls_server_profiles[{index}].acme.challenge_port"
+            owner = f"ACME of TLS profile {profile.name!r}"
+            yield _tcp(form.challenge_ip, form.challenge_port, owner, place, form)
 
 
 def _of_border(border: Border) -> Iterator[Listener]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from farline.config.deployment import Deployment
-    from farline.config.tls import TlsProfile
+    from farline.config.tls import TlsProfile, TlsServerProfile
 
 
 def check_tls(deployment: Deployment) -> Iterator[Problem]:
@@ -41,6 +41,20 @@ def check_tls(deployment: Deployment) -> Iterator[Problem]:
             )
     yield from _messaging(deployment)
     yield from _idle(deployment)
+    yield from _acme(deployment)
+
+
+def acme_role(deployment: Deployment, profile: TlsServerProfile) -> str:
+    """The role that orders a profile's certificate: its Challenge IP is the role's; "" for none."""
+    if profile.acme is None:
+        return ""
+    ip, border = profile.acme.challenge_ip, deployment.border
+    networks = border.networks if border is not None else ()
+    if any(ip == one.ip for network in networks for one in network.addresses):
+        return "border"
+    if deployment.portal is not None and deployment.portal.ip == ip:
+        return "portal"
+    return "office" if deployment.office is not None and deployment.office.ip == ip else ""
 
 
 def _messaging(deployment: Deployment) -> Iterator[Problem]:
@@ -84,3 +98,30 @@ def _idle(deployment: Deployment) -> Iterator[Problem]:
             text = f"Remote Transport is {remote.transport}: nothing here begins TLS"
             fix = f"set Remote Transport TLS, {remedy}"
             yield Problem(f"{place}.remote.tls_client_profile", text, fix, relay.form)
+
+
+def _acme(deployment: Deployment) -> Iterator[Problem]:
+    """Who answers the authority, and where."""
+    for index, profile in enumerate(deployment.tls_server_profiles):
+        form, place = profile.acme, f"tls_server_profiles[{index}].acme"
+        if form is None:
+            continue
+        if not acme_role(deployment, profile):
+            yield Problem(
+                f"{place}.challenge_ip",
+                f"{form.challenge_ip} is no address of border, portal or office: nobody orders",
+                "give the address that the authority reaches for these names",
+                form.form,
+            )
+        if form.challenge_port != _HTTP:
+            yield Problem(
+                f"{place}.challenge_port",
+                f"authorities ask at port {_HTTP}, not at {form.challenge_port}",
+                f"see to it that port {_HTTP} of the names leads here, or give {_HTTP}",
+                form.form,
+                severity="warning",
+            )
+
+
+_HTTP = 80
+"""Where HTTP-01 is asked for (RFC 8555 section 8.3)."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from farline.border import BorderCore
 from farline.media.reports import MediaSessions
 from farline.runtime import clock
+from farline.runtime.acme_keeper import AcmeKeeper
 from farline.runtime.border_commands import BorderCommands, beside
 from farline.runtime.border_listeners import border_listeners
 from farline.runtime.border_memory import BorderMemory
@@ -95,8 +96,12 @@ async def run_border(context: RoleContext) -> None:
                 "quarantine": quarantine.show(),
                 "relays": relays.show(),
                 "certificates": keeper.show(),
+                "acme": acme.show(),
             }
 
+        acme = AcmeKeeper(context, keeper, trace)
+        stack.push_async_callback(acme.stop)
+        acme.start()
         commands = BorderCommands(
             context, driver, keeper, countries, quarantine, relays, core.calls
         )

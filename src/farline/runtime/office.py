@@ -12,6 +12,7 @@ from farline.office.connections import INTERFACE
 from farline.office.directory import UserDirectory
 from farline.office.monitor import monitor_entry
 from farline.runtime import clock
+from farline.runtime.acme_keeper import AcmeKeeper
 from farline.runtime.ids import RealIds
 from farline.runtime.media_client import MediaClient
 from farline.runtime.office_directory import DirectoryServer
@@ -64,9 +65,14 @@ async def run_office(context: RoleContext) -> None:
         await driver.start()
         await _start_directory(keeper, office, trace, stack)
 
+        acme = AcmeKeeper(context, keeper, trace)
+        stack.push_async_callback(acme.stop)
+        acme.start()
+
         def show() -> dict[str, object]:
             state = "connected" if media.connected else "not running"
-            return {**core.show(), "media engine": state, "certificates": keeper.show()}
+            tls = {"certificates": keeper.show(), "acme": acme.show()}
+            return {**core.show(), "media engine": state, **tls}
 
         commands: dict[str, Callable[..., object]] = {"show": show}
         commands["tls-reload"] = keeper.reload

@@ -21,6 +21,7 @@ from farline.portal.rest import RestServer
 from farline.portal.status import Component, ComponentStatus
 from farline.portal.throttle import Throttle
 from farline.runtime import clock
+from farline.runtime.acme_keeper import AcmeKeeper
 from farline.runtime.ids import RealIds
 from farline.runtime.portal_tls import pinned, prosody_tls
 from farline.runtime.tls_keeper import TlsKeeper
@@ -63,6 +64,7 @@ class PortalRole:
         self._trace = trace
         self._ids = RealIds()
         self._keeper = TlsKeeper(context.deployment, context.base, trace)
+        self._acme = AcmeKeeper(context, self._keeper, trace)
         self._decoy_secret = _kept_secret(context.run_dir / "state" / "portal-decoy.key")
         self.status = ComponentStatus(clock.wall, self._component_changed)
         self.throttle = Throttle(portal.max_failed_logins)
@@ -95,6 +97,8 @@ class PortalRole:
         self.messaging = self._prosody()
         stack.push_async_callback(self.messaging.stop)
         await self.messaging.start(self._accounts())
+        stack.push_async_callback(self._acme.stop)
+        self._acme.start()
 
     async def serve(self) -> None:
         """Run the lasting tasks, and the control socket, until cancelled.
@@ -131,6 +135,7 @@ class PortalRole:
             "im_logins": {"keys_served": self.keys.served, "failed": self.keys.failed},
             "throttled": self.throttle.refused,
             "certificates": self._keeper.show(),
+            "acme": self._acme.show(),
             "mybuddy": {"jid": self.mybuddy.jid, "answered": self.mybuddy.answered},
         }
 

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 
 from farline.config import Problem
 from farline.config.subnets import literal
+from farline.runtime.acme_files import kept
 from farline.runtime.certificate_names import borne
 from farline.sip import Transport
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farline.config import Deployment, Form, TlsClientProfile, TlsServerProfile
+    from farline.config.tls import AcmeOrder
 
 WARN_BEFORE = timedelta(days=30)
 MAX_FILE = 1024 * 1024
@@ -108,6 +110,11 @@ def _server(
 ) -> Iterator[Problem]:
     certificate = _read(base / profile.certificate)
     key = _read(base / profile.key)
+    if profile.acme is not None:
+        yield from _ordered(profile.acme, wanted, f"{place}.acme.names")
+        found = kept(profile, base)
+        if found is None or found.stand_in:
+            return  # it is ordered at the start
     for field, path, data in (
         ("certificate", profile.certificate, certificate),
         ("key", profile.key, key),
@@ -138,6 +145,17 @@ def _server(
     if key is not None:
         yield from _key(leaf, key, f"{place}.key", profile)
     yield from _names(leaf, wanted, f"{place}.certificate", profile)
+
+
+def _ordered(form: AcmeOrder, wanted: list[Wanted], place: str) -> Iterator[Problem]:
+    """The names that are ordered must be those that clients dial."""
+    for want in wanted:
+        if want.name.lower().rstrip(".") in form.names:
+            continue
+        text, remedy = f"{want.name} is not ordered: {want.why}", "add it"
+        if literal(want.name):
+            remedy = "ACME orders names only: have a name dialled, or put a certificate there"
+        yield Problem(place, text, remedy, form.form, severity="warning")
 
 
 def _own(

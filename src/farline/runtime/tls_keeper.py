@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from cryptography import x509
 
 from farline.config import TlsServerProfile
+from farline.runtime.acme_files import stand_in
 from farline.runtime.certificate_names import borne
 from farline.runtime.tls import TlsError, client_context, server_context
 from farline.runtime.tls_context import RenewableContext
@@ -125,6 +126,20 @@ class TlsKeeper:
         }
         self._seen = fresh._seen
 
+    def _stand_in(self, use: Use) -> None:
+        """Where ACME has issued nothing yet, the ports open with a certificate of our own."""
+        for one in self._files(use):
+            profile = self._profiles("server")[one.name]
+            try:
+                made = isinstance(profile, TlsServerProfile) and stand_in(
+                    profile, self._base, self._clock()
+                )
+            except OSError as error:
+                raise TlsError(f"TLS profile {one.name!r}: {error}") from error
+            if made:
+                text = f"{one.name}: until ACME has issued one; nobody believes it"
+                self._note(Note("certificate stands in", text, one.name))
+
     async def watch(self) -> None:
         """Look at the files and at the calendar until cancelled."""
         while True:
@@ -167,6 +182,7 @@ class TlsKeeper:
 
     def _make(self, use: Use) -> Context:
         if use.kind == "server":
+            self._stand_in(use)
             return server_context(self._deployment, use.name, self._base)
         sip = use.kind == "SIP client"
         return client_context(self._deployment, use.name, self._base, sip=sip)
