@@ -92,6 +92,16 @@ class SippWorld:
             for one in config.signaling_interfaces
         )  # fmt: skip
         config = config.model_copy(update={"signaling_interfaces": interfaces})
+        await self.run(config, server=server, client=client)
+
+    async def run(
+        self,
+        config: Border,
+        *,
+        server: ssl.SSLContext | None = None,
+        client: ssl.SSLContext | None = None,
+    ) -> None:
+        """Start a border of any configuration, on its own addresses."""
         self.core = BorderCore(config, RealIds())
         engine = StandInEngine({item.name: item.ip for item in config.media_interfaces})
 
@@ -100,10 +110,10 @@ class SippWorld:
 
         listeners = [
             Listener(
-                one.name, one.ip, udp_port=self.port, tcp_port=self.port, tls_port=one.tls_port,
-                wss_port=one.wss_port, tls=server,
+                one.name, one.ip, udp_port=one.udp_port, tcp_port=one.tcp_port,
+                tls_port=one.tls_port, wss_port=one.wss_port, tls=server,
             )
-            for one in interfaces
+            for one in config.signaling_interfaces
         ]  # fmt: skip
         driver = SipDriver(self.core, listeners, media=media, tls_client=client)
         await driver.start()
