@@ -10,14 +10,19 @@ from bisect import insort
 from typing import TYPE_CHECKING
 
 from farline.border.exchange import Side
+from farline.border.steps import NEXT
 from farline.config.server import Authentication
 from farline.sip.digest_client import DigestClient
+from farline.sip.transaction import RequestFailed, ResponseArrived, TransactionEnded
 
 if TYPE_CHECKING:
     from farline.border.context import Context
     from farline.border.passage import Passage
+    from farline.border.session import Session
+    from farline.border.steps import Operation, Steps
     from farline.config import ServerProfile
     from farline.sip import Message
+    from farline.sip.transaction import ClientTransaction
 
 CHALLENGES = frozenset({401, 407})
 PROOFS = ("Authorization", "Proxy-Authorization")
@@ -77,6 +82,37 @@ def again(passage: Passage, sent: Message, response: Message) -> Message | None:
     if passage.session is not None and passage.request.method == "INVITE":
         passage.session.proof = (passage.request.cseq, proof_of(found))
     return found
+
+
+def server_of(session: Session, context: Context, side: Side) -> ServerProfile | None:
+    """The server on a side of a call; None: a phone."""
+    binding = session.binding
+    if side is Side.OUTSIDE:
+        peer = binding.peer
+        return context.plan.servers[peer.server_profile] if peer is not None else None
+    line = binding.line
+    return context.plan.servers[line.server.server_profile] if line is not None else None
+
+
+def insist(
+    context: Context, operation: Operation, client: ClientTransaction, session: Session, side: Side
+) -> Steps:
+    """Follow a request of the border's own to its end; a challenge is answered once."""
+    asked = False
+    while True:
+        event = yield NEXT
+        if isinstance(event, ResponseArrived) and event.tx is client:
+            response, server = event.message, server_of(session, context, side)
+            if response.status < 200:
+                continue
+            if response.status not in CHALLENGES or server is None or asked:
+                return
+            told, asked = context.credentials.answer(server, client.request, response), True
+            if told is None:
+                return
+            client = context.request(operation, told, client.flow, side)
+        elif isinstance(event, RequestFailed | TransactionEnded):
+            return
 
 
 def proof_of(message: Message) -> tuple[tuple[str, str], ...]:

@@ -197,6 +197,10 @@ class _Joined:
             elif getattr(event, "tx", None) is not client:
                 continue
             elif isinstance(event, ResponseArrived) and event.message.status > 100:
+                told = self.there.answer_challenge(self.operation, client, event.message)
+                if told is not None:
+                    client = told
+                    continue
                 yield from self._back(client, event.message, target)
             elif isinstance(event, RequestFailed):
                 self.context.answer(self.tx, 408)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from farline.border.credentials import CHALLENGES, insist, server_of
 from farline.border.exchange import Side
 from farline.border.steps import NEXT, Operation, Reach
 from farline.border.teardown import flow_to, make_ack, make_request
@@ -74,10 +75,7 @@ class Leg:
         """A request to it. `kind`: Content-Type of the body."""
         other = self.session.end_on(self.side.other)
         message = make_request(self.session, self.side, method, other.next_cseq())
-        if self.session.joint is not None:
-            other.cseq += 1  # nobody else counts there any more
-        else:
-            other.inserted.append(other.cseq)
+        self._count(other)
         if method in WITH_CONTACT:
             self._add_contact(message, other)
         for name, value in headers:
@@ -100,13 +98,34 @@ class Leg:
 
     def tell(self, message: Message) -> None:
         """Send a request of which nobody waits for the answer."""
-        context = self.context
-        context.start(Operation(self.session.call_id), self._tell(message))
+        operation = Operation(self.session.call_id)
+        self.context.start(operation, self._tell(operation, message))
 
-    def _tell(self, message: Message) -> Steps:
+    def _tell(self, operation: Operation, message: Message) -> Steps:
         flow = yield from self.reach()
         if flow is not None:
-            self.context.request(None, message, flow, self.side)
+            client = self.context.request(operation, message, flow, self.side)
+            yield from insist(self.context, operation, client, self.session, self.side)
+
+    def answer_challenge(
+        self, operation: Operation, client: ClientTransaction, response: Message
+    ) -> ClientTransaction | None:
+        """The request again, with the credentials of a server that asks for them; None: not."""
+        server = server_of(self.session, self.context, self.side)
+        if server is None or response.status not in CHALLENGES:
+            return None
+        told = self.context.credentials.answer(server, client.request, response)
+        if told is None:
+            return None
+        self._count(self.session.end_on(self.side.other))
+        return self.context.request(operation, told, client.flow, self.side)
+
+    def _count(self, other: End) -> None:
+        """One more request of ours in the name of the other end."""
+        if self.session.joint is not None:
+            other.cseq += 1  # nobody else counts there any more
+        else:
+            other.inserted.append(other.cseq)
 
     def ack(self, client: ClientTransaction, response: Message) -> None:
         """Acknowledge a 2xx, and each of its repetitions."""
@@ -148,7 +167,10 @@ def ask(
         if getattr(event, "tx", None) is not client:
             continue
         if isinstance(event, ResponseArrived) and event.message.status >= 200:
-            return client, event.message
+            told = leg.answer_challenge(operation, client, event.message)
+            if told is None:
+                return client, event.message
+            client = told
         if isinstance(event, RequestFailed | TransactionEnded):
             return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farline.border.credentials import insist
 from farline.border.exchange import Side
 from farline.border.steps import Aborted, Operation, Reach
 from farline.sip import Message
@@ -34,29 +35,31 @@ def hang_up(context: Context, session: Session, why: str, *, cause: int) -> None
         ends = [(session, joint.side), (joint.other, joint.other_side)]
     if session.is_call and session.confirmed:
         for one, side in ends:
-            bye = _bye_outside if side is Side.OUTSIDE else _bye_inside
-            context.start(Operation(one.call_id), bye(context, one, why, cause))
+            operation = Operation(one.call_id)
+            context.start(operation, _bye(context, operation, one, side, why, cause))
     context.end_session(session, "ended", why)
     if joint is not None:
         context.end_session(joint.other, "ended", why)
 
 
-def _bye_outside(context: Context, session: Session, why: str, cause: int) -> Steps:
-    """BYE to the phone, or to the server that began, over a new connection if need be."""
-    bye = make_bye(session, Side.OUTSIDE, why, cause)
-    flow = flow_to(context, session.binding, Side.OUTSIDE)
-    if session.binding.is_way:
-        flow = yield from context.ways.reach(session.binding)
-    if flow is not None:
-        context.request(None, bye, flow, Side.OUTSIDE)
+def _bye(
+    context: Context, operation: Operation, session: Session, side: Side, why: str, cause: int
+) -> Steps:
+    """BYE to an end: to a server over a new connection if need be, and again if it asks who we are.
 
-
-def _bye_inside(context: Context, session: Session, why: str, cause: int) -> Steps:
-    """BYE to the office, over a new connection where the last is lost."""
-    bye = make_bye(session, Side.INSIDE, why, cause)
-    flow = yield Reach(session.binding)
+    To a phone over the connection that it has, or none.
+    """
+    bye = make_bye(session, side, why, cause)
+    binding = session.binding
+    if side is Side.INSIDE:
+        flow = yield Reach(binding)
+    elif binding.is_way:
+        flow = yield from context.ways.reach(binding)
+    else:
+        flow = flow_to(context, binding, side)
     if flow is not None:
-        context.request(None, bye, flow, Side.INSIDE)
+        client = context.request(operation, bye, flow, side)
+        yield from insist(context, operation, client, session, side)
 
 
 def lose_phone(context: Context, binding: Binding) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from farline.border import Reconfigured
 from farline.config import load_with_warnings
+from farline.media.reports import MediaTimeout
 from farline.sip import Address, responses
 from farline.sip.digest import ha1
 from farline.sip.digest_server import DigestServer, Outcome
@@ -347,3 +348,15 @@ def test_an_invite_to_the_number_of_a_trunk_is_not_touched(site):
     site.trunk.take(status=100)
     arrived = site.desk.take("INVITE", flow=site.world.opened[-1])
     assert arrived.get("Authorization") is None
+
+
+def test_a_bye_of_the_borders_own_is_answered_for(site, guard):
+    _, ok = site.outbound()
+    assert ok.status == 200
+    (call,) = site.calls
+    site.world.give(MediaTimeout(call["media"], 60.0))
+    assert site.desk.take().method == "BYE"
+    guard.challenge(site.trunk.take("BYE"))
+    second = site.trunk.take("BYE")
+    assert guard.judge(second) is Outcome.GOOD
+    assert site.calls == []
