@@ -43,6 +43,9 @@ def ack(context: Context, message: Message, binding: Binding, sender: Side, foun
             hang_up(context, session, "no media", cause=47)
             return
         out.body = reply.sdp or b""
+        if session.anchored.inserted:
+            out.body = b""  # the server has had its answer: the offer was ours
+            out.remove("Content-Type")
         context.keeper.session(session)  # the late offer has its answer
     out = yield from passage.manipulated(out, sender.other)
     context.send_ack(out, flow)

@@ -55,6 +55,15 @@ class Anchored:
     outer_hold: str = "none"
     """The same of the server that a way between servers begins at."""
 
+    hushed: frozenset[Side] = frozenset()
+    """Sides that are not told of hold (interworking profile, Send Hold)."""
+
+    unsaid: dict[Side, list[bytes]] = field(default_factory=dict)
+    """Directions of the last offer to such a side, which was shown others."""
+
+    inserted: bool = False
+    """The last INVITE had no SDP, and the border made an offer for it."""
+
     fax: bool = True
     """Whether T.38 passes (interworking profile)."""
 
@@ -146,8 +155,20 @@ def describe(
     styles = {Side.INSIDE: anchored.hold, Side.OUTSIDE: anchored.outer_hold}
     shown = hold.adapt(styles[sender], sdp, shown, to_server=False)
     shown = hold.adapt(styles[sender.other], sdp, shown, to_server=True)
+    shown = _hush(anchored, sender, shown, answer=answer)
     _note(anchored, sender, (tag, sdp, shown), answer=answer, late=late)
     return replace(reply, sdp=shown)
+
+
+def _hush(anchored: Anchored, sender: Side, shown: bytes, *, answer: bool) -> bytes:
+    """Send Hold off: hide an offer's hold from a server, and answer its holder as it expects."""
+    if answer:
+        ways = anchored.unsaid.pop(sender, None)
+        return shown if ways is None else hold.answering(shown, ways)
+    if sender.other in anchored.hushed:
+        shown, ways = hold.hushed(shown)
+        anchored.unsaid[sender.other] = ways
+    return shown
 
 
 def _passed(anchored: Anchored, sender: Side, sdp: bytes) -> bytes | MediaReply:

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from farline.border.session import Session
     from farline.sip import Message
 
+_OFFER = (
+    "v=0\r\no=- 1 1 IN {kind} {host}\r\ns=-\r\nc=IN {kind} {host}\r\nt=0 0\r\n"
+    "m=audio 9 RTP/AVP 8 0 9 18 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n"
+    "a=rtpmap:9 G722/8000\r\na=rtpmap:18 G729/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
+    "a=fmtp:101 0-16\r\na=sendrecv\r\n"
+)
+"""What every telephone speaks; media rules narrow it as every offer."""
+
 TIMER_C_SECONDS = 185.0
 """How long a call may ring without news: over three minutes (RFC 3261 section 16.6 step 11)."""
 
@@ -40,6 +48,22 @@ def needs_unsupported(passage: Passage) -> bool:
     if passage.works.profile.prack_support:
         return False
     return any(value.strip().lower() == RELIABLE for value in passage.request.values("Require"))
+
+
+def made_offer(passage: Passage, session: Session) -> bytes | None:
+    """The offer for an INVITE without SDP to a server that understands none; None: it passes.
+
+    In a call that is what its sender said last. Before that nobody knows where the sender listens:
+    port 9 is nobody's, and the ACK tells.
+    """
+    profile = passage.far_profile
+    if profile is None or profile.delayed_sdp_handling == "pass" or session.anchored is None:
+        return None
+    known = session.anchored.last.get(passage.sender)
+    if known is not None and passage.request.to_tag:
+        return known[1]
+    host = session.anchored.sides_from(passage.sender)[0].signaling_source or "192.0.2.1"
+    return _OFFER.format(kind="IP6" if ":" in host else "IP4", host=host).encode("ascii")
 
 
 def early_sdp(

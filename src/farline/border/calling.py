@@ -72,6 +72,9 @@ class Calling:
         self.passage = Passage(context, binding, sender, tx.request, found)
         self.session: Session | None = found.session if found else None
         self.offered = False
+        self.made = False
+        """The offer is the border's own: the INVITE had none."""
+
         self.rang = False
         """An answer other than 100 came: no other next hop may be tried."""
 
@@ -108,7 +111,8 @@ class Calling:
             out = yield from self.passage.manipulated(out, self.passage.sender.other)
             if self._given_up():
                 return
-            client = self.context.request(self.operation, out, flow, self.passage.sender.other)
+            side, pace = self.passage.sender.other, self.passage.pace
+            client = self.context.request(self.operation, out, flow, side, pace)
             yield from self._follow(client)
 
     def _unfit(self) -> bool:
@@ -163,7 +167,15 @@ class Calling:
         dialogs.open_anchor(self.context, self.session, flow, self.passage)
         sdp = anchor.description(self.tx.request)
         if sdp is None:
-            return True
+            sdp = call_interworking.made_offer(self.passage, self.session)
+            if sdp is None:
+                return True
+            self.made = True
+            out.set("Content-Type", "application/sdp")
+            form = f"{InterworkingProfile.form}: Delayed SDP Handling"
+            self.context.decided("anchor", "offer inserted", "the INVITE has no SDP", form)
+        if self.session.anchored is not None:
+            self.session.anchored.inserted = self.made
         self.offered = True
         reply = yield from self._carry(self.passage.sender, self.tx.request, sdp)
         if reply.error is not None:
@@ -176,7 +188,13 @@ class Calling:
         anchored = self.session.anchored if self.session is not None else None
         if anchored is None:
             return MediaReply(error="the phone is not reachable", status=480)
+        known = anchored.last.get(sender)
+        repeated = known is not None and known[:2] == (message.to_tag, sdp)
         reply = yield from anchor.carry(anchored, sender, message, sdp, offered=self.offered)
+        if self.made and not message.is_request and not repeated and reply.error is None:
+            # What answers our offer is itself the offer to the caller.
+            tag = message.to_tag
+            reply = yield from anchor.describe(anchored, sender, tag, sdp, answer=False, late=True)
         if reply.sdp is not None and b"m=video " in reply.sdp and self.session is not None:
             self.context.sessions.note_video(self.session)
         self.context.decided(

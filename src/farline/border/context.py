@@ -284,10 +284,16 @@ class Context:
         self.answer(tx, refusal.status, refusal.headers)
 
     def request(
-        self, operation: Operation | None, message: Message, flow: Flow, side: Side
+        self,
+        operation: Operation | None,
+        message: Message,
+        flow: Flow,
+        side: Side,
+        pace: tuple[float, float] | None = None,
     ) -> ClientTransaction:
-        """Send a request to a side; its events go to `operation`."""
-        tx = self.layer.request(message, flow, self.now, sent_by=self._sent_by(flow))
+        """Send a request to a side; its events go to `operation`. `pace`: its own T1 and T2."""
+        sent_by = self._sent_by(flow)
+        tx = self.layer.request(message, flow, self.now, sent_by=sent_by, pace=pace)
         tx.user = operation
         self.counters[_REQUESTS[side]] += 1
         return tx

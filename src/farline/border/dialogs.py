@@ -84,9 +84,12 @@ def open_anchor(context: Context, session: Session, upstream: Flow, passage: Pas
     known.spare = replace(inside, interface=second) if second else None
     works = context.plan.interworking[line.server.server_profile].profile
     known.hold, known.fax = works.hold_support, works.t38_support
+    known.hushed = frozenset() if works.send_hold else frozenset({Side.INSIDE})
     if binding.peer is not None:
         theirs = context.plan.interworking[binding.peer.server_profile].profile
         known.outer_hold, known.fax = theirs.hold_support, known.fax and theirs.t38_support
+        if not theirs.send_hold:
+            known.hushed |= {Side.OUTSIDE}
     known.policies = admitting.media_policies(context, session, passage)
 
 

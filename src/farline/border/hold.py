@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _DIRECTION = re.compile(rb"^a=(sendrecv|sendonly|recvonly|inactive)[ \t]*$")
 _ZERO = (b"c=IN IP4 0.0.0.0", b"c=IN IP6 ::")
+_FITTING = {b"sendonly": b"recvonly", b"recvonly": b"sendonly", b"inactive": b"inactive"}
+"""What an offer of one direction is answered with (RFC 3264 section 6.1)."""
+
 _HELD = (b"sendonly", b"inactive")
 
 
@@ -29,6 +32,24 @@ def adapt(style: str, sdp: bytes, shown: bytes, *, to_server: bool) -> bytes:
     held = [zero and way == b"sendrecv" for zero, way in
             zip(_zeros(sdp), _directions(sdp), strict=True)]  # fmt: skip
     return _written(shown, held, _sendonly)
+
+
+def hushed(shown: bytes) -> tuple[bytes, list[bytes]]:
+    """A description of which the hold is not told, and each stream's true direction."""
+    ways = _directions(shown)
+    held = [way != b"sendrecv" for way in ways]
+    return _written(shown, held, _sendrecv), ways
+
+
+def answering(shown: bytes, offered: list[bytes]) -> bytes:
+    """An answer to who offered these directions, from a server that was told nothing of them."""
+    session, *streams = _sections(shown)
+    lines = list(session)
+    for position, stream in enumerate(streams):
+        way = offered[position] if position < len(offered) else b"sendrecv"
+        fits = _FITTING.get(way)
+        lines += stream if fits is None else _directed(stream, fits)
+    return b"\r\n".join(lines) + b"\r\n"
 
 
 def _sections(sdp: bytes) -> list[list[bytes]]:
@@ -88,6 +109,14 @@ def _zeroed(stream: list[bytes], version: bytes) -> list[bytes]:
     kept = [line for line in stream[1:] if not line.startswith(b"c=")]
     kept = [line for line in kept if _DIRECTION.match(line) is None]
     return [stream[0], zero, *kept]
+
+
+def _sendrecv(stream: list[bytes], _version: bytes) -> list[bytes]:
+    return _directed(stream, b"sendrecv")
+
+
+def _directed(stream: list[bytes], way: bytes) -> list[bytes]:
+    return [*(line for line in stream if _DIRECTION.match(line) is None), b"a=" + way]
 
 
 def _sendonly(stream: list[bytes], _version: bytes) -> list[bytes]:

@@ -42,7 +42,9 @@ class Interworking:
         """Change a message that goes to the server."""
         profile = self.profile
         if message.is_request:
-            if profile.uri_scheme == "sip":
+            if profile.uri_scheme == "tel" and not message.to_tag:
+                message.uri = _as_tel(message.uri)
+            elif profile.uri_scheme == "sip":
                 message.uri = _as_sip(message.uri, message.get("To") or "")
             if self._uri:
                 self._rewrite(message)
@@ -161,6 +163,16 @@ def _without(message: Message, name: str, word: str) -> None:
     kept = [value for value in values if value.strip().lower() != word.lower()]
     if len(kept) < len(values):
         message.set_all(name, [", ".join(kept)] if kept else [])
+
+
+def _as_tel(uri: str) -> str:
+    """The sip URI of a telephone number as a tel URI (RFC 3966)."""
+    try:
+        user = Uri.parse(uri).user or ""
+    except WireError:
+        return uri
+    is_number = user[:1] == "+" and user[1:].isascii() and user[1:].isdigit()
+    return f"tel:{user}" if is_number else uri
 
 
 def _as_sip(uri: str, to: str) -> str:

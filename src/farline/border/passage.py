@@ -268,6 +268,23 @@ class Passage:
                 return profile, "handle"
         return found[0], "pass"
 
+    @property
+    def far_profile(self) -> InterworkingProfile | None:
+        """The interworking profile of the server that the request goes to; None: to a phone."""
+        if self.sender is Side.OUTSIDE:
+            return self.works.profile
+        outer = self.outer_works
+        return None if outer is None else outer.profile
+
+    @property
+    def pace(self) -> tuple[float, float] | None:
+        """T1 and T2 in seconds towards the far server, where its profile says them."""
+        profile = self.far_profile
+        timers = None if profile is None else profile.timers
+        if timers is None or (timers.init_timer is None and timers.max_timer is None):
+            return None
+        return (timers.init_timer or 500) / 1000, (timers.max_timer or 4000) / 1000
+
     def _interwork(self, out: Message, towards: Side) -> None:
         """What the interworking profiles of both sides change."""
         inner, outer = self.works, self.outer_works

@@ -92,7 +92,8 @@ class Relaying:
             if not self._open(out) or not (yield from self._carry_offer(out)):
                 return
             out = yield from self.passage.manipulated(out, self.passage.sender.other)
-            client = self.context.request(self.operation, out, flow, self.passage.sender.other)
+            side, pace = self.passage.sender.other, self.passage.pace
+            client = self.context.request(self.operation, out, flow, side, pace)
             yield from self._follow(client)
             if self.status:
                 return

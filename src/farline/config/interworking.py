@@ -53,6 +53,10 @@ class InterworkingTimers(Form):
     form: ClassVar[str] = f"{FORM} > Timers"
     min_se: int | None = Field(None, ge=90, le=86_400, title="Min-SE")
     """Seconds: an INVITE to the server that wants a shorter session is answered with 422."""
+    init_timer: int | None = Field(None, ge=50, le=1000, title="Init Timer")
+    """Milliseconds until a request to the server over UDP is sent again (T1); else 500."""
+    max_timer: int | None = Field(None, ge=200, le=8000, title="Max Timer")
+    """Milliseconds at most from one repetition to the next (T2, not of INVITE); else 4000."""
     trans_expire: int | None = Field(None, ge=1, le=64, title="Trans Expire")
     """Seconds without any answer after which another next hop is tried; else 4."""
     invite_expire: int | None = Field(None, ge=10, le=300, title="Invite Expire")
@@ -127,6 +131,12 @@ class InterworkingProfile(Form):
     name: Name = Field(title="Profile Name")
     hold_support: Literal["none", "rfc2543", "rfc3264"] = Field("none", title="Hold Support")
     """What the server understands: c=0.0.0.0 or a=sendonly. None: hold passes as it is."""
+    send_hold: bool = Field(True, title="Send Hold")
+    """Off: the server is not told of hold. Its description stays sendrecv, and who holds gets the
+    answer that fits."""
+    delayed_sdp_handling: Literal["pass", "insert"] = Field("pass", title="Delayed SDP Handling")
+    """Insert: the server understands no INVITE without SDP. It gets an offer of the border, and
+    the caller its answer as an offer. Pass: the INVITE goes as it is."""
     handling_180: EarlySdp = Field("none", title="180 Handling")
     """SDP in a 180 of the server. No SDP: it is taken out. SDP: where it has none it gets the one
     that came before."""
@@ -153,8 +163,9 @@ class InterworkingProfile(Form):
     prack_support: bool = Field(True, title="Prack Handling")
     """Off: reliable provisional answers (100rel, RFC 3262) are not offered to the server nor by
     it, and a call that requires them is refused (420)."""
-    uri_scheme: Literal["any", "sip"] = Field("any", title="URI Scheme")
-    """SIP: tel URIs become sip URIs with user=phone."""
+    uri_scheme: Literal["any", "sip", "tel"] = Field("any", title="URI Scheme")
+    """SIP: tel URIs become sip URIs with user=phone. TEL: the Request-URI of a telephone number (+
+    and digits) becomes a tel URI."""
     timers: InterworkingTimers = InterworkingTimers()
     uri_manipulation: tuple[UriRule, ...] = Field(
         (), max_length=MAX_RULES, title="URI Manipulation"

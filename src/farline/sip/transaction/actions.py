@@ -164,8 +164,20 @@ def _start(timer: Input) -> Do:
     return do
 
 
-def _repeat(timer: Input, interval: Callable[[Machine, float], float]) -> Do:
-    """`interval` makes the next one of the last one, in seconds (0.0 at the start)."""
+def _t1(machine: Machine, tx: ClientTransaction | ServerTransaction) -> float:
+    pace = tx.pace if isinstance(tx, ClientTransaction) else None
+    return pace[0] if pace is not None else machine.timers.t1
+
+
+def _t2(machine: Machine, tx: ClientTransaction | ServerTransaction) -> float:
+    pace = tx.pace if isinstance(tx, ClientTransaction) else None
+    return pace[1] if pace is not None else machine.timers.t2
+
+
+def _repeat(
+    timer: Input, interval: Callable[[Machine, ClientTransaction | ServerTransaction], float]
+) -> Do:
+    """`interval` makes the next one of the last one (0.0 at the start), in seconds."""
 
     def do(
         machine: Machine,
@@ -173,7 +185,7 @@ def _repeat(timer: Input, interval: Callable[[Machine, float], float]) -> Do:
         message: Message | None,
         now: float,
     ) -> None:
-        machine.repeat(tx, timer, now, interval(machine, tx.interval))
+        machine.repeat(tx, timer, now, interval(machine, tx))
 
     return do
 
@@ -192,13 +204,13 @@ _DO: dict[Action, Do] = {
     Action.LOST: _lost,
     Action.CANCEL: _cancel,
     Action.START_C: _persist,
-    Action.START_A: _repeat(Input.TIMER_A, lambda machine, _: machine.timers.t1),
-    Action.REPEAT_A: _repeat(Input.TIMER_A, lambda _, last: 2 * last),
-    Action.START_E: _repeat(Input.TIMER_E, lambda machine, _: machine.timers.t1),
-    Action.REPEAT_E: _repeat(Input.TIMER_E, lambda m, last: min(2 * last, m.timers.t2)),
-    Action.SLOW_E: _repeat(Input.TIMER_E, lambda machine, _: machine.timers.t2),
-    Action.START_G: _repeat(Input.TIMER_G, lambda machine, _: machine.timers.t1),
-    Action.REPEAT_G: _repeat(Input.TIMER_G, lambda m, last: min(2 * last, m.timers.t2)),
+    Action.START_A: _repeat(Input.TIMER_A, _t1),
+    Action.REPEAT_A: _repeat(Input.TIMER_A, lambda _, tx: 2 * tx.interval),
+    Action.START_E: _repeat(Input.TIMER_E, _t1),
+    Action.REPEAT_E: _repeat(Input.TIMER_E, lambda m, tx: min(2 * tx.interval, _t2(m, tx))),
+    Action.SLOW_E: _repeat(Input.TIMER_E, _t2),
+    Action.START_G: _repeat(Input.TIMER_G, _t1),
+    Action.REPEAT_G: _repeat(Input.TIMER_G, lambda m, tx: min(2 * tx.interval, _t2(m, tx))),
     Action.START_B: _start(Input.TIMER_B),
     Action.START_D: _start(Input.TIMER_D),
     Action.START_F: _start(Input.TIMER_F),

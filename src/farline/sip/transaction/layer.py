@@ -88,17 +88,25 @@ class TransactionLayer:
             self._receive_request(message, via, flow, now)
 
     def request(
-        self, message: Message, flow: Flow, now: float, *, sent_by: Address
+        self,
+        message: Message,
+        flow: Flow,
+        now: float,
+        *,
+        sent_by: Address,
+        pace: tuple[float, float] | None = None,
     ) -> ClientTransaction:
         """Send a request (not ACK, not CANCEL) with a Via of ours prepended.
 
         The Via is SIP/2.0/<transport> <sent_by>;branch=...; over UDP with rport. `message` is
-        the transaction's from here on.
+        the transaction's from here on. `pace`: T1 and T2 of its repetitions, in seconds; how long
+        it lives is the layer's.
         """
         method = message.method
         via, branch = self._push_via(message, flow, sent_by)
         table = INVITE_CLIENT if method == "INVITE" else NON_INVITE_CLIENT
         tx = ClientTransaction(message, flow, (branch, method), table, method, via)
+        tx.pace = pace
         self._machine.begin(tx, now)
         return tx
 

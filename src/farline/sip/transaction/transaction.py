@@ -86,7 +86,7 @@ class _Transaction:
 class ClientTransaction(_Transaction):
     """A request of ours."""
 
-    __slots__ = ("cancel_headers", "cancelled", "via")
+    __slots__ = ("cancel_headers", "cancelled", "pace", "via")
 
     def __init__(
         self, request: Message, flow: Flow, key: Key, table: Compiled, method: str, via: str
@@ -100,6 +100,9 @@ class ClientTransaction(_Transaction):
 
         self.cancelled = False
         """The CANCEL has been sent."""
+
+        self.pace: tuple[float, float] | None = None
+        """T1 and T2 of this request's repetitions; None: the layer's."""
 
 
 class ServerTransaction(_Transaction):
