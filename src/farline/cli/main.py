@@ -11,6 +11,7 @@ from farline.cli import (
     lab,
     media,
     mobile,
+    order,
     phone,
     replay,
     run,
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("check")(check.check)
+app.command("order")(order.order)
 app.command("apply")(apply.apply)
 app.command("rollback")(apply.rollback)
 app.command("confirm")(apply.confirm)

@@ -240,6 +240,7 @@ def test_a_call_outlives_a_change_of_the_key(hidden):
     world, phone = hidden(rule("Call-ID"))
     phone.call_office(call="mine")
     before = phone.inner_invite.call_id
+    assert before != "mine"
     border = world.core._context.plan.border
     world.give(Reconfigured(changed(border, topology_hiding_key=Secret("other"))))
     bye = phone.office_request("BYE", to_tag="phone", from_tag="office", call=before)
