@@ -553,6 +553,18 @@ class Relay:
         RelayError.
         """
 
+    def music(self, name: str, samples: bytes, rate: int, /) -> None:
+        """Take a piece of music: mono samples of 16 bits, 8000, 16000 or 48000 a second.
+
+        It is encoded in a thread of its own, and not heard until then. Raises RelayError.
+        """
+
+    def play(self, session: str, stream: int, side: int, name: str | None, /) -> None:
+        """Play music towards one side of a stream while the other sends nothing; None: no longer.
+
+        Raises RelayError, also for a name without music.
+        """
+
     def repaired(self) -> list[str]:
         """Files that a process before this one had left, and that were finished."""
 

@@ -7,6 +7,7 @@ its call ends.
 """
 
 import asyncio
+import contextlib
 import json
 import sys
 
@@ -65,6 +66,11 @@ async def phone(runtime, options, transport):
     closed = asyncio.Event()
     call.on(lambda event: closed.set() if event.event is baresip.Event.CALL_CLOSED else None)
     try:
+        if "hold_after" in options:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(closed.wait(), options["hold_after"])
+            await call.hold()
+            say("held")
         await asyncio.wait_for(closed.wait(), options.get("talk_seconds", 30))
         say("closed", by="peer")
     except TimeoutError:

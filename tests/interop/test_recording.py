@@ -1,4 +1,4 @@
-"""A call of baresip through a border whose policy records it: what stands in the file is judged."""
+"""Calls of baresip through a border whose policy records them and plays music to who is on hold."""
 
 import asyncio
 import json
@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from farline.lab.lab import Lab
-from farline.testing.deployment import REGISTERED, event, heard, prepare_site, running
+from farline.mobile.wav import write_wav
+from farline.testing.deployment import REGISTERED, event, heard, prepare_site, running, spoken
 from farline.testing.deployment import phones as make_phones
 
 pytest.importorskip("baresip", reason="the PyPI package baresip-python is missing")
@@ -21,19 +22,34 @@ AFTER = 30.0
 FLOW = """      received_interface: null
       end_point_policy_group: avaya-def-low-enc
 """
+SERVER_FLOW = """      end_point_policy_group: avaya-def-low-enc
+      routing_profile: default
+"""
 GROUPS = """
+  media_rules:
+    - {name: musical, encryption: "off", hold_music: MUSIC}
   end_point_policy_groups:
     - name: recorded
       sets:
         - {media: default-low-med-enc, recording: file, charging: default}
+    - name: musical
+      sets:
+        - {media: musical}
 """
 BORDER = "  # Device Specific Settings > End Point Flows > Subscriber Flows"
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    flow = (FLOW, FLOW.replace("avaya-def-low-enc", "recorded"))
-    site = prepare_site(tmp_path_factory.mktemp("rec"), flow, (BORDER, GROUPS + BORDER))
+    directory = tmp_path_factory.mktemp("rec")
+    music = directory / "music.wav"
+    write_wav(music, spoken("dora"))
+    site = prepare_site(
+        directory,
+        (FLOW, FLOW.replace("avaya-def-low-enc", "recorded")),
+        (SERVER_FLOW, SERVER_FLOW.replace("avaya-def-low-enc", "musical")),
+        (BORDER, GROUPS.replace("MUSIC", str(music)) + BORDER),
+    )
     with closing(site), running(Lab(site.prepared, lambda _text: None)):
         yield site
     assert site.trouble() == []
@@ -100,3 +116,17 @@ async def test_both_speakers_are_in_the_file_whole(site, phones, tmp_path, trans
     charges = (site.run_dir / "state" / "charges.jsonl").read_text().splitlines()
     assert json.loads(charges[-1])["recordings"] == file.name
     await traced(site, file.name)
+
+
+async def test_who_is_on_hold_hears_the_music_whole(site, phones):
+    ruel, dora = site.user(), site.user()
+    desk = await phones.farline(dora, "--answer-after-ms", "100")
+    assert await desk.until(REGISTERED, AFTER)
+    target = f"sip:{dora.extension}@{site.domain}"
+    baresip = await phones.baresip(ruel, "tcp", call=target, hold_after=0.5, talk_seconds=TALK)
+    assert await baresip.until(event("held"), AFTER), baresip.child.tail()
+    shown = await site.show("media")
+    assert await baresip.until(event("closed"), AFTER), baresip.child.tail()
+    assert await desk.until(event("audio"), AFTER)
+    music = heard("dora", desk.recording)
+    assert music.ok, (music.reason, shown["streams"])

@@ -367,6 +367,20 @@ impl Relay {
         done.map_err(|error| failed(&error))
     }
 
+    #[pyo3(signature = (name, samples, rate, /))]
+    fn music(&self, name: &str, samples: &[u8], rate: u32) -> PyResult<()> {
+        let pairs = samples.chunks_exact(2);
+        let samples = pairs.map(|two| i16::from_ne_bytes([two[0], two[1]]));
+        let done = self.0.music(name, samples.collect(), rate);
+        done.map_err(|error| failed(&error))
+    }
+
+    #[pyo3(signature = (session, stream, side, name, /))]
+    fn play(&self, session: &str, stream: u16, side: usize, name: Option<&str>) -> PyResult<()> {
+        let done = self.0.play(session, stream, side_index(side)?, name);
+        done.map_err(|error| failed(&error))
+    }
+
     fn repaired(&self) -> Vec<String> {
         self.0.repaired().to_vec()
     }

@@ -20,6 +20,7 @@ use crate::ice::Credentials;
 use crate::keeper::name_of;
 use crate::ledger::{Chance, Interface, Ledger, Pair};
 use crate::memory::Memory;
+use crate::music::Music;
 use crate::ports::PortPool;
 use crate::recording::{Place, Writer};
 use crate::report::{Event, Report};
@@ -62,6 +63,7 @@ pub struct Relay {
     identity: Option<Arc<Identity>>,
     writer: Option<Writer>,
     recordings: AtomicU64,
+    music: Mutex<HashMap<String, Arc<Music>>>,
 }
 
 /// The thread that keeps the fast path up to date; it ends when the sender is dropped.
@@ -202,6 +204,7 @@ impl Relay {
             identity: None,
             writer,
             recordings: AtomicU64::new(0),
+            music: Mutex::default(),
         })
     }
 
@@ -565,6 +568,45 @@ impl Relay {
                 session: number,
                 stream,
                 recording,
+            },
+        )
+    }
+
+    /// Takes a piece of music: samples of 16 bits, 8000, 16000 or 48000 a second. It is encoded in a
+    /// thread of its own; until then it is not heard.
+    ///
+    /// # Errors
+    /// `Unplayable`.
+    pub fn music(&self, name: &str, samples: Vec<i16>, rate: u32) -> Result<(), RelayError> {
+        let music = Music::begin(samples, rate).map_err(RelayError::Unplayable)?;
+        lock(&self.music).insert(name.to_owned(), music);
+        Ok(())
+    }
+
+    /// Plays music towards one side of a stream while the other sends nothing; None: no longer.
+    ///
+    /// # Errors
+    /// `NoMusic`, `NoStream`, `Stuck`.
+    pub fn play(
+        &self,
+        session: &str,
+        stream: u16,
+        side: SideIndex,
+        name: Option<&str>,
+    ) -> Result<(), RelayError> {
+        let (number, worker) = self.find(session, Some(stream))?;
+        let missing = |name: &str| RelayError::NoMusic(name.to_owned());
+        let music = name.map(|name| {
+            let known = lock(&self.music);
+            known.get(name).cloned().ok_or_else(|| missing(name))
+        });
+        self.tell(
+            worker,
+            Command::Play {
+                session: number,
+                stream,
+                side,
+                music: music.transpose()?,
             },
         )
     }

@@ -14,6 +14,10 @@ pub enum RelayError {
     NoStream(String, u16),
     /// DTLS was asked for, and the relay has no certificate.
     NoIdentity,
+    /// No music of that name was given.
+    NoMusic(String),
+    /// It cannot be encoded.
+    Unplayable(codec::Error),
     /// A recording was asked for, and there is no place for it.
     NoRecorder,
     /// The system refused a socket or a thread.
@@ -31,6 +35,8 @@ impl fmt::Display for RelayError {
                 write!(out, "session {id:?} has no stream {stream} to change")
             }
             Self::NoIdentity => write!(out, "the relay has no certificate for DTLS"),
+            Self::NoMusic(name) => write!(out, "there is no music {name:?}"),
+            Self::Unplayable(why) => write!(out, "music that cannot be played: {why}"),
             Self::NoRecorder => write!(out, "the relay has no place for recordings"),
             Self::System(error) => write!(out, "the system refused: {error}"),
             Self::Stuck => write!(out, "a relay thread does not answer"),

@@ -69,6 +69,11 @@ impl Observer {
         self.formats = formats[..formats.len().min(MAX_FORMATS)].to_vec();
     }
 
+    /// What the payload types mean.
+    pub fn formats(&self) -> &[Format] {
+        &self.formats
+    }
+
     /// What a payload type means.
     pub fn format(&self, payload_type: u8) -> Option<Format> {
         let mut known = self.formats.iter();

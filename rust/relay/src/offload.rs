@@ -53,6 +53,8 @@ pub enum Reason {
     Digits,
     /// It is recorded.
     Recorded,
+    /// Music is played there, or has been: what follows is counted on from it.
+    Music,
     /// Signaling has named no payload type that could be relayed there.
     NoPayloadTypes,
     /// The kernel is about to take it.
@@ -72,6 +74,7 @@ impl fmt::Display for Reason {
             Self::NotLatched => out.write_str("not latched"),
             Self::Held => out.write_str("held"),
             Self::Digits => out.write_str("digits"),
+            Self::Music => out.write_str("music"),
             Self::Recorded => out.write_str("recorded"),
             Self::NoPayloadTypes => out.write_str("no payload types"),
             Self::Settling => out.write_str("settling"),

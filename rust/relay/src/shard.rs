@@ -22,6 +22,7 @@ use crate::{Millis, SideIndex};
 mod bundle;
 mod handshake;
 mod keep;
+mod music;
 mod notice;
 mod recording;
 mod settling;
@@ -101,6 +102,8 @@ pub struct Shard {
     dialling: Vec<Key>,
     offloads: VecDeque<Offload>,
     taps: VecDeque<Tap>,
+    /// When music is to be sent towards which RTP port's side.
+    beats: BTreeSet<(Millis, u64)>,
     kernel: Kernel,
 }
 
@@ -304,6 +307,9 @@ impl Shard {
         let overheard = self.overhear(home, class, data.bytes(), now);
         if class == Class::Rtp && !self.edit(home, exit, data, now) {
             return Verdict::Handled;
+        }
+        if class == Class::Rtp {
+            self.note_outlet(exit, data, now);
         }
         let verdict = self.leave(exit, class, data, now);
         self.passed(overheard, verdict)

@@ -15,6 +15,7 @@ use crate::crypto::Protection;
 use crate::format::Format;
 use crate::ice::Credentials;
 use crate::keeper::Keeper;
+use crate::music::Music;
 use crate::offload::Offload;
 use crate::recording::Sink;
 use crate::report::Report;
@@ -96,6 +97,13 @@ pub(crate) enum Command {
     Hold {
         session: u64,
         held: bool,
+    },
+    /// Play music towards a side; None: no longer.
+    Play {
+        session: u64,
+        stream: u16,
+        side: SideIndex,
+        music: Option<Arc<Music>>,
     },
     /// Record a stream under that number; None: no longer.
     Record {
@@ -339,6 +347,12 @@ impl State {
                 .shard
                 .bundle(session, side, carrier, mid_extension, members),
             Command::Hold { session, held } => self.shard.hold(session, held, now),
+            Command::Play {
+                session,
+                stream,
+                side,
+                music,
+            } => self.shard.play(session, stream, side, music, now),
             Command::Record {
                 session,
                 stream,

@@ -139,7 +139,9 @@ def _media_side(
     classes = (("audio", rule.voice_qos), ("video", rule.video_qos))
     latches = source if rules.border.nat else ""
     record = rules.recording.record_to_file
-    return MediaSide(name, interface, latches, rule.encryption, classes, events, record)
+    return MediaSide(
+        name, interface, latches, rule.encryption, classes, events, record, rule.hold_music
+    )
 
 
 def _say_anchored(context: Context, session: Session, anchored: Anchored, line: Line) -> None:

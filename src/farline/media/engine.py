@@ -37,6 +37,8 @@ class Side:
     """Whether it gets telephone-events (RFC 4733); False: signaling tells it of digits."""
     record: bool = False
     """The policy of this leg asks for a recording of the call; one leg is enough."""
+    music: str = ""
+    """What the peer hears while the other holds it: a WAV file of the engine's; empty: nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,9 @@ from farline.sdp import Crypto, IceCredentials, SdpError, parse
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from farline.media.music import Studio
     from farline.media.security import Agreement, Draw
-    from farline.media.session import NewFile, RelayControl
+    from farline.media.session import RelayControl
     from farline.sdp import Fingerprint
 
 VERSION = 2
@@ -49,6 +50,7 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):
     formats: tuple[list[tuple[int, str, int]], list[tuple[int, str, int]]]
     remotes: tuple[Remote, Remote]
     audio: bool = False
+    music: tuple[str, str] = ("", "")
 
 
 _Streams = dict[Annotated[int, msgspec.Meta(ge=0, le=1000)], StreamRecord]
@@ -101,7 +103,7 @@ def decode(
     addresses: Mapping[str, str],
     draw: Draw,
     fingerprint: Fingerprint | None = None,
-    new_file: NewFile | None = None,
+    studio: Studio | None = None,
 ) -> MediaSession:
     """The reverse of `encode`: the relay is not told yet. Raises MediaRecordError."""
     try:
@@ -116,7 +118,7 @@ def decode(
             raise MediaRecordError(f"no media interface is called {side.interface!r}")
     sides = list(record.sides)
     session = MediaSession(
-        record.name, relay, addresses, draw, sides, fingerprint=fingerprint, new_file=new_file
+        record.name, relay, addresses, draw, sides, fingerprint=fingerprint, studio=studio
     )
     session.streams = {index: _restored(one) for index, one in record.streams.items()}
     session.fresh = {index: _restored(one) for index, one in record.fresh.items()}
@@ -146,6 +148,7 @@ def _stream(stream: Stream) -> StreamRecord:
         formats=(stream.formats[0], stream.formats[1]),
         remotes=(stream.remotes[0], stream.remotes[1]),
         audio=stream.audio,
+        music=(stream.music[0], stream.music[1]),
     )
 
 
@@ -162,6 +165,7 @@ def _restored(record: StreamRecord) -> Stream:
         formats=list(record.formats),
         remotes=list(record.remotes),
         audio=record.audio,
+        music=list(record.music),
     )
 
 

@@ -12,21 +12,20 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from farline._core import RelayError
+from farline.media import music as music_rules
 from farline.media.handshake import Handshake, Invitation
 from farline.media.negotiation import Negotiation, Place
 from farline.media.stream import Remote, Stream
 from farline.sdp import MediaPorts, SdpError, ip_version, rewrite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from farline._core import PortStats
     from farline.media.engine import Side
+    from farline.media.music import Studio
     from farline.media.security import Agreement, Draw, Proposal
     from farline.sdp import Description, Fingerprint, IceCredentials, Media, MediaSecurity
-
-    NewFile = Callable[[], str]
-    """A name for a file, without its ending."""
 
 
 class RelayControl(Protocol):
@@ -111,6 +110,9 @@ class RelayControl(Protocol):
     def record(self, session: str, stream: int, stem: str | None, /) -> None:
         """Record a stream into a file of that name; None: no longer."""
 
+    def play(self, session: str, stream: int, side: int, name: str | None, /) -> None:
+        """Play music towards a side while the other sends nothing; None: no longer."""
+
     def hold(self, session: str, held: bool, /) -> None:
         """On hold, silence is not reported."""
 
@@ -150,8 +152,8 @@ class MediaSession:
     offered: Negotiation | None = None
     held: bool = False
     """Silence is not reported."""
-    new_file: NewFile | None = None
-    """Names the next recording; None: nothing is recorded here."""
+    studio: Studio | None = None
+    """For recordings and music; None: there are none here."""
 
     def offer(self, description: Description, sender: Side, receiver: Side) -> bytes:
         """Take an offer, and return it as the receiver is to see it.
@@ -183,8 +185,10 @@ class MediaSession:
                     self._describe(stream, 1 - offerer, media, media)
         if self.fresh and not self.streams:
             self._hold(True)  # ringing may take longer than silence is allowed to
-        shown = offered.shown_offer(self._places(description, 1 - offerer))
-        return self._shown(description, 1 - offerer, shown)
+        shown = self._shown(
+            description, 1 - offerer, offered.shown_offer(self._places(description, 1 - offerer))
+        )
+        return music_rules.offered(description, shown) if receiver.music else shown
 
     def answer(self, description: Description, sender: Side, receiver: Side) -> bytes:
         """Take the answer to the last offer, and return it as the offerer is to see it.
@@ -207,8 +211,10 @@ class MediaSession:
         self._hold(idle)
         self._record()
         places = self._places(description, 1 - answerer)
-        shown = self.offered.shown_answer(description, places)
-        return self._shown(description, 1 - answerer, shown)
+        security = self.offered.shown_answer(description, places)
+        shown = self._shown(description, 1 - answerer, security)
+        music = (bool(sender.music), bool(receiver.music))
+        return music_rules.answered(offer, description, shown, music)
 
     def dial(self, side: str, digit: str, duration_ms: int) -> None:
         """Put a digit into the streams towards a side. Raises SessionError."""
@@ -235,6 +241,8 @@ class MediaSession:
                 if stream.rtp and stream.answered:
                     withheld = not self.sides[side].events
                     self.relay.withhold(self.name, stream.number, side, withheld)
+                if stream.music[side]:
+                    self._tell_music(stream, side)
             self.relay.resume(self.name, stream.number)
         if self.streams or self.fresh:
             self.relay.hold(self.name, self.held)
@@ -332,6 +340,7 @@ class MediaSession:
             self._describe(stream, answerer, ours, theirs)
             for side, wanted in enumerate(self.sides):
                 self.relay.withhold(self.name, stream.number, side, not wanted.events)
+            self._play(stream, (ours, theirs) if answerer else (theirs, ours))
 
     def _describe(self, stream: Stream, side: int, wanted: Media, own: Media) -> None:
         """Tell the relay what one side sends: what the other wants, by the other's numbers.
@@ -348,13 +357,29 @@ class MediaSession:
 
     def _record(self) -> None:
         """Record the first stream of sound while the policy of a leg asks for it, no other."""
-        wanted = self.new_file is not None and any(side.record for side in self.sides)
+        if self.studio is None or self.studio.new_file is None:
+            return
+        wanted = any(side.record for side in self.sides)
         sound = [one for _, one in sorted(self.streams.items()) if one.audio and one.answered]
         for stream in self.streams.values():
             record = wanted and stream is sound[0] if sound else False
-            if record != stream.recorded and self.new_file is not None:
+            if record != stream.recorded:
                 stream.recorded = record
-                self.relay.record(self.name, stream.number, self.new_file() if record else None)
+                stem = self.studio.new_file() if record else None
+                self.relay.record(self.name, stream.number, stem)
+
+    def _play(self, stream: Stream, said: tuple[Media, Media]) -> None:
+        """Let the sides of a stream hear music that are on hold; `said`: what each side wrote."""
+        for side in (0, 1):
+            music = self.sides[side].music if music_rules.hears(said[side], said[1 - side]) else ""
+            if stream.audio and music != stream.music[side]:
+                stream.music[side] = music
+                self._tell_music(stream, side)
+
+    def _tell_music(self, stream: Stream, side: int) -> None:
+        name = stream.music[side]
+        if self.studio is not None and (not name or self.studio.has_music(name)):
+            self.relay.play(self.name, stream.number, side, name or None)
 
     def _hold(self, held: bool) -> None:
         self.held = held

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
     from farline._core import PortStats
     from farline.media.engine import MediaRequest
+    from farline.media.music import Studio
     from farline.media.security import Draw
-    from farline.media.session import NewFile, RelayControl
+    from farline.media.session import RelayControl
     from farline.sdp import Fingerprint
     from farline.sip.ids import Ids
 
@@ -40,14 +41,13 @@ class MediaSessions:
         addresses: Mapping[str, str],
         ids: Ids,
         fingerprint: Fingerprint | None = None,
-        new_file: NewFile | None = None,
+        studio: Studio | None = None,
     ) -> None:
         """`addresses`: what SDP shows for each media interface, by name; `ids` draws keys.
 
-        `fingerprint`: of the relay's certificate for DTLS. `new_file` names recordings; None: there
-        are none.
+        `fingerprint`: of the relay's certificate for DTLS. `studio`: for recordings and music.
         """
-        self._new_file = new_file
+        self._studio = studio
         self._fingerprint = fingerprint
         self._relay = relay
         # Made from `ids` alone: a method of ours would tie sessions and relay into a cycle, and the
@@ -84,7 +84,7 @@ class MediaSessions:
         Raises MediaRecordError, and RelayError where the relay has not its ports any more.
         """
         session = records.decode(
-            value, self._relay, self._addresses, self._draw, self._fingerprint, self._new_file
+            value, self._relay, self._addresses, self._draw, self._fingerprint, self._studio
         )
         if session.name != name:
             raise records.MediaRecordError("of another name")
@@ -138,7 +138,7 @@ class MediaSessions:
             self._draw,
             sides,
             self._fingerprint,
-            new_file=self._new_file,
+            studio=self._studio,
         )
         try:
             sdp = session.offer(description, request.sender, request.receiver)

@@ -57,6 +57,8 @@ class Stream:
     audio: bool = False
     """It carries sound: what can be recorded."""
     recorded: bool = False
+    music: list[str] = field(default_factory=lambda: ["", ""])
+    """What each side hears while it is on hold; empty: nothing."""
     answered: bool = False
     keys: list[Agreement | None] = field(default_factory=lambda: [None, None])
     """What each side agreed to; None: RTP in the clear, or not agreed yet."""

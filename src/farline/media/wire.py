@@ -3,7 +3,7 @@
 SDP travels as text with one character a byte (ISO 8859-1), so any bytes survive.
 
     {"op": "offer", "session": ..., "sdp": ..., "sender": {"name", "interface",
-     "signaling_source", "encryption", "classes", "events", "record"},
+     "signaling_source", "encryption", "classes", "events", "record", "music"},
      "receiver": {...}}
     {"op": "answer", ...the same}  {"op": "delete", "session", "reason"}  {"op": "query", "session"}
     {"op": "dial", "session", "side", "digit", "duration_ms"}
@@ -155,7 +155,8 @@ def _side(value: dict[str, Any], name: str) -> Side:
     if not isinstance(record, bool):
         raise MediaWireError("record is neither true nor false")
     names = _text(side, "name"), _text(side, "interface")
-    return Side(*names, source, encryption, classes, events, record)
+    music = _text(side, "music") if "music" in side else ""
+    return Side(*names, source, encryption, classes, events, record, music)
 
 
 def _classes(value: object) -> tuple[tuple[str, int], ...]:

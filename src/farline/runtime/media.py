@@ -119,6 +119,7 @@ async def _run(
         instance=instance_name(path),
         state=secret_directory(context.run_dir, context.role),
         recordings=recordings,
+        base=context.base,
     )
     serving = asyncio.ensure_future(serve(path, places, settings))
     client = MediaClient(path, lambda _: None)

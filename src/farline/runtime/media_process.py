@@ -23,12 +23,14 @@ from typing import TYPE_CHECKING, Any
 
 from farline._core import Relay, RelayError
 from farline.media.engine import Delete, Query
+from farline.media.music import Studio
 from farline.media.reports import CallRecorded, encode_report, from_relay
 from farline.media.sessions import MediaSessions
 from farline.media.wire import MediaWireError, decode_request, encode_reply
 from farline.runtime.ids import RealIds
 from farline.runtime.line_server import LineServer
 from farline.runtime.media_memory import MediaMemory
+from farline.runtime.music import MusicShelf
 from farline.runtime.process import die_with_parent, run_until_signal
 from farline.runtime.unix_socket import listen
 
@@ -85,6 +87,8 @@ class MediaSettings:
     """Directory in which sessions outlive the process; None: they do not."""
     recordings: Path | None = None
     """Directory of recordings; None: calls are not recorded."""
+    base: Path = Path()
+    """Where relative names of files of music start."""
 
 
 class MediaBrokenError(RuntimeError):
@@ -107,10 +111,10 @@ class MediaServer:
         elif settings.fast_path != "off":
             log.warning("the kernel relays nothing, the media process relays alone: %s", reason)
         addresses = {place.name: place.shown or place.ip for place in places}
+        shelf = MusicShelf(self._relay, settings.base)
         new_file = None if settings.recordings is None else partial(recording_name, chance)
-        self._sessions = MediaSessions(
-            self._relay, addresses, chance, identity.fingerprint, new_file
-        )
+        studio = Studio(new_file, shelf.has)
+        self._sessions = MediaSessions(self._relay, addresses, chance, identity.fingerprint, studio)
         for name in self._relay.repaired():
             log.warning("recording %s, which a process had left unfinished, is finished", name)
         self._memory.restore(self._sessions, self._relay)

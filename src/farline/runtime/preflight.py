@@ -19,6 +19,7 @@ from farline.config import Problem
 from farline.config.subnets import literal
 from farline.runtime.acme_files import kept
 from farline.runtime.certificate_names import borne
+from farline.runtime.music import MusicError, read_music
 from farline.sip import Transport
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from farline.config import Deployment, Form, TlsClientProfile, TlsServerProfile
+    from farline.config import Border, Deployment, Form, TlsClientProfile, TlsServerProfile
     from farline.config.tls import AcmeOrder
 
 WARN_BEFORE = timedelta(days=30)
@@ -62,6 +63,26 @@ def preflight(deployment: Deployment, base: Path, now: datetime) -> Iterator[Pro
             )
         if client.certificate is not None and client.key is not None:
             yield from _own(client, client.certificate, client.key, base, now, place)
+    if deployment.border is not None:
+        yield from _music(deployment.border, base)
+
+
+def _music(border: Border, base: Path) -> Iterator[Problem]:
+    """Files of hold music that cannot be played."""
+    places = {one.name: f"border.media_rules[{at}]" for at, one in enumerate(border.media_rules)}
+    groups = border.resolved_groups().items()
+    used = {one.media.name: (one.media, group) for group, sets in groups for one in sets}
+    for rule, group in used.values():
+        if not rule.hold_music:
+            continue
+        place = places.get(rule.name, f"policy group {group}, media rule {rule.name}")
+        try:
+            read_music(base / rule.hold_music)
+        except MusicError as error:
+            text = f"{rule.hold_music}: {error}"
+            yield Problem(
+                f"{place}.hold_music", text, "name another file, or leave it empty", rule.form
+            )
 
 
 def wanted_names(deployment: Deployment) -> dict[str, list[Wanted]]:

@@ -171,7 +171,7 @@ class Phones:
         """Some silence, then the first seconds of what "ruel" or "dora" says: a WAV file."""
         path = self.directory / f"{who}-{times}.wav"
         if not path.exists():
-            write_wav(path, np.pad(_speech(who, times), (int(LEAD_IN_SECONDS * RATE), 0)))
+            write_wav(path, np.pad(spoken(who, times), (int(LEAD_IN_SECONDS * RATE), 0)))
         return path
 
     async def ours(self, name: str, argv: Sequence[str], recording: Path) -> Phone:
@@ -276,10 +276,11 @@ async def phones(site: Site, directory: Path) -> AsyncIterator[Phones]:
 
 def heard(who: str, recording: Path, times: int = 1) -> Judgement:
     """Whether what "ruel" or "dora" said (so many times) is in a recording, whole."""
-    return judge(_speech(who, times), read_wav(recording))
+    return judge(spoken(who, times), read_wav(recording))
 
 
-def _speech(who: str, times: int) -> NDArray[np.int16]:
+def spoken(who: str, times: int = 1) -> NDArray[np.int16]:
+    """What "ruel" or "dora" says, so many times."""
     return np.tile(read_wav(speech(who))[: int(SPEECH_SECONDS * RATE)], times)
 
 

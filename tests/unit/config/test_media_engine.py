@@ -87,3 +87,23 @@ def test_rtpengine_replaces_the_media_process_and_interfaces_are_mapped():
 )
 def test_what_cannot_work_is_told(lines, expected):
     assert expected in problems(*lines)
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("recording: file", "'mine' records calls, which is not built with rtpengine"),
+        ("media: {name: m, hold_music: m.wav}", "'mine' has Hold Music, which is not built with"),
+    ],
+)
+def test_what_rtpengine_is_not_asked_for_is_told(rule, said):
+    form = "engine: rtpengine, nodes: [{address: 127.0.0.1}]"
+    group = f"[{{name: mine, sets: [{{{rule}}}]}}]"
+    text = GUIDE.replace(
+        "border:\n  # Device",
+        f"border:\n  media_engine: {{{form}}}\n  end_point_policy_groups: {group}\n  # Device",
+        1,
+    ).replace("end_point_policy_group: avaya-def-low-enc", "end_point_policy_group: mine", 1)
+    with pytest.raises(ConfigError) as caught:
+        load_deployment(text, SECRETS)
+    assert said in str(caught.value)

@@ -8,7 +8,9 @@ import pytest
 
 from farline._core import RelayError
 from farline.media.engine import Answer, Delete, MediaReply, Offer, Query, Side
+from farline.media.music import Studio
 from farline.media.sessions import MediaSessions
+from farline.sdp import parse
 from farline.testing import SeededIds
 
 OUTSIDE = Side("outside", "B1", "192.168.67.61")
@@ -31,6 +33,7 @@ class Notebook:
     given: int = 0
     formats: dict[tuple[int, int], list] = field(default_factory=dict)
     recorded: list[tuple[int, str | None]] = field(default_factory=list)
+    played: list[tuple[int, str | None]] = field(default_factory=list)
 
     def open(self, session, stream, interfaces, rtp, /):
         assert interfaces == ("B1", "A1")
@@ -57,6 +60,10 @@ class Notebook:
 
     def hold(self, session, held, /):
         self.held = held
+
+    def play(self, session, stream, side, name, /):
+        assert (session, stream) in self.live
+        self.played.append((side, name))
 
     def record(self, session, stream, stem, /):
         assert (session, stream) in self.live
@@ -90,6 +97,17 @@ def raise_exhausted():
 def sdp(media: str, address: str = "172.22.33.101", version: int = 1) -> bytes:
     head = f"v=0\r\no=- 1 {version} IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n"
     return (head + media).encode()
+
+
+class ReopeningNotebook(Notebook):
+    """The relay of the process after another."""
+
+    def reopen(self, session, stream, interfaces, rtp, ports, /):
+        self.live[session, stream] = rtp
+
+    def protect(self, session, stream, side, keys, /, *, closed=False): ...
+
+    def resume(self, session, stream, /): ...
 
 
 class Call:
@@ -282,7 +300,9 @@ def test_delete_gives_the_last_counters_and_ends_the_session() -> None:
 def recorded_call() -> tuple[Call, Side]:
     call = Call()
     names = iter(("one", "two"))
-    call.sessions = MediaSessions(call.relay, ADDRESSES, SeededIds(7), None, lambda: next(names))
+    call.sessions = MediaSessions(
+        call.relay, ADDRESSES, SeededIds(7), None, Studio(lambda: next(names), lambda _name: False)
+    )
     return call, replace(INSIDE, record=True)
 
 
@@ -314,3 +334,68 @@ def test_nobody_asks_and_nothing_is_recorded() -> None:
     call.offer(AUDIO)
     call.answer(AUDIO)
     assert call.relay.recorded == []
+
+
+class Held:
+    """A call whose sides may hear music; `bad.wav` cannot be played."""
+
+    def __init__(self, outside: str = "", inside: str = "") -> None:
+        self.relay = Notebook()
+        studio = Studio(None, lambda name: name != "bad.wav")
+        self.sessions = MediaSessions(self.relay, ADDRESSES, SeededIds(7), None, studio)
+        self.sides = replace(OUTSIDE, music=outside), replace(INSIDE, music=inside)
+        assert self.agree(0, "sendrecv", "sendrecv") == ("sendrecv", "sendrecv")
+
+    def agree(self, offerer: int, offered: str, answered: str) -> tuple[str, str]:
+        """An offer and its answer, by direction; what the other side reads of each."""
+        one, other = self.sides[offerer], self.sides[1 - offerer]
+        wanted = sdp(f"{AUDIO}a={offered}\r\n")
+        first = self.sessions.perform(Offer("call", wanted, one, other))
+        given = sdp(f"{AUDIO}a={answered}\r\n")
+        second = self.sessions.perform(Answer("call", given, other, one))
+        return direction(first), direction(second)
+
+
+def direction(reply: MediaReply) -> str:
+    assert reply.sdp is not None, reply.error
+    (media,) = parse(reply.sdp).media
+    return media.direction.value
+
+
+def test_who_is_on_hold_hears_music_until_the_call_goes_on() -> None:
+    call = Held(outside="a.wav")
+    assert call.agree(1, "sendonly", "recvonly") == ("sendonly", "recvonly")
+    assert call.agree(0, "recvonly", "sendonly") == ("recvonly", "sendonly")  # a refresh
+    assert call.relay.played == [(0, "a.wav")]
+    call.agree(1, "sendrecv", "sendrecv")
+    call.agree(0, "sendonly", "recvonly")  # who has no music hears none
+    assert call.relay.played == [(0, "a.wav"), (0, None)]
+
+
+def test_who_is_to_hear_music_reads_sendonly_where_the_other_is_inactive() -> None:
+    call = Held(outside="a.wav")
+    assert call.agree(1, "inactive", "recvonly") == ("sendonly", "inactive")
+    assert call.agree(0, "recvonly", "inactive") == ("recvonly", "sendonly")
+    assert call.relay.played == [(0, "a.wav")]
+    assert call.agree(0, "inactive", "inactive") == ("inactive", "inactive")  # both on hold
+    assert call.relay.played == [(0, "a.wav"), (0, None)]
+    without = Held()
+    assert without.agree(1, "inactive", "inactive") == ("inactive", "inactive")
+    assert without.relay.played == []
+
+
+def test_music_that_cannot_be_played_is_as_none() -> None:
+    call = Held(outside="bad.wav")
+    assert call.agree(1, "sendonly", "recvonly") == ("sendonly", "recvonly")
+    assert call.relay.played == []
+
+
+def test_music_goes_on_in_the_next_process() -> None:
+    call = Held(outside="a.wav")
+    call.agree(1, "sendonly", "recvonly")
+    record = call.sessions.record("call")
+    assert record is not None
+    again = ReopeningNotebook()
+    studio = Studio(None, lambda _name: True)
+    MediaSessions(again, ADDRESSES, SeededIds(7), None, studio).restore("call", record)
+    assert again.played == [(0, "a.wav")]

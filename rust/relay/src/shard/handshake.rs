@@ -42,12 +42,14 @@ impl Shard {
     /// When `wake` wants to be called, at the latest.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Millis> {
-        self.timers.first().map(|(at, _)| *at)
+        let timers = [self.timers.first(), self.beats.first()];
+        timers.into_iter().flatten().map(|(at, _)| *at).min()
     }
 
     /// Does what is due by now.
     pub fn wake(&mut self, now: Millis) {
-        while self.next_deadline().is_some_and(|at| at <= now) {
+        self.beat(now);
+        while self.timers.first().is_some_and(|(at, _)| *at <= now) {
             let Some((_, bits)) = self.timers.pop_first() else {
                 return;
             };

@@ -2,6 +2,7 @@
 
 use rtp::{Class, RtpHeader};
 
+use super::music::Outlet;
 use super::Shard;
 use crate::digits::{Digit, Listener};
 use crate::events::Events;
@@ -18,6 +19,8 @@ pub(super) struct Senses {
     pub listener: Listener,
     /// Of the packets that leave towards the side.
     pub events: Events,
+    /// What it was sent last, and the music that it hears.
+    pub outlet: Outlet,
 }
 
 /// How long one side may be silent while the other sends before that is reported: longer than the

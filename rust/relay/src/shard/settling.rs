@@ -122,6 +122,9 @@ impl Shard {
         }
         let exit = entry.peers[Kind::Rtp as usize];
         if let Some(exit) = self.port_mut(exit) {
+            if let Some(senses) = &mut exit.senses {
+                senses.outlet.kernel(fresh(count.expected, told.expected));
+            }
             exit.counters.sent_packets += packets;
             exit.counters.sent_bytes += bytes;
         }
@@ -174,6 +177,9 @@ impl Shard {
         }
         if exit.senses.as_ref().is_some_and(|one| !one.events.idle()) {
             return Err(Reason::Digits);
+        }
+        if exit.senses.as_ref().is_some_and(|one| !one.outlet.idle()) {
+            return Err(Reason::Music);
         }
         if port.recording.is_some() {
             return Err(Reason::Recorded);
