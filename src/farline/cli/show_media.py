@@ -45,9 +45,20 @@ def print_media(console: Console, state: dict[str, Any]) -> None:
             if port["kind"] == "rtp":
                 table.add_row(*(Text(plain(cell)) for cell in row(port)))
         console.print(table)
+        for shared in sorted(bundles(ports)):
+            console.print(Text(plain(shared)), soft_wrap=True)
         console.print(Text(plain(state["diagnoses"].get(session, ""))), soft_wrap=True)
         for because in sorted({port.get("why") or "" for port in ports} - {""}):
             console.print(Text(f"user path: {plain(because)}"), soft_wrap=True)
+
+
+def bundles(ports: list[dict[str, Any]]) -> list[str]:
+    """For each transport that several streams share (RFC 9143): where it is, and whose."""
+    sharing: dict[str, list[str]] = {}
+    for port in ports:
+        if port.get("bundled") and port["kind"] == "rtp":
+            sharing.setdefault(port["local"], []).append(_side(port))
+    return [f"bundle at {local}: {', '.join(names)}" for local, names in sharing.items()]
 
 
 def row(port: dict[str, Any]) -> tuple[str, ...]:
@@ -61,7 +72,7 @@ def row(port: dict[str, Any]) -> tuple[str, ...]:
     count = sum(port[f"{name}_packets"] for name in bad)
     suite = port["suite"]
     return (
-        port["side"] if port["index"] == 0 else f"{port['side']} {port['index']}",
+        _side(port),
         port["latched"] or "not latched",
         quality.get("codec") or "-",
         str(port["received_packets"]),
@@ -74,6 +85,10 @@ def row(port: dict[str, Any]) -> tuple[str, ...]:
         port.get("path") or "user",
         SUITES.get(suite, suite) if suite else "-",
     )
+
+
+def _side(port: dict[str, Any]) -> str:
+    return port["side"] if port["index"] == 0 else f"{port['side']} {port['index']}"
 
 
 def _percent(quality: dict[str, Any]) -> str:

@@ -161,6 +161,9 @@ class StreamStats:
     """Where packets leave for now, address:port."""
     stranger: str | None = None
     """The last source that was refused, address:port."""
+    bundled: bool = False
+    """It shares its transport with other streams (BUNDLE): the addresses and the suite are the
+    transport's."""
     muted: bool = False
     """Signaling wants nothing sent there (hold with the null address)."""
     quality: Quality | None = None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from farline.media.handshake import PROFILE, Handshake, Invitation
 from farline.media.security import Keys, accept_answer, accept_offer, make_offer
-from farline.sdp import Endpoint, MediaSecurity, Transport
+from farline.sdp import Endpoint, MediaSecurity, Transport, bundle_group, without_clashes
+from farline.sdp.bundle import MAX_MID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Grouping:
+    """Which m= sections of a description of ours share a transport, or are to (RFC 9143)."""
+
+    indices: tuple[int, ...] = ()
+    mid_extension: int = 0
+    """The identifier of the MID's header extension; 0: none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Negotiation:
     """The offer that waits for, or last had, an answer."""
 
@@ -44,6 +54,8 @@ class Negotiation:
     """Whether it is offered as RTP/SAVP: by the rule, or because that leg has spoken of it so."""
     fingerprint: Fingerprint | None
     """Of our certificate."""
+    offered: Grouping = Grouping()
+    """What the other leg is offered to bundle."""
 
     @classmethod
     def begin(
@@ -54,8 +66,12 @@ class Negotiation:
         before: Sequence[Before],
         draw: Draw,
         fingerprint: Fingerprint | None,
+        mid_extension: int,
     ) -> Negotiation:
-        """Take an offer from the first of `sides`; raises EncryptionError by its rule."""
+        """Take an offer from the first of `sides`; raises EncryptionError by its rule.
+
+        `mid_extension`: what the MID's header extension is called on the other leg.
+        """
         rules = tuple(side.encryption for side in sides)
         media = description.media
         if rules == ("off", "off"):
@@ -64,13 +80,21 @@ class Negotiation:
             none = (None,) * len(media)
             return cls(description, offerer, False, none, nothing, plain, fingerprint)
         pairs = list(zip(media, before, strict=True))
-        keys = tuple(accept_offer(rules[0], one, known[0], draw) for one, known in pairs)
+        group = bundle_group(description)
+        mine = _of_group([known[0] for known in before], group)
+        keys = tuple(
+            accept_offer(rules[0], one, known, draw) for one, known in zip(media, mine, strict=True)
+        )
+        keys = _sharing(keys, media, group)
         lines = tuple(make_offer(rules[1], one, known[1], draw) for one, known in pairs)
+        lines = _with_own_mids(lines, [known[1] for known in before])
         secure = tuple(
             rules[1] == "required" or (isinstance(known[1], Keys) and known[1].secure_profile)
             for _, known in pairs
         )
-        return cls(description, offerer, True, keys, lines, secure, fingerprint)
+        invited = [one for one, line in zip(media, lines, strict=True) if _has_mid(line)]
+        grouping = Grouping(without_clashes(invited), mid_extension if len(invited) > 1 else 0)
+        return cls(description, offerer, True, keys, lines, secure, fingerprint, grouping)
 
     def bridged(self, index: int) -> bool:
         """Whether a leg of an m= line is a browser's, so that its transport ends here."""
@@ -91,34 +115,40 @@ class Negotiation:
         if not self.ended:
             return (None,) * len(self.lines)
         pairs = zip(description.media, self.lines, strict=True)
-        return tuple(accept_answer(sender.encryption, one, lines) for one, lines in pairs)
+        keys = tuple(accept_answer(sender.encryption, one, lines) for one, lines in pairs)
+        return _sharing(keys, description.media, self.answered_group(description))
+
+    def answered_group(self, description: Description) -> tuple[int, ...]:
+        """The sections that the answerer's leg bundles, the one whose transport it takes first."""
+        offered = self.offered.indices
+        return tuple(index for index in bundle_group(description) if index in offered)
 
     def shown_answer(
-        self, answer: Description, places: Sequence[Place | None]
+        self, answer: Description, places: Sequence[Place | None], grouping: Grouping
     ) -> list[MediaSecurity | None]:
         """What the offerer reads of encryption in the answer: its own profile, and our key."""
         if not self.ended:
             return []
         sections = zip(self.description.media, answer.media, places, strict=True)
         return [
-            self._agreed(one, None if theirs.rejected else place) if one.is_rtp else None
+            self._agreed(one, None if theirs.rejected else place, grouping) if one.is_rtp else None
             for one, theirs, place in sections
         ]
 
     def _offered(self, media: Media, place: Place | None) -> MediaSecurity:
         proposal, secure = self.lines[media.index], self.secure[media.index]
         if isinstance(proposal, Invitation):
-            end = self._endpoint(b"actpass", proposal)
+            end = self._endpoint(b"actpass", proposal, media, self.offered)
             return MediaSecurity(True, (), _transport(end, PROFILE, place))
         if self.bridged(media.index):
             profile = b"RTP/SAVP" if secure else b"RTP/AVP"
             return MediaSecurity(secure, proposal, Transport(profile))
         return MediaSecurity(secure, proposal)
 
-    def _agreed(self, media: Media, place: Place | None) -> MediaSecurity:
+    def _agreed(self, media: Media, place: Place | None, grouping: Grouping) -> MediaSecurity:
         keys = self.keys[media.index]
         if isinstance(keys, Handshake):
-            end = self._endpoint(keys.setup, keys)
+            end = self._endpoint(keys.setup, keys, media, grouping)
             return MediaSecurity(True, (), _transport(end, keys.profile, place))
         lines: tuple[Crypto, ...] = (keys.line,) if keys is not None else ()
         if self.bridged(media.index):
@@ -126,15 +156,58 @@ class Negotiation:
             return MediaSecurity(media.is_secure, lines, Transport(profile))
         return MediaSecurity(media.is_secure, lines)
 
-    def _endpoint(self, setup: bytes, leg: Handshake | Invitation) -> Endpoint:
+    def _endpoint(
+        self, setup: bytes, leg: Handshake | Invitation, media: Media, grouping: Grouping
+    ) -> Endpoint:
         if self.fingerprint is None:
             raise ValueError("an engine without a certificate shakes no hands")
-        return Endpoint(self.fingerprint, setup, leg.mid, leg.ours)
+        grouped = media.index in grouping.indices
+        extension = grouping.mid_extension if grouped else 0
+        return Endpoint(self.fingerprint, setup, leg.mid, leg.ours, grouped, extension)
 
 
 def _transport(end: Endpoint, profile: str, place: Place | None) -> Transport:
     """An m= line without a place of ours is rejected, and says nothing of the transport."""
     written = profile.encode("latin-1")
-    return (
-        Transport(written) if place is None else end.transport(written, place.address, place.port)
+    if place is None:
+        return Transport(written)
+    return end.transport(written, place.address, place.port)
+
+
+def _of_group(before: list[Agreement | None], group: tuple[int, ...]) -> list[Agreement | None]:
+    """What has protected each section; those of a group share what any of them has had."""
+    had = (before[index] for index in group)
+    shared = next((one for one in had if isinstance(one, Handshake)), None)
+    return [shared if index in group else one for index, one in enumerate(before)]
+
+
+def _sharing(
+    keys: tuple[Agreement | None, ...], media: Sequence[Media], group: tuple[int, ...]
+) -> tuple[Agreement | None, ...]:
+    """The agreements, with the transport of a group's first section in all of it."""
+    first = keys[group[0]] if group else None
+    if not isinstance(first, Handshake):
+        return keys
+    return tuple(
+        replace(first, mid=one.mid, profile=own.profile)
+        if one.index in group and isinstance(own, Handshake)
+        else own
+        for one, own in zip(media, keys, strict=True)
     )
+
+
+def _with_own_mids(
+    lines: tuple[Proposal, ...], before: list[Agreement | None]
+) -> tuple[Proposal, ...]:
+    """The proposals, with other names for new sections where the leg's peer has used ours."""
+    taken = {one.mid for one in before if isinstance(one, Handshake)}
+    return tuple(
+        replace(line, mid=b"m%d" % index)
+        if isinstance(line, Invitation) and known is None and line.mid in taken
+        else line
+        for index, (line, known) in enumerate(zip(lines, before, strict=True))
+    )
+
+
+def _has_mid(line: Proposal) -> bool:
+    return isinstance(line, Invitation) and len(line.mid) <= MAX_MID

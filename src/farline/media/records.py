@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from farline.media.bundle import Bundle  # noqa: TC001
 from farline.media.engine import Side  # noqa: TC001 - msgspec reads the annotations
 from farline.media.handshake import Handshake, Invitation
-from farline.media.negotiation import Negotiation
+from farline.media.negotiation import Grouping, Negotiation
 from farline.media.security import Keys
 from farline.media.session import MediaSession
 from farline.media.stream import Remote, Stream
-from farline.sdp import Crypto, IceCredentials, SdpError, parse
+from farline.sdp import Crypto, IceCredentials, SdpError, parse, unfolded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,6 +68,7 @@ class OfferRecord(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[tuple[Crypto, ...], ...]
     invited: tuple[Invitation | None, ...]
     secure: tuple[bool, ...]
+    offered: Grouping
 
 
 class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +79,8 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
     sides: Annotated[list[Side], msgspec.Meta(min_length=2, max_length=2)]
     streams: _Streams
     fresh: _Streams
+    resting: list[StreamRecord]
+    bundles: tuple[Bundle | None, Bundle | None]
     opened: int
     offered: OfferRecord | None
     held: bool
@@ -90,6 +94,8 @@ def encode(session: MediaSession) -> bytes:
         sides=session.sides,
         streams={index: _stream(one) for index, one in session.streams.items()},
         fresh={index: _stream(one) for index, one in session.fresh.items()},
+        resting=[_stream(one) for one in session.resting],
+        bundles=(session.bundles[0], session.bundles[1]),
         opened=session.opened,
         offered=None if session.offered is None else _offer(session.offered),
         held=session.held,
@@ -122,6 +128,8 @@ def decode(
     )
     session.streams = {index: _restored(one) for index, one in record.streams.items()}
     session.fresh = {index: _restored(one) for index, one in record.fresh.items()}
+    session.resting = [_restored(one) for one in record.resting]
+    session.bundles = list(record.bundles)
     session.opened, session.offered, session.held = record.opened, offered, record.held
     return session
 
@@ -179,11 +187,14 @@ def _offer(offered: Negotiation) -> OfferRecord:
         lines=tuple(() if isinstance(one, Invitation) else one for one in offered.lines),
         invited=tuple(one if isinstance(one, Invitation) else None for one in offered.lines),
         secure=offered.secure,
+        offered=offered.offered,
     )
 
 
 def _negotiation(record: OfferRecord, fingerprint: Fingerprint | None) -> Negotiation:
     description = parse(record.description)
+    if record.ended:
+        description = unfolded(description)
     by_line = (record.keys, record.shaken, record.lines, record.invited, record.secure)
     if {len(description.media)} != {len(one) for one in by_line}:
         raise SdpError(0, "the offer has not as many m= lines as keys")
@@ -195,4 +206,5 @@ def _negotiation(record: OfferRecord, fingerprint: Fingerprint | None) -> Negoti
         tuple(one or plain for one, plain in zip(record.invited, record.lines, strict=True)),
         record.secure,
         fingerprint,
+        record.offered,
     )

@@ -9,14 +9,23 @@ for early media.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from farline._core import RelayError
 from farline.media import music as music_rules
+from farline.media.bundle import Bundle, make_bundle, shared_streams
 from farline.media.handshake import Handshake, Invitation
-from farline.media.negotiation import Negotiation, Place
+from farline.media.negotiation import Grouping, Negotiation, Place
 from farline.media.stream import Remote, Stream
-from farline.sdp import MediaPorts, SdpError, ip_version, rewrite
+from farline.sdp import (
+    MediaPorts,
+    SdpError,
+    bundle_group,
+    ip_version,
+    rewrite,
+    unfolded,
+    without_clashes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +35,10 @@ if TYPE_CHECKING:
     from farline.media.music import Studio
     from farline.media.security import Agreement, Draw, Proposal
     from farline.sdp import Description, Fingerprint, IceCredentials, Media, MediaSecurity
+
+
+MID_EXTENSION: Final = 1
+"""The identifier that we offer for the MID's header extension."""
 
 
 class RelayControl(Protocol):
@@ -113,6 +126,17 @@ class RelayControl(Protocol):
     def play(self, session: str, stream: int, side: int, name: str | None, /) -> None:
         """Play music towards a side while the other sends nothing; None: no longer."""
 
+    def bundle(
+        self,
+        session: str,
+        carrier: int,
+        side: int,
+        mid_extension: int,
+        members: Sequence[tuple[int, bytes, Sequence[int], Sequence[int]]],
+        /,
+    ) -> None:
+        """Let streams of one side share a transport: (number, mid, payload types, sources)."""
+
     def hold(self, session: str, held: bool, /) -> None:
         """On hold, silence is not reported."""
 
@@ -147,6 +171,10 @@ class MediaSession:
     """The live stream of each m= line."""
     fresh: dict[int, Stream] = field(default_factory=dict)
     """Opened by an offer, by m= line, and to take over with its answer."""
+    bundles: list[Bundle | None] = field(default_factory=lambda: [None, None])
+    """What each side's streams share."""
+    resting: list[Stream] = field(default_factory=list)
+    """Streams whose m= line is gone, and whose transport others share."""
     opened: int = 0
     """Streams opened so far: the relay's number of the next."""
     offered: Negotiation | None = None
@@ -162,6 +190,8 @@ class MediaSession:
         as it was.
         """
         offerer = self._index(sender, receiver)
+        if sender.encryption != "off":
+            description = unfolded(description)
         if len(description.media) < self._lines():
             raise SdpError(0, "the offer has fewer m= lines than the session (RFC 3264 section 8)")
         offered = self._negotiate(description, offerer, sender, receiver)
@@ -200,18 +230,24 @@ class MediaSession:
         if self.offered is None or self.offered.offerer == answerer:
             raise SessionError("an answer without an offer from the other side")
         offer = self.offered.description
+        if self.offered.ended:
+            description = unfolded(description)
         if len(description.media) != len(offer.media):
             raise SdpError(0, "the answer has not as many m= lines as the offer (RFC 3264 6)")
         keys = self.offered.answered(description, sender)
         self.sides[answerer], self.sides[1 - answerer] = sender, receiver
+        standing = frozenset(one.number for one in self.streams.values())
         for ours, theirs in zip(offer.media, description.media, strict=True):
             agreed = (self.offered.keys[ours.index], keys[ours.index])
             self._settle(ours, theirs, answerer, agreed)
+        grouping = self._bundle_offerer(self.offered, description, standing)
+        self._bundle_answerer(self.offered, description)
+        self._close_resting()
         idle = not self.streams or offer.on_hold or description.on_hold
         self._hold(idle)
         self._record()
         places = self._places(description, 1 - answerer)
-        security = self.offered.shown_answer(description, places)
+        security = self.offered.shown_answer(description, places, grouping)
         shown = self._shown(description, 1 - answerer, security)
         music = (bool(sender.music), bool(receiver.music))
         return music_rules.answered(offer, description, shown, music)
@@ -228,11 +264,12 @@ class MediaSession:
 
         Every relay call by which `offer` and `answer` set something is here too. Raises RelayError.
         """
-        for stream in (*self.streams.values(), *self.fresh.values()):
+        streams = (*self.streams.values(), *self.fresh.values(), *self.resting)
+        for stream in streams:
             known = (stream.interfaces, stream.rtp, stream.ports)
             self.relay.reopen(self.name, stream.number, *known)
             for side in (0, 1):
-                if stream.ice[side] is not None:
+                if stream.ice[side] is not None and not self._carried(stream, side):
                     self._tell_ice(stream, side)
                 self._tell_keys(stream, side)
                 self._tell_remote(stream, side)
@@ -243,6 +280,10 @@ class MediaSession:
                     self.relay.withhold(self.name, stream.number, side, withheld)
                 if stream.music[side]:
                     self._tell_music(stream, side)
+        for side, bundle in enumerate(self.bundles):
+            if bundle is not None:
+                self._tell_bundle(bundle, side)
+        for stream in streams:
             self.relay.resume(self.name, stream.number)
         if self.streams or self.fresh:
             self.relay.hold(self.name, self.held)
@@ -309,7 +350,11 @@ class MediaSession:
             for stream in newest
         ]
         sides = (sender, receiver)
-        return Negotiation.begin(description, offerer, sides, before, self.draw, self.fingerprint)
+        bundle = self.bundles[1 - offerer]
+        extension = (bundle.mid_extension if bundle is not None else 0) or MID_EXTENSION
+        return Negotiation.begin(
+            description, offerer, sides, before, self.draw, self.fingerprint, extension
+        )
 
     def _settle(
         self,
@@ -387,8 +432,80 @@ class MediaSession:
 
     def _close(self, streams: dict[int, Stream], index: int) -> None:
         stream = streams.pop(index, None)
-        if stream is not None:
+        if stream is None:
+            return
+        if any(one and one.carrier == stream.number and one.is_shared for one in self.bundles):
+            self._rest(stream)
+        else:
             self.relay.close(self.name, stream.number)
+
+    def _rest(self, stream: Stream) -> None:
+        """Its m= line is gone, but others share its transport."""
+        self.resting.append(stream)
+        for side in (0, 1):
+            stream.remotes[side] = Remote(muted=True, muxed=stream.remotes[side].muxed)
+            self._tell_remote(stream, side)
+
+    def _close_resting(self) -> None:
+        """Close what nobody shares any more."""
+        carriers = {one.carrier for one in self.bundles if one is not None}
+        for stream in [one for one in self.resting if one.number not in carriers]:
+            self.resting.remove(stream)
+            self.relay.close(self.name, stream.number)
+
+    def _bundle_offerer(
+        self, offered: Negotiation, answer: Description, standing: frozenset[int]
+    ) -> Grouping:
+        """Put into force what the offerer's leg shares; what it is told of that."""
+        side = offered.offerer
+        streams = shared_streams(bundle_group(offered.description), self.streams, side)
+        fitting = without_clashes([answer.media[index] for index, _ in streams])
+        streams = [(index, one) for index, one in streams if index in fitting]
+        before = self.bundles[side]
+        bundle = make_bundle(streams, side, offered.description, before, standing)
+        self._share(side, bundle)
+        indices = tuple(index for index, _ in streams)
+        return Grouping(indices, bundle.mid_extension if bundle is not None else 0)
+
+    def _bundle_answerer(self, offered: Negotiation, answer: Description) -> None:
+        """Put into force what the answerer's leg shares: its first section's transport."""
+        side = 1 - offered.offerer
+        streams = shared_streams(offered.answered_group(answer), self.streams, side)
+        before = self.bundles[side]
+        self._share(side, make_bundle(streams, side, answer, before, frozenset()))
+
+    def _share(self, side: int, bundle: Bundle | None) -> None:
+        """Let the streams of a side share a transport, and no longer another."""
+        before = self.bundles[side]
+        if bundle is not None:
+            self._renew_carrier(bundle, side)
+        if bundle == before:
+            return
+        if before is not None and (bundle is None or bundle.carrier != before.carrier):
+            self.relay.bundle(self.name, before.carrier, side, 0, ())
+        self.bundles[side] = bundle
+        for stream in self.streams.values():
+            was = before is not None and before.carries(stream.number)
+            if was != self._carried(stream, side):
+                self._tell_ice(stream, side)
+                self._tell_keys(stream, side)
+        if bundle is not None:
+            self._tell_bundle(bundle, side)
+
+    def _renew_carrier(self, bundle: Bundle, side: int) -> None:
+        """A carrier without an m= line has what is agreed for those that it carries."""
+        carrier = next((one for one in self.resting if one.number == bundle.carrier), None)
+        member = next(one for one in self.streams.values() if bundle.has(one.number))
+        if carrier is not None:
+            self._protect(carrier, side, member.keys[side])
+
+    def _tell_bundle(self, bundle: Bundle, side: int) -> None:
+        members = [(m.stream, m.mid, m.payload_types, m.sources) for m in bundle.members]
+        self.relay.bundle(self.name, bundle.carrier, side, bundle.mid_extension, members)
+
+    def _carried(self, stream: Stream, side: int) -> bool:
+        bundle = self.bundles[side]
+        return bundle is not None and bundle.carries(stream.number)
 
     def _signal(
         self, stream: Stream, side: int, media: Media | None, *, muxed: bool = False
@@ -446,6 +563,8 @@ class MediaSession:
         keys, closed = stream.keys[side], stream.closed[side]
         if not stream.rtp:
             return
+        if self._carried(stream, side):
+            keys, closed = None, True  # its own transport serves nobody
         if isinstance(keys, Handshake):
             named = [(one.hash, one.digest) for one in keys.fingerprints]
             self.relay.shake(self.name, stream.number, side, named, active=keys.active)
@@ -460,15 +579,26 @@ class MediaSession:
             self._tell_ice(stream, side)
 
     def _tell_ice(self, stream: Stream, side: int) -> None:
-        ours = stream.ice[side]
+        ours = None if self._carried(stream, side) else stream.ice[side]
         told = None if ours is None else (ours.fragment, ours.password)
         self.relay.ice(self.name, stream.number, side, told)
 
     def _places(self, description: Description, side: int) -> list[Place | None]:
         """Where our ends of the m= lines are, on one side."""
         address = self.addresses[self.sides[side].interface]
-        streams = [self._newest(media.index) for media in description.media]
-        return [None if one is None else Place(address, one.ports[side]) for one in streams]
+        places: list[Place | None] = []
+        for media in description.media:
+            stream = self._newest(media.index)
+            places.append(None if stream is None else Place(address, self._port(stream, side)))
+        return places
+
+    def _port(self, stream: Stream, side: int) -> int:
+        """Where a stream's packets come on a side."""
+        bundle = self.bundles[side]
+        if bundle is None or not bundle.carries(stream.number):
+            return stream.ports[side]
+        known = (*self.streams.values(), *self.resting)
+        return next(one.ports[side] for one in known if one.number == bundle.carrier)
 
     def _shown(
         self, description: Description, side: int, security: Sequence[MediaSecurity | None]

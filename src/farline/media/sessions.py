@@ -199,6 +199,7 @@ def _stats(session: MediaSession, ports: Iterable[PortStats]) -> tuple[StreamSta
             target=port["target"],
             stranger=port["stranger"],
             muted=port["muted"],
+            bundled=port["bundled"],
             quality=None if port["quality"] is None else Quality(**port["quality"]),
         )
         for index, port in known

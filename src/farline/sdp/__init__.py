@@ -3,6 +3,7 @@
 Nothing here resolves names, opens ports or keeps state. Lines not rewritten keep their bytes.
 """
 
+from farline.sdp.bundle import bundle_group, unfolded, without_clashes
 from farline.sdp.crypto import KEY_LENGTHS, Crypto
 from farline.sdp.description import Description, Direction, Media
 from farline.sdp.dtls import Fingerprint, IceCredentials
@@ -33,7 +34,10 @@ __all__ = [
     "Rtcp",
     "SdpError",
     "Transport",
+    "bundle_group",
     "ip_version",
     "parse",
     "rewrite",
+    "unfolded",
+    "without_clashes",
 ]

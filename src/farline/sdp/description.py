@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from farline.sdp.bundle import MID_EXTENSION
 from farline.sdp.crypto import MAX_CRYPTO, Crypto
 from farline.sdp.dtls import MAX_FINGERPRINTS, Fingerprint, IceCredentials
 from farline.sdp.formats import Format, read_formats
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from farline.sdp.fields import Connection, MediaLine, Origin, Rtcp
+
+
+MAX_SOURCES: Final = 8
+"""Most sources that are read of an m= section."""
 
 
 class Direction(StrEnum):
@@ -121,6 +126,26 @@ class Media:
         """Its name in groups; empty: none."""
         named = _named(self.attributes, b"mid")
         return named[0].partition(b":")[2].strip() if named else b""
+
+    @property
+    def mid_extension(self) -> int:
+        """The identifier of the header extension that bears it (RFC 9143 section 15); 0: none."""
+        for one in _named(self.attributes, b"extmap"):
+            number, _, uri = one.partition(b":")[2].partition(b" ")
+            named = uri.split()[:1] == [MID_EXTENSION]
+            identifier = number.partition(b"/")[0]
+            if named and len(identifier) < 3 and identifier.isdigit() and int(identifier) < 15:
+                return int(identifier)
+        return 0
+
+    @property
+    def sources(self) -> tuple[int, ...]:
+        """The sources (SSRC) that its writer says it sends (RFC 5576), each once."""
+        words = (
+            one.partition(b":")[2].split(b" ", 1)[0] for one in _named(self.attributes, b"ssrc")
+        )
+        read = dict.fromkeys(int(one) for one in words if len(one) < 11 and one.isdigit())
+        return tuple(one for one in islice(read, MAX_SOURCES) if one < 1 << 32)
 
     @property
     def is_datagrams(self) -> bool:

@@ -133,6 +133,8 @@ def _changed(line: Line, keep: tuple[str, ...] | None) -> Line | None:
             words[3:] = [one.encode("latin-1") for one in keep]
         changed = b" ".join(words)
         return line if changed.split() == line.value.split() else line._replace(value=changed)
+    if keep is None and line.kind == b"a" and line.value.strip() == b"bundle-only":
+        return None  # with it port 0 would not refuse
     if keep is None or line.kind != b"a" or not line.value.startswith(_OF_FORMAT):
         return line
     form = line.value.partition(b":")[2].split(maxsplit=1)[0:1]

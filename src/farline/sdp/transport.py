@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from farline.sdp.bundle import MID_EXTENSION
 from farline.sdp.fields import address_type
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Transport(NamedTuple):
     lines: tuple[bytes, ...] = ()
     """Values of a= lines."""
     bundled: bytes = b""
-    """The a=mid to name in a=group:BUNDLE; empty: none."""
+    """The a=mid to name in a=group:BUNDLE; empty: it shares its transport with nobody."""
     lite: bool = False
     """ICE is spoken, by us in its lite role."""
 
@@ -49,15 +50,26 @@ class Endpoint(NamedTuple):
     setup: bytes
     mid: bytes
     ice: IceCredentials | None
+    grouped: bool = False
+    """It is in the BUNDLE group."""
+    mid_extension: int = 0
+    """The identifier of the MID's header extension; 0: none."""
 
     def transport(self, profile: bytes, address: str, port: int) -> Transport:
-        """What to write of it."""
+        """What to write of it.
+
+        Sections that share a transport say the same of it each, as browsers do: not all that read
+        them look into the tagged one (aiortc takes the candidates of the last).
+        """
         lines = [b"mid:" + self.mid] if self.mid else []
+        if self.mid_extension:
+            lines.append(b"extmap:%d %b" % (self.mid_extension, MID_EXTENSION))
         lines += [b"rtcp-mux", b"setup:" + self.setup, self.fingerprint.to_bytes()]
         if self.ice is not None:
             candidate = f"candidate:1 1 udp {HOST_PRIORITY} {address} {port} typ host"
             lines += [*self.ice.lines(), candidate.encode(), b"end-of-candidates"]
-        return Transport(profile, tuple(lines), self.mid, self.ice is not None)
+        bundled = self.mid if self.grouped else b""
+        return Transport(profile, tuple(lines), bundled, self.ice is not None)
 
 
 def belongs_to_transport(line: Line) -> bool:
@@ -85,11 +97,7 @@ def with_address(line: Line, address: str) -> Line:
 
 
 def session_values(transports: list[Transport]) -> list[bytes]:
-    """What the session part has to say of them.
-
-    Each section has ports of its own, so only the first is named in the BUNDLE group: it shares a
-    port with itself, and browsers with a single stream go on as they are used to.
-    """
+    """What the session part has to say of them."""
     mids = [one.bundled for one in transports if one.bundled]
-    values = [b"group:BUNDLE " + mids[0]] if mids else []
+    values = [b" ".join([b"group:BUNDLE", *mids])] if mids else []
     return [*values, b"ice-lite"] if any(one.lite for one in transports) else values

@@ -1,6 +1,6 @@
 """The table of `farline show media`."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from io import StringIO
 
 from rich.console import Console
@@ -82,3 +82,11 @@ def test_what_peers_sent_does_not_reach_the_terminal_raw():
 def test_why_a_flow_is_not_in_the_kernel_is_said():
     lines = shown(PORT, path="user", why="SRTP is ended here")
     assert "user path: SRTP is ended here" in lines
+
+
+def test_streams_that_share_a_port_are_named():
+    other = replace(PORT, index=1)
+    rtcp = replace(PORT, kind="rtcp")
+    lines = shown(PORT, other, rtcp, bundled=True)
+    assert "bundle at 192.168.64.96:35000: outside, outside 1" in lines
+    assert not any("bundle" in line for line in shown(PORT, other))

@@ -50,6 +50,8 @@ class Notebook:
 
     def withhold(self, session, stream, side, withheld, /): ...
 
+    def bundle(self, session, carrier, side, mid_extension, members, /): ...
+
     def dial(self, session, side, digit, duration_ms, /): ...
 
     def describe(self, session, stream, side, formats, /):
@@ -79,7 +81,13 @@ class Notebook:
         stats |= {"side": 1, "latched": None, "last_seen_ms": None, "suite": None}
         stats |= {"unauthentic_packets": 0, "replayed_packets": 0, "quality": None}
         stats |= {"why_user": "off"}
-        stats |= {"untargeted_packets": 0, "target": None, "stranger": None, "muted": False}
+        stats |= {
+            "untargeted_packets": 0,
+            "target": None,
+            "stranger": None,
+            "muted": False,
+            "bundled": False,
+        }
         return [{**stats, "stream": stream} for name, stream in self.live if name == session]
 
     def delete(self, session, /):

@@ -1,0 +1,153 @@
+"""Chromium with audio and video on one port, and a plain phone with a pair of ports for each."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farline.media.engine import Answer, MediaReply, Offer, Query, Side
+from farline.sdp import bundle_group, parse
+from farline.testing.av_phone import AvPhone
+from farline.testing.chromium import chromium
+from farline.testing.media import engine
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farline.runtime.media_client import MediaClient
+    from farline.testing.chromium import Page
+
+pytestmark = [
+    pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium"),
+    pytest.mark.timeout(120),
+]
+
+B1, A1, OFFICE = "127.83.1.96", "127.83.2.7", "127.83.4.13"
+OUTSIDE = Side("outside", "B1", "127.0.0.1", "dtls")
+INSIDE = Side("inside", "A1", OFFICE)
+
+PREPARE = """(async () => {
+  const context = new AudioContext();
+  const tone = context.createOscillator();
+  const mouth = context.createMediaStreamDestination();
+  tone.connect(mouth);
+  tone.start();
+  const camera = (color) => {
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [160, 120];
+    const pen = canvas.getContext('2d');
+    let at = 0;
+    setInterval(() => {
+      pen.fillStyle = color;
+      pen.fillRect(0, 0, 160, 120);
+      pen.fillStyle = 'white';
+      pen.fillRect(at++ % 150, 40, 10, 40);
+    }, 40);
+    return canvas.captureStream(25).getVideoTracks()[0];
+  };
+  window.peer = new RTCPeerConnection({bundlePolicy: 'POLICY'});
+  peer.ontrack = (event) => {
+    const screen = document.createElement(event.track.kind);
+    screen.srcObject = new MediaStream([event.track]);
+    screen.muted = true;
+    screen.play();
+    document.body.append(screen);
+  };
+  peer.addTrack(mouth.stream.getAudioTracks()[0], mouth.stream);
+  for (const color of ['red', 'blue'].slice(0, CAMERAS)) peer.addTrack(camera(color));
+})()"""
+DESCRIBED = """new Promise((done) => {
+  const look = () => peer.iceGatheringState === 'complete' && done(peer.localDescription.sdp);
+  peer.onicegatheringstatechange = look;
+  look();
+})"""
+SEEN = """(async () => {
+  const found = [];
+  for (const one of (await peer.getStats()).values())
+    if (one.type === 'inbound-rtp')
+      found.push([one.kind, one.kind === 'video' ? one.framesDecoded : one.packetsReceived]);
+  return found;
+})()"""
+
+
+def shown(reply: MediaReply) -> bytes:
+    assert reply.sdp is not None, reply.error
+    return reply.sdp
+
+
+def prepare(policy: str, cameras: int) -> str:
+    return PREPARE.replace("POLICY", policy).replace("CAMERAS", str(cameras))
+
+
+async def sees_and_hears(page: Page, phone: AvPhone, client: MediaClient) -> None:
+    """The phone gets every stream at its own port, and Chromium decodes what it sends back."""
+    wanted = sorted(name.split()[0] for name in phone.names)
+    async with asyncio.timeout(60):
+        while True:
+            seen = await page.run(SEEN)
+            if sorted(kind for kind, count in seen if count >= 10) == wanted:
+                break
+        await phone.all_reported()
+    assert not set.intersection(*phone.sources.values())
+    assert not phone.stray
+    stats = (await client.perform(Query("call"))).stats
+    outer = [one for one in stats if (one.side, one.kind) == ("outside", "rtp")]
+    assert len({one.local for one in outer}) == 1
+    assert all(one.bundled for one in outer)
+    assert sum(one.unauthentic_packets for one in outer) == 0
+
+
+@pytest.mark.parametrize(("policy", "cameras"), [("max-bundle", 1), ("balanced", 2)])
+async def test_chromium_calls_with_audio_and_video(
+    tmp_path: Path, policy: str, cameras: int
+) -> None:
+    async with (
+        engine(tmp_path, B1, A1) as client,
+        chromium(tmp_path / "profile") as page,
+        AvPhone(OFFICE, video_ports=cameras) as phone,
+    ):
+        await page.run(prepare(policy, cameras))
+        await page.run("peer.setLocalDescription()")
+        offer = (await page.run(DESCRIBED)).encode()
+        inner = shown(await client.perform(Offer("call", offer, OUTSIDE, INSIDE)))
+        assert len({one.port for one in parse(inner).media}) == 1 + cameras
+        outer = shown(await client.perform(Answer("call", phone.describe(inner), INSIDE, OUTSIDE)))
+        assert len(bundle_group(parse(outer))) == 1 + cameras
+        answer = json.dumps({"type": "answer", "sdp": outer.decode()})
+        await page.run(f"peer.setRemoteDescription({answer})")
+        phone.speak(inner)
+        await sees_and_hears(page, phone, client)
+
+
+async def test_a_phone_calls_chromium_with_audio_and_video(tmp_path: Path) -> None:
+    async with (
+        engine(tmp_path, B1, A1) as client,
+        chromium(tmp_path / "profile") as page,
+        AvPhone(OFFICE, video_ports=2) as phone,
+    ):
+        await page.run(prepare("balanced", 2))
+        outer = shown(await client.perform(Offer("call", phone.describe(), INSIDE, OUTSIDE)))
+        offer = json.dumps({"type": "offer", "sdp": outer.decode()})
+        await page.run(f"peer.setRemoteDescription({offer}).then(() => peer.setLocalDescription())")
+        answer = (await page.run(DESCRIBED)).encode()
+        inner = shown(await client.perform(Answer("call", answer, OUTSIDE, INSIDE)))
+        phone.speak(inner)
+        await sees_and_hears(page, phone, client)
+        # A section of the bundle goes; the others go on at the port that they have.
+        left = phone.describe(inner.replace(b"m=audio ", b"m=audio 0 RTP/AVP 8\r\na=was:", 1))
+        again = shown(await client.perform(Offer("call", left, INSIDE, OUTSIDE)))
+        assert {one.port for one in parse(again).media[1:]} == {parse(outer).media[0].port}
+        offer = json.dumps({"type": "offer", "sdp": again.decode()})
+        await page.run(f"peer.setRemoteDescription({offer}).then(() => peer.setLocalDescription())")
+        answer = (await page.run("peer.localDescription.sdp")).encode()
+        shown(await client.perform(Answer("call", answer, OUTSIDE, INSIDE)))
+        # Chromium then makes its transport anew, with the same certificate.
+        before = dict(phone.heard)
+        async with asyncio.timeout(30):
+            while any(phone.heard[name] < before[name] + 50 for name in phone.names[1:]):
+                await page.run("peer.connectionState")
+        assert await page.run("peer.connectionState") == "connected"
