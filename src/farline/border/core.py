@@ -17,6 +17,7 @@ from farline.border import (
     relaying,
     restoring,
     screening,
+    transfer,
 )
 from farline.border.bans import Banned, Lifted
 from farline.border.context import Context
@@ -57,6 +58,8 @@ from farline.sip.transaction import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
+    from farline.border.exchange import Side
+    from farline.border.session import Found
     from farline.config import Border
     from farline.sip import Flow
     from farline.sip.ids import Ids
@@ -284,14 +287,27 @@ class BorderCore:
             context.reject(tx, "policy", refused)
             return
         session = found.session if found is not None else None
-        if found is not None and session is not None and session.joint is not None:
-            context.start(operation, joining.relay(context, operation, tx, found, sender))
-            return
         if session is not None and tx.method == "BYE" and session.is_left_by(sender):
             context.answer(tx, 200)
             return
+        if found is not None and session is not None and session.joint is not None:
+            self._joined(operation, tx, found, sender)
+            return
         steps = calling.invite if tx.method == "INVITE" else relaying.relay
         context.start(operation, steps(context, operation, tx, binding, sender, found))
+
+    def _joined(
+        self, operation: Operation, tx: ServerTransaction, found: Found, sender: Side
+    ) -> None:
+        """A request in one of two calls that a transfer left joined."""
+        context, session = self._context, found.session
+        if tx.method == "REFER" and session.joint is not None and sender is session.joint.side:
+            status, why = transfer.refer(context, tx, session, sender)
+            if why:
+                context.decided("REFER", f"answered {status}", why)
+                context.answer(tx, status)
+            return
+        context.start(operation, joining.relay(context, operation, tx, found, sender))
 
     def _ack(self, message: Message, flow: Flow) -> None:
         context = self._context

@@ -41,24 +41,33 @@ PASSED_ON = frozenset({"INVITE", "UPDATE", "INFO", "MESSAGE", "OPTIONS"})
 # ---- media ----
 
 
+def voice_of(leg: Leg) -> tuple[Anchored | None, Side]:
+    """The media session that an end is in, and what it is called there."""
+    joint = leg.session.joint
+    if joint is None:
+        return leg.session.anchored, leg.side
+    return media_of(leg.session), joint.voice
+
+
 def media_between(context: Context, stays: Leg, there: Leg) -> Anchored | None:
     """A media session for two ends: the one who stays is its outside, whichever side that is on."""
-    old, new = stays.session.anchored, there.session.anchored
+    old, mine = voice_of(stays)
+    new, theirs = voice_of(there)
     if old is None or new is None:
         return None
     policies = {
-        Side.OUTSIDE: old.policies.get(stays.side),
-        Side.INSIDE: new.policies.get(there.side),
+        Side.OUTSIDE: old.policies.get(mine),
+        Side.INSIDE: new.policies.get(theirs),
     }
-    origins = {Side.OUTSIDE: old.origins.get(stays.side), Side.INSIDE: new.origins.get(there.side)}
+    origins = {Side.OUTSIDE: old.origins.get(mine), Side.INSIDE: new.origins.get(theirs)}
     return Anchored(
         context.ids.token(),
-        replace(old.sides_from(stays.side)[0], name="outside"),
-        replace(new.sides_from(there.side)[0], name="inside"),
+        replace(old.sides_from(mine)[0], name="outside"),
+        replace(new.sides_from(theirs)[0], name="inside"),
         {side: one for side, one in origins.items() if one is not None},
         policies={side: one for side, one in policies.items() if one is not None},
-        hold=_hold(new, there.side),
-        outer_hold=_hold(old, stays.side),
+        hold=_hold(new, theirs),
+        outer_hold=_hold(old, mine),
         fax=old.fax and new.fax,
     )
 
@@ -88,10 +97,14 @@ def settled(media: Anchored, response: Message) -> Generator[Ask, Any, None]:
 def join(context: Context, stays: Leg, there: Leg, media: Anchored) -> None:
     """From now on each is the other's peer; what was between them and the one who left ends."""
     for leg in (stays, there):
-        old = leg.session.anchored
+        old = voice_of(leg)[0]
         if old is not None and old is not media:
             context.sessions.forget_media(old.media)
             context.release(old, leg.session, "transferred")
+        before = leg.session.joint
+        if before is not None and before.other.joint is not None:
+            before.other.joint.over, before.other.anchored = True, None
+            context.keeper.session(before.other)
     stays.session.anchored, there.session.anchored = None, media
     context.sessions.note_media(media.media, there.session)
     stays.session.joint = Joint(stays.side, there.session, there.side, Side.OUTSIDE)
@@ -108,9 +121,11 @@ def relay(
 ) -> Steps:
     """A request in one of two joined calls."""
     session, joint = found.session, found.session.joint
-    if joint is None or sender is not joint.side:
+    if joint is None or joint.over or sender is not joint.side:
         # The one who left: hanging up is all that is left to do.
         context.answer(tx, 200 if tx.method == "BYE" else 481)
+        if joint is not None and joint.over and tx.method == "BYE":
+            context.end_session(session, "ended", f"BYE from {sender}")
         return
     there = Leg(context, joint.other, joint.other_side)
     if tx.method == "BYE":

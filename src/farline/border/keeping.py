@@ -116,6 +116,8 @@ class Keeper:
     def _session_value(self, session: Session) -> bytes | None:
         """A session's record; None when it is over, or not confirmed yet."""
         context = self._context
+        if session.joint is not None and session.joint.over:
+            return None
         lasts = session.confirmed or (session.callees and not session.is_call)
         if session.ended or not lasts:
             return None

@@ -171,6 +171,9 @@ class Joint:
     voice: Side
     """What this end is called in the media session."""
 
+    over: bool = False
+    """The peer has gone on to somebody else (another transfer): this end may only hang up."""
+
     unacked: tuple[ClientTransaction, Message] | None = None
     """The other end's 2xx to the last re-INVITE of this one."""
 

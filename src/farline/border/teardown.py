@@ -32,13 +32,15 @@ def hang_up(context: Context, session: Session, why: str, *, cause: int) -> None
     joint = session.joint
     ends = [(session, side) for side in Side]
     if joint is not None:
-        ends = [(session, joint.side), (joint.other, joint.other_side)]
+        ends = [(session, joint.side)]
+    if joint is not None and not joint.over:
+        ends.append((joint.other, joint.other_side))
     if session.is_call and session.confirmed:
         for one, side in ends:
             operation = Operation(one.call_id)
             context.start(operation, _bye(context, operation, one, side, why, cause))
     context.end_session(session, "ended", why)
-    if joint is not None:
+    if joint is not None and not joint.over:
         context.end_session(joint.other, "ended", why)
 
 

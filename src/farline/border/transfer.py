@@ -81,7 +81,8 @@ def refer(
     """Begin a transfer: 202 and "" when it was begun, else the status to answer and why."""
     if session.transfer is not None:
         return 491, "a transfer of this call is under way"
-    if session.state != "answered" or session.anchored is None:
+    over = session.joint is not None and session.joint.over
+    if session.state != "answered" or over or joining.media_of(session) is None:
         return 403, "only answered calls are transferred"
     lines = tx.request.all("Refer-To")
     if len(lines) != 1:
@@ -112,7 +113,10 @@ class Transfer:
         self.referrer = referrer
         self._request = request
         self._asks = Leg(context, session, referrer)
+        joint = session.joint
         self._stays = Leg(context, session, referrer.other)
+        if joint is not None:
+            self._stays = Leg(context, joint.other, joint.other_side)
         self._event = f"refer;id={request.cseq}"
         self._call, self._tag = context.ids.uuid(), context.ids.token()
         """Of the dialog with the target."""
@@ -166,7 +170,8 @@ class Transfer:
                 "BYE", headers=(("Reason", 'Q.850;cause=31;text="transfer"'),)
             )
             self._stays.tell(bye)
-            context.end_session(session, "ended", "the transfer failed and its beginner is gone")
+            for one in (session, self._stays.session):
+                context.end_session(one, "ended", "the transfer failed and its beginner is gone")
 
     def _say_goodbye(self) -> None:
         """Hang up on the one who referred, unless that one does it first."""
@@ -177,6 +182,8 @@ class Transfer:
                 self._left = True
                 bye = asks.request("BYE", headers=(("Reason", 'SIP;cause=200;text="transferred"'),))
                 asks.tell(bye)
+            if self.session.joint is not None and self.session.joint.over:
+                context.end_session(self.session, "ended", "transferred")
 
         context.schedule.start(context.now + GOODBYE_SECONDS, "transfer", late)
 
@@ -266,7 +273,7 @@ class Transfer:
     ) -> Generator[Step, Any, tuple[int, str]]:  # fmt: skip
         session, media = there.session, there.session.anchored
         dialogs.learn_answer(session, passage, response)
-        if self.session.ended or media is None or self.session.anchored is None:
+        if self._stays.session.ended or media is None:
             refuse_answer(self.context, session, response, client.flow)
             self.context.end_session(session, "ended", "nobody is there to be joined")
             return 487, "the call is over"
@@ -315,7 +322,7 @@ class Transfer:
         shown = yield from joining.answered(media, response)
         stays = self._stays
         found = None
-        if shown.sdp is not None and not self.session.ended:
+        if shown.sdp is not None and not stays.session.ended:
             found = yield from re_invite(stays, self.operation, shown.sdp)
         if found is None or found[1].status >= 300:
             there.tell(
@@ -334,8 +341,8 @@ class Transfer:
 
     def _offer(self, media: anchor.Anchored) -> Generator[Step, Any, MediaReply]:
         """What the one who stays said last, without hold, to the target's side of the media."""
-        old = self.session.anchored
-        known = old.last.get(self._stays.side) if old is not None else None
+        old, side = joining.voice_of(self._stays)
+        known = old.last.get(side) if old is not None else None
         sdp = _HELD.sub(b"a=sendrecv", known[1]) if known is not None else b""
         return (yield from anchor.describe(media, Side.OUTSIDE, "stays", sdp, answer=False))
 
@@ -344,7 +351,7 @@ class Transfer:
 
     def _way(self) -> Binding | str:
         """Whose way the call to the target takes: between servers that of the one who stays."""
-        context, binding = self.context, self.session.binding
+        context, binding = self.context, self._stays.session.binding
         if binding.peer is None:
             return binding
         flow, peer = binding.phone, binding.peer

@@ -2,6 +2,7 @@
 
 import pytest
 
+from farline.media.reports import MediaTimeout
 from farline.sip import responses
 from farline.testing.border import BorderWorld
 from farline.testing.border_phone import DOMAIN, OFFICE, Phone, media_address, offer
@@ -408,3 +409,62 @@ def test_answers_are_acknowledged_again(phone):
     world.receive(phone.upstream, ok)
     world.receive(phone.upstream, ok)
     assert [world.take(phone.upstream).method for _ in range(2)] == ["ACK", "ACK"]
+
+
+def test_a_joined_call_is_transferred_again(phone):
+    """The target refers the phone to somebody else."""
+    world = phone.world
+    first, _ = joined(phone)
+    world.wait(5)
+    phone.office_answer(world.take(phone.upstream), 200)  # BYE to who referred first
+    target_says(phone, first, "REFER", cseq=20, Refer_To="<sip:3007@ipo1xp.ipolab.com>")
+    assert world.take(phone.upstream).status == 202
+    told(phone, 100)
+    second = world.take(phone.upstream)
+    assert (second.method, second.uri) == ("INVITE", f"sip:3007@{DOMAIN}")
+    phone.office_answer(second, 200, to_tag="third", body=offer("10.10.10.41", 7002))
+    assert world.take(phone.upstream).method == "ACK"
+    again = world.take(phone.flow)
+    assert (again.method, again.call_id) == ("INVITE", "call-1")
+    phone.answer(again, 200, body=offer(phone.behind, 5000))
+    assert world.take(phone.flow).method == "ACK"
+    told(phone, 200, "terminated")
+    target_says(phone, first, "BYE", cseq=21)
+    assert world.take(phone.upstream).status == 200
+    assert not world.unread(phone.flow)
+    assert len(calls(world)) == 2
+    world.receive(phone.flow, phone.in_dialog("BYE"))
+    assert world.take(phone.flow).status == 200
+    end = world.take(phone.upstream)
+    assert (end.method, end.to_tag, end.call_id) == ("BYE", "third", second.call_id)
+    assert calls(world) == []
+    assert len(world.engine.sessions) == 0
+
+
+def test_the_phone_transfers_a_joined_call(phone):
+    world = phone.world
+    joined(phone)
+    world.receive(phone.flow, phone.in_dialog("REFER", Refer_To=f"<sip:3008@{DOMAIN}>"))
+    assert world.take(phone.flow).status == 202
+    phone.answer(world.take(phone.flow), 200)
+    second = world.take(phone.upstream)
+    phone.office_answer(second, 200, to_tag="third", body=offer("10.10.10.41", 7002))
+    assert world.take(phone.upstream).method == "ACK"
+    again = world.take(phone.upstream)
+    assert (again.method, again.to_tag) == ("INVITE", "target")
+    phone.office_answer(again, 200, to_tag="target", body=offer("10.10.10.40", 7000))
+    assert world.take(phone.upstream).method == "ACK"
+    assert sipfrag(world.take(phone.flow)) == ("SIP/2.0 200 OK", "terminated")
+    world.wait(5)
+    assert world.take(phone.flow).method == "BYE"
+    assert len(calls(world)) == 2
+
+
+def test_silence_ends_both_joined_calls(phone):
+    world = phone.world
+    joined(phone)
+    media = next(one["media"] for one in calls(world) if one["media"])
+    world.give(MediaTimeout(media, 60.0))
+    assert world.take(phone.flow).method == "BYE"
+    assert world.take(phone.upstream).method == "BYE"
+    assert calls(world) == []
