@@ -9,7 +9,7 @@ from farline.border import BorderCore
 from farline.media.reports import MediaSessions
 from farline.runtime import clock
 from farline.runtime.acme_keeper import AcmeKeeper
-from farline.runtime.border_commands import BorderCommands, beside
+from farline.runtime.border_commands import BorderCommands, beside, name_servers
 from farline.runtime.border_listeners import border_listeners
 from farline.runtime.border_memory import BorderMemory
 from farline.runtime.charging import Charges
@@ -25,7 +25,6 @@ from farline.runtime.scripts import Scripts
 from farline.runtime.sip import SipDriver
 from farline.runtime.tls_keeper import TlsKeeper
 from farline.sip.effects import Started
-from farline.sip.transport import Address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +61,7 @@ async def run_border(context: RoleContext) -> None:
         media.start()
         stack.push_async_callback(media.stop)
         stack.push_async_callback(driver.stop)
-        resolver = Resolver([Address(one.ip, one.port) for one in border.dns.servers])
+        resolver = Resolver(name_servers(border))
         driver.resolve = resolver.ask
         scripts = Scripts(border.signaling_scripts, context.base, driver.handle)
         stack.push_async_callback(scripts.stop)
@@ -91,7 +90,7 @@ async def run_border(context: RoleContext) -> None:
                 "media engine": "connected" if media.connected else "not running",
                 **({"media nodes": media.show()} if isinstance(media, NgClient) else {}),
                 "dns": resolver.show(),
-                **({"scripts": scripts.show()} if border.signaling_scripts else {}),
+                **({"scripts": shown} if (shown := scripts.show()) else {}),
                 "push": pushes.show(),
                 "quarantine": quarantine.show(),
                 "relays": relays.show(),
@@ -103,7 +102,7 @@ async def run_border(context: RoleContext) -> None:
         stack.push_async_callback(acme.stop)
         acme.start()
         commands = BorderCommands(
-            context, driver, keeper, countries, quarantine, relays, core.calls
+            context, driver, keeper, countries, quarantine, relays, core.calls, resolver, scripts
         )
         await stack.enter_async_context(context.control({"show": show, **commands.table()}))
         await keeper.watch()

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING
 from farline.border import Banned, Lifted, Reconfigured
 from farline.border.marking import first_classes
 from farline.runtime.border_listeners import border_listeners
+from farline.sip.transport import Address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from farline.config import Border
     from farline.runtime.countries import Countries
     from farline.runtime.quarantine import Quarantine
     from farline.runtime.relay_set import RelaySet
+    from farline.runtime.resolver import Resolver
     from farline.runtime.role import RoleContext
+    from farline.runtime.scripts import Scripts
     from farline.runtime.sip import SipDriver
     from farline.runtime.sip_ports import Calls
     from farline.runtime.tls_keeper import TlsKeeper
@@ -33,6 +37,8 @@ class BorderCommands:
     quarantine: Quarantine
     relays: RelaySet
     calls: Calls
+    resolver: Resolver
+    scripts: Scripts
 
     def table(self) -> dict[str, Callable[..., object]]:
         """The commands by name."""
@@ -57,6 +63,8 @@ class BorderCommands:
             raise RuntimeError("the file has no border any more")
         self.countries.change(beside(self.context, deployment.border.shield.country_database))
         self.keeper.adopt(deployment)
+        await self.scripts.adopt(deployment.border.signaling_scripts, self.context.base)
+        self.resolver.change(name_servers(deployment.border))
         await self.relays.adopt(deployment)
         await self.driver.relisten(border_listeners(deployment.border, self.keeper), self.calls)
         self.quarantine.active = deployment.border.shield.quarantine
@@ -82,6 +90,11 @@ class BorderCommands:
         """Let a kind of message in again. Raises LookupError for an unknown mark."""
         self.quarantine.release(mark)
         return "released"
+
+
+def name_servers(border: Border) -> list[Address]:
+    """Whom the border asks for names; empty: whom the system asks."""
+    return [Address(one.ip, one.port) for one in border.dns.servers]
 
 
 def beside(context: RoleContext, path: Path | None) -> Path | None:

@@ -42,6 +42,19 @@ class Resolver:
     """Looks names up at given servers, or at the system's where none is given."""
 
     def __init__(self, servers: Sequence[Address] = ()) -> None:
+        self._under_way: dict[Question, asyncio.Task[Found]] = {}
+        self.asked = 0
+        """Questions that went to a server."""
+
+        self._use(servers)
+
+    def change(self, servers: Sequence[Address]) -> None:
+        """Ask other servers from now on; what the former ones said is forgotten."""
+        if tuple(servers) != self._given:
+            self._use(servers)
+
+    def _use(self, servers: Sequence[Address]) -> None:
+        self._given = tuple(servers)
         self._resolver = dns.asyncresolver.Resolver(configure=not servers)
         if servers:
             self._resolver.nameservers = [
@@ -51,10 +64,7 @@ class Resolver:
         self._resolver.lifetime = LIFETIME_SECONDS
         self._servers = ", ".join(map(str, servers)) or "the system's name servers"
         self._system = not servers
-        self._under_way: dict[Question, asyncio.Task[Found]] = {}
         self.cache = DnsCache()
-        self.asked = 0
-        """Questions that went to a server."""
 
     async def ask(self, question: Question) -> Found:
         """The records of a question; from the cache while they hold."""

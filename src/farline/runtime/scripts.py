@@ -101,6 +101,15 @@ class Script:
             process.stdin.close()
         await process.wait()
 
+    def is_same(self, other: Script) -> bool:
+        """Whether another one would do the same."""
+        return (self.form, self._source) == (other.form, other._source)
+
+    async def retire(self) -> None:
+        """Stop behind the messages that wait; nobody may ask for more."""
+        async with self._turn:
+            await self.stop()
+
     def show(self) -> dict[str, object]:
         """Figures for people."""
         return {
@@ -147,6 +156,21 @@ class Scripts:
         self._scripts = {form.name: Script(form, base) for form in forms}
         self._done = done
         self._tasks: set[asyncio.Task[None]] = set()
+
+    async def adopt(self, forms: Sequence[SignalingScript], base: Path) -> None:
+        """Go by other forms and files; messages that wait for a script that goes are served by it.
+
+        Raises OSError for a file that cannot be read, and then nothing has changed.
+        """
+        fresh = {form.name: Script(form, base) for form in forms}
+        for name, script in self._scripts.items():
+            if name in fresh and fresh[name].is_same(script):
+                fresh[name] = script
+        gone = [one for name, one in self._scripts.items() if fresh.get(name) is not one]
+        self._scripts = fresh
+        await self.start()
+        for script in gone:
+            await script.retire()
 
     async def start(self) -> None:
         """Start every script; one that cannot be is logged, and tried again when it is needed."""

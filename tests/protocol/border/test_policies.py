@@ -457,6 +457,22 @@ def test_responses(policed):
     assert world.take(phone.flow).status == 404
 
 
+@pytest.mark.parametrize("direction", ["inbound", "outbound", "both"])
+def test_direction_of_a_response_line(policed, direction):
+    """Inbound are the server's answers, outbound those that it gets."""
+    line = {"codes": "486", "new_code": 480, "direction": direction}
+    world, phone = policed(server=signaling(responses=[line]))
+    phone.office_answer(passed(world, phone), 486)
+    while (answer := world.take(phone.flow)).status == 100:
+        pass
+    assert answer.status == (486 if direction == "outbound" else 480)
+    world.receive(phone.upstream, phone.office_request("MESSAGE", call="out"))
+    phone.answer(world.take(phone.flow), 486)
+    while (answer := world.take(phone.upstream)).status == 100:
+        pass
+    assert answer.status == (486 if direction == "inbound" else 480)
+
+
 @pytest.mark.parametrize("on", [True, False])
 def test_ucid(policed, on):
     world, phone = policed(server=signaling(ucid=on, ucid_node=7), wall=lambda now: 1.0 + now)

@@ -95,6 +95,8 @@ def test_a_field_of_a_line_without_a_name():
         ("border.signaling_interfaces[S].tcp_port", {LIVE}),
         ("border.networks[N].addresses[1].public_ip", {LIVE, "media"}),
         ("border.application_relays[r].remote.address", {LIVE}),
+        ("border.dns.servers[1].ip", {LIVE}),
+        ("border.signaling_scripts[s].file", {LIVE}),
         ("border.security_rules[high].compliance", {LIVE}),
         ("border.uri_groups[sales].uris", {LIVE}),
         ("border.media_rules[m].voice_qos", {"media"}),

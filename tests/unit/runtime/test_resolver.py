@@ -34,6 +34,18 @@ def ask(server):
     return resolver.ask
 
 
+async def test_other_servers_are_asked_and_the_former_ones_forgotten(server):
+    async with TestNameServer("sip.test. 60 IN A 192.0.2.9") as other:
+        resolver = Resolver([server.address])
+        assert len((await resolver.ask(A)).records) == 2
+        resolver.change([server.address])
+        await resolver.ask(A)
+        assert resolver.asked == 1
+        resolver.change([other.address])
+        assert (await resolver.ask(A)).records == ("192.0.2.9",)
+        assert resolver.show()["servers"] == str(other.address)
+
+
 async def test_record_types(ask):
     assert set((await ask(A)).records) == {"192.0.2.1", "192.0.2.2"}
     assert (await ask(Question("v6.test", "AAAA"))).records == ("2001:db8::1",)

@@ -1,12 +1,14 @@
 """Scripts in their sandbox: what they can do, what they cannot, and that they are killed."""
 
+import asyncio
 import re
 from pathlib import Path
 
 import pytest
 
+from farline.border.scripts import Manipulate
 from farline.config.scripts import SignalingScript
-from farline.runtime.scripts import Script
+from farline.runtime.scripts import Script, Scripts
 from farline.sip import Message
 
 INVITE = (Path(__file__).parents[3] / "vectors" / "guide" / "09-invite-phone.sip").read_bytes()
@@ -83,3 +85,39 @@ async def test_the_filter_of_system_calls_is_there(script):
     one = script("pass")
     await one.run(INVITE, "to_server")
     assert "system calls" in one.show()["closed"]
+
+
+def marking(value):
+    return f"{BODY}    message.set('X-Mark', '{value}')\n"
+
+
+async def marks(scripts, done, *names):
+    """What each script writes into a message."""
+    for name in names:
+        scripts.take(Manipulate(1, name, INVITE, "to_server"))
+    answers = [await done.get() for _ in names]
+    return [Message.parse(one.data).get("X-Mark") if one.data else one.error for one in answers]
+
+
+async def test_scripts_come_change_and_go(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.py").write_text(marking(name))
+    forms = {name: SignalingScript(name=name, file=Path(f"{name}.py")) for name in ("a", "b")}
+    done = asyncio.Queue()
+    scripts = Scripts([forms["a"]], tmp_path, done.put_nowait)
+    await scripts.start()
+    assert await marks(scripts, done, "a") == ["a"]
+    await scripts.adopt([forms["a"], forms["b"]], tmp_path)
+    assert sorted(await marks(scripts, done, "a", "b")) == ["a", "b"]
+    assert [one["runs"] for one in scripts.show()] == [2, 1]  # the same a goes on
+    (tmp_path / "a.py").write_text(marking("other"))
+    scripts.take(Manipulate(1, "a", INVITE, "to_server"))
+    await asyncio.sleep(0)  # it waits for the old one, whose process ends behind it
+    await scripts.adopt([forms["a"]], tmp_path)
+    assert Message.parse((await done.get()).data).get("X-Mark") == "a"
+    assert await marks(scripts, done, "a") == ["other"]
+    assert await marks(scripts, done, "b") == ["no such script"]
+    with pytest.raises(OSError, match="gone"):
+        await scripts.adopt([SignalingScript(name="a", file=Path("gone.py"))], tmp_path)
+    assert await marks(scripts, done, "a") == ["other"]
+    await scripts.stop()
