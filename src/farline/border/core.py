@@ -22,6 +22,7 @@ from farline.border import (
 from farline.border.bans import Banned, Lifted
 from farline.border.context import Context
 from farline.border.exchange import Refusal, Verdict
+from farline.border.far_ends import FarEnds
 from farline.border.limits import Limits
 from farline.border.scripts import Manipulated
 from farline.border.show import calls, show
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from farline.border.exchange import Side
+    from farline.border.rtcp_actors import FarEnd
     from farline.border.session import Found
     from farline.config import Border
     from farline.sip import Flow
@@ -100,6 +102,7 @@ class BorderCore:
         """
         limits = limits or Limits()
         self._context = Context(config, ids, timers, limits, wall, country, traced=traced)
+        self._far_ends = FarEnds(self._context)
         self._flow: Flow | None = None
         """Where the message now being handled came from."""
 
@@ -171,6 +174,10 @@ class BorderCore:
     def calls(self) -> dict[Hashable, frozenset[tuple[str, Transport]]]:
         """The calls that there are, each with the interfaces and transports that it uses."""
         return calls(self._context)
+
+    def far_end(self, host: str, port: int) -> FarEnd | None:
+        """The end of a call whose RTCP comes from a media address of ours."""
+        return self._far_ends.find(host, port)
 
     def show(self, now: float | None = None) -> dict[str, object]:
         """Bindings, sessions and counters, for people."""

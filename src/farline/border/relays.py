@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from farline.border.exchange import Verdict
 from farline.border.relay_http import HttpPolicy
 from farline.border.relay_xmpp import XmppPolicy
+from farline.border.rtcp_actors import Actors
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
@@ -64,6 +65,8 @@ class RelayPlan:
     whitelist: Whitelist | None = None
     monitoring: bool = False
     """RTCP Monitoring."""
+    actors: Actors | None = None
+    """Use Relay Actors."""
 
     def __str__(self) -> str:
         listen, remote = (
@@ -117,6 +120,17 @@ def plan_relay(relay: ApplicationRelay, deployment: Deployment) -> RelayPlan:
         remote_networks=remote.allowed() or _connect_network(relay, deployment),
         whitelist=_whitelist(relay),
         monitoring="RTCP Monitoring" in relay.options,
+        actors=_actors(relay),
+    )
+
+
+def _actors(relay: ApplicationRelay) -> Actors | None:
+    if not relay.relay_actors:
+        return None
+    return Actors(
+        rewrite="End-to-End Rewrite" in relay.options,
+        traceroute="Hop-by-Hop Traceroute" in relay.options,
+        bridging="Bridging" in relay.options,
     )
 
 

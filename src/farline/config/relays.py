@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from farline.config.base import Form, IpText, Name, Port, only
+from farline.config.base import Form, IpText, Name, Port
 
 _FORM = "Device Specific Settings > DMZ Services > Relay Services"
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,=:@-]*)+")
@@ -128,12 +128,15 @@ class ApplicationRelay(Form):
     max_connections_per_stranger: int = Field(
         8, ge=1, le=1_000_000, title="Maximum Connections Per Stranger"
     )
-    relay_actors: Annotated[
-        bool, only(False, "actors rewrite the vendor's RTCP reports, whose format is not public")
-    ] = Field(False, title="Use Relay Actors")
+    relay_actors: bool = Field(False, title="Use Relay Actors")
+    """Let the options below change monitoring reports on their way to the server."""
+
     options: tuple[
         Literal["RTCP Monitoring", "End-to-End Rewrite", "Hop-by-Hop Traceroute", "Bridging"], ...
     ] = Field((), title="Options")
+    """RTCP Monitoring counts and changes nothing; the others change reports of IPv4 media in the
+    vendor's form (APP packets named -AV-)."""
+
     max_connections: int = Field(2000, ge=1, le=1_000_000, title="Maximum Connections")
     max_connections_per_source: int = Field(
         200, ge=1, le=1_000_000, title="Maximum Connections Per Source"
@@ -156,10 +159,12 @@ class ApplicationRelay(Form):
             raise ValueError(f"{self.service_type} goes over TCP or TLS, not UDP")
         if "RTCP Monitoring" in self.options and (self.service_type != "RTCP" or not udp):
             raise ValueError("RTCP Monitoring is for service type RTCP with both transports UDP")
-        for option in self.options:
-            if option != "RTCP Monitoring":
-                raise ValueError(
-                    f"{option} changes the vendor's own RTCP reports (APP subtypes 4 and 5), whose"
-                    " format is not public; leave it unselected"
-                )
+        acting = set(self.options) - {"RTCP Monitoring"}
+        for option in sorted(acting):
+            if self.service_type != "RTCP" or not udp:
+                raise ValueError(f"{option} is for service type RTCP with both transports UDP")
+            if not self.relay_actors:
+                raise ValueError(f"{option} changes reports; that needs Use Relay Actors")
+        if self.relay_actors and not acting:
+            raise ValueError("Use Relay Actors without one of the options that change reports")
         return self

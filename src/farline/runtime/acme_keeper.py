@@ -10,8 +10,6 @@ import asyncio
 import hashlib
 import logging
 import secrets
-import threading
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -21,6 +19,7 @@ from farline.config import acme_role
 from farline.runtime import acme_files
 from farline.runtime.acme_files import AcmeError, account_key
 from farline.runtime.acme_http import answering
+from farline.runtime.aside import aside
 from farline.trace.events import Note
 from farline.trace.summary import printable
 
@@ -145,7 +144,9 @@ class AcmeKeeper:
             key = account_key(self._accounts / f"{_digest(form.directory)}.key")
             proofs: dict[str, str] = {}
             async with self._one, answering(form.challenge_ip, form.challenge_port, proofs):
-                chain, own = await _aside(partial(_order, form, key, self._base, proofs))
+                chain, own = await aside(
+                    partial(_order, form, key, self._base, proofs), AcmeError, OSError
+                )
             acme_files.write(state.profile, self._base, chain, own)
         except (AcmeError, OSError) as error:
             self._failed(state, str(error))
@@ -172,31 +173,6 @@ def _order(form: AcmeOrder, account: Secret, base: Path, proofs: dict[str, str])
     from farline.runtime.acme_order import order
 
     return order(form, account, base, proofs)
-
-
-async def _aside(work: Callable[[], Issued]) -> Issued:
-    """Do it in a thread that nobody waits for at the end: an authority may take minutes."""
-    loop = asyncio.get_running_loop()
-    outcome: asyncio.Future[Issued] = loop.create_future()
-
-    def tell(issued: Issued | None, error: AcmeError | OSError | None) -> None:
-        if outcome.done():
-            return
-        if issued is not None:
-            outcome.set_result(issued)
-        elif error is not None:
-            outcome.set_exception(error)
-
-    def run() -> None:
-        try:
-            issued, error = work(), None
-        except (AcmeError, OSError) as failure:
-            issued, error = None, failure
-        with suppress(RuntimeError):  # the loop is closed: nobody asks any more
-            loop.call_soon_threadsafe(tell, issued, error)
-
-    threading.Thread(target=run, name="acme", daemon=True).start()
-    return await outcome
 
 
 def _digest(text: str) -> str:

@@ -80,7 +80,13 @@ async def run_border(context: RoleContext) -> None:
         await scripts.start()
         await driver.start()
         driver.handle(Started())
-        relays = RelaySet(keeper, trace, ask=resolver.ask, registered=core.registered_from)
+        relays = RelaySet(
+            keeper,
+            trace,
+            ask=resolver.ask,
+            registered=core.registered_from,
+            far_end=core.far_end,
+        )
         stack.push_async_callback(relays.stop)
         await relays.adopt(context.deployment)
 

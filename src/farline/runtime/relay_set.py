@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container
 
     from farline.border.relays import RelayPlan
+    from farline.border.rtcp_actors import FarEnd
     from farline.config import Deployment
     from farline.runtime.relay_remote import Ask
     from farline.runtime.tls_keeper import TlsKeeper
@@ -37,11 +38,13 @@ class RelaySet:
         *,
         ask: Ask | None = None,
         registered: Callable[[str], bool] | None = None,
+        far_end: Callable[[str, int], FarEnd | None] | None = None,
     ) -> None:
         self._tls = tls
         self._trace = trace
         self._ask = ask
         self._registered = registered
+        self._far_end = far_end
         self._running: dict[Key, Relay] = {}
         self._leaving: dict[Relay, asyncio.Task[None]] = {}
 
@@ -99,7 +102,13 @@ class RelaySet:
 
     def _made(self, plan: RelayPlan, client: ssl.SSLContext | None) -> Relay:
         if plan.udp:
-            return UdpRelay(plan, trace=self._trace, ask=self._ask, registered=self._registered)
+            return UdpRelay(
+                plan,
+                trace=self._trace,
+                ask=self._ask,
+                registered=self._registered,
+                far_end=self._far_end,
+            )
         return ByteRelay(
             plan,
             trace=self._trace,

@@ -11,8 +11,10 @@ from collections import deque
 from typing import TYPE_CHECKING, cast
 
 from farline.border.relays import RelayLedger
+from farline.border.rtcp_actors import RtcpActors
 from farline.border.rtcp_monitor import RtcpMonitor
 from farline.runtime.relay_remote import OutsideError, remote_addresses, try_each
+from farline.runtime.traceroute import Traceroutes
 from farline.trace.events import Note, Refused
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from farline.border.relays import Ending, RelayPlan
+    from farline.border.rtcp_actors import FarEnd
     from farline.runtime.relay_remote import Ask
     from farline.trace.events import Event
 
@@ -82,12 +85,17 @@ class UdpRelay(asyncio.DatagramProtocol):
         trace: Callable[[Event], None],
         ask: Ask | None = None,
         registered: Callable[[str], bool] | None = None,
+        far_end: Callable[[str, int], FarEnd | None] | None = None,
     ) -> None:
+        """`far_end`: who is behind a media address of ours (for the RTCP actors)."""
         self.plan = plan
         self.ledger = RelayLedger(plan)
         self.loop = asyncio.get_running_loop()
         self.associations: dict[Client, Association] = {}
         self.monitor = RtcpMonitor() if plan.monitoring else None
+        self._routes = Traceroutes()
+        self._far_end = far_end or (lambda _host, _port: None)
+        self.actors = self._acting(plan)
         self._ask = ask
         self._registered = registered
         self._trace = trace
@@ -123,6 +131,13 @@ class UdpRelay(asyncio.DatagramProtocol):
         self.plan = self.ledger.plan = plan
         if (self.monitor is not None) != plan.monitoring:
             self.monitor = RtcpMonitor() if plan.monitoring else None
+        if (self.actors.actors if self.actors is not None else None) != plan.actors:
+            self.actors = self._acting(plan)
+
+    def _acting(self, plan: RelayPlan) -> RtcpActors | None:
+        if plan.actors is None:
+            return None
+        return RtcpActors(plan.actors, self._far_end, self._routes.way)
 
     def close(self) -> None:
         """Admit nobody new; the socket is needed until the last answer."""
@@ -136,6 +151,7 @@ class UdpRelay(asyncio.DatagramProtocol):
 
     async def stop(self) -> None:
         """Listen no more and forget everybody."""
+        await self._routes.stop()
         if self._transport is not None:
             self._transport.abort()
         for association in tuple(self.associations.values()):
@@ -148,6 +164,8 @@ class UdpRelay(asyncio.DatagramProtocol):
         if association is not None:
             if self.monitor is not None:
                 self.monitor.take(client[0], data)
+            if self.actors is not None:
+                data = self.actors.act(client[0], data)
             association.send(data)
 
     def answer(self, data: bytes, client: Client) -> None:
@@ -163,6 +181,8 @@ class UdpRelay(asyncio.DatagramProtocol):
         shown["bytes_down"] = counters.bytes_down + sum(one.bytes_down for one in now)
         if self.monitor is not None:
             shown["rtcp"] = self.monitor.show()
+        if self.actors is not None:
+            shown["actors"] = dict(self.actors.counters)
         return shown
 
     def _knows(self, host: str) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from farline.border.relay_http import HttpPolicy
 from farline.border.relay_xmpp import XmppPolicy
 from farline.border.relays import RelayLedger, Whitelist, decide, plan_relay, plan_relays
+from farline.border.rtcp_actors import Actors
 from farline.config import ApplicationRelay, Deployment, load_deployment
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "guide.yaml"
@@ -28,6 +29,13 @@ def form(**changes):
         "device": DEVICE,
     }
     return ApplicationRelay.model_validate(tree | changes)
+
+
+RTCP = {
+    "service_type": "RTCP",
+    "remote": {"address": "10.10.10.13", "port": 5005, "transport": "UDP"},
+    "device": DEVICE | {"listen_transport": "UDP"},
+}
 
 
 @pytest.fixture
@@ -164,10 +172,24 @@ def test_only_services_of_a_login_serve_strangers():
         assert decide(plan, 0, 0, known=True).value
 
 
+def test_options_become_actors():
+    for option, actors in (
+        ("End-to-End Rewrite", Actors(rewrite=True)),
+        ("Hop-by-Hop Traceroute", Actors(traceroute=True)),
+        ("Bridging", Actors(bridging=True)),
+    ):
+        one = form(**RTCP, relay_actors=True, options=[option, "RTCP Monitoring"])
+        plan = plan_relay(one, Deployment(version=1))
+        assert (plan.actors, plan.monitoring) == (actors, True)
+    assert plan_relay(form(**RTCP), Deployment(version=1)).actors is None
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"options": ["Bridging"]}, "not public"),
+        ({"options": ["Bridging"]}, "Bridging is for service type RTCP"),
+        (RTCP | {"options": ["Bridging"]}, "that needs Use Relay Actors"),
+        (RTCP | {"relay_actors": True, "options": ["RTCP Monitoring"]}, "without one of the"),
         ({"options": ["RTCP Monitoring"]}, "service type RTCP"),
         ({"remote": {"address": "a", "port": 1, "transport": "UDP"}}, "UDP on one side only"),
         ({"http": {"paths": ["/a/../b"]}}, "plain path"),

@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 
 from farline.border.relays import RelayPlan, Whitelist
+from farline.border.rtcp_actors import Actors, FarEnd
+from farline.border.rtcp_app import QUALITY, Report, read
 from farline.runtime.relay_udp import UdpRelay
 from farline.trace.events import Refused
 
@@ -45,7 +47,7 @@ class Events(list):
 
 
 @asynccontextmanager
-async def relayed(registered=None, **changes):
+async def relayed(registered=None, far_end=None, **changes):
     """(relay, server, events)"""
     server = Udp()
     plan = RelayPlan(
@@ -53,7 +55,9 @@ async def relayed(registered=None, **changes):
         udp=True, monitoring=True,
     )  # fmt: skip
     events = Events()
-    relay = UdpRelay(replace(plan, **changes), trace=events.append, registered=registered)
+    relay = UdpRelay(
+        replace(plan, **changes), trace=events.append, registered=registered, far_end=far_end
+    )
     await relay.start()
     try:
         yield relay, server, events
@@ -133,3 +137,26 @@ async def test_whitelist_flows(known):
             await until(events, lambda: relay.ledger.reasons["whitelist"] == 1)
             assert not relay.associations
         client.sock.close()
+
+
+async def test_actors_change_reports_on_the_way_to_the_server():
+    far = FarEnd("10.10.10.30", 40_751, IP)
+    asked = []
+
+    def far_end(host, port):
+        asked.append((host, port))
+        return far
+
+    report = Report(QUALITY, 1, 2, {}).from_remote("192.168.64.96", 35_001)
+    async with relayed(actors=Actors(rewrite=True), far_end=far_end) as (relay, server, _):
+        phone = Udp()
+        phone.send(REPORT + report.to_bytes(), relay.port)
+        data, _ = await server.read()
+        assert data.startswith(REPORT)
+        assert read(data[len(REPORT) :]).remote == ("10.10.10.30", 40_751)
+        assert asked == [("192.168.64.96", 35_001)]
+        assert relay.show()["actors"]["rewritten"] == 1
+        relay.change(replace(relay.plan, actors=None), None)
+        phone.send(REPORT + report.to_bytes(), relay.port)
+        assert (await server.read())[0] == REPORT + report.to_bytes()
+        phone.sock.close()
