@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from farline.border.credentials import again
 from farline.border.exchange import Side
 from farline.border.steps import NEXT, NoAnswer, Operation
-from farline.border.topology import SUBID, routes_behind, target_of
+from farline.border.topology import SUBID, routes_behind, target_of, target_or_name
 from farline.sip import Message
 from farline.sip.transaction import Cause, RequestFailed, ResponseArrived, TransactionEnded
 
@@ -105,7 +105,8 @@ def _clear_up(context: Context, client: ClientTransaction) -> Steps:
 
 def _in_dialog(method: str, answer: Message, cseq: int) -> Message:
     """A request to whoever sent this 2xx, by the route set that it bears."""
-    message = Message.request(method, target_of(answer))
+    to = answer.get("To") or ""
+    message = Message.request(method, target_or_name(target_of(answer), to))
     for route in routes_behind(answer, lambda value: f";{SUBID}=" in value)[::-1]:
         message.add("Route", route)
     message.add("From", answer.get("From") or "")

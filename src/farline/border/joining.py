@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from farline.border import anchor
 from farline.border.anchor import Anchored, describe
 from farline.border.exchange import Side
+from farline.border.interworking import RELIABLE
 from farline.border.legs import Leg
 from farline.border.session import Joint
 from farline.border.steps import NEXT, Cancelled
@@ -168,7 +169,16 @@ def media_of(session: Session) -> Anchored | None:
 
 
 def _carried(message: Message) -> tuple[tuple[str, str], ...]:
-    return tuple((name, value) for name in CARRIED for value in message.all(name))
+    """Headers for the other dialog; reliable provisional answers stay in one (no PRACK crosses)."""
+    found: list[tuple[str, str]] = []
+    for name in CARRIED:
+        for value in message.all(name):
+            words = [word.strip() for word in value.split(",")]
+            if name in ("Supported", "Require") and RELIABLE in words:
+                value = ", ".join(word for word in words if word != RELIABLE)
+            if value:
+                found.append((name, value))
+    return tuple(found)
 
 
 class _Joined:
@@ -229,6 +239,8 @@ class _Joined:
         if sdp is not None:
             side, tag = self.joint.voice.other, response.to_tag
             reply = yield from self._describe(side, tag, sdp, answer=self.offered)
+            if reply.sdp is None and status >= 200:
+                self.there.ack(client, response)  # who has accepted what cannot be passed on
             body, status = reply.sdp or b"", status if reply.sdp is not None else 488
         out = responses.make(self.tx.request, status, body=body)
         if body:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from farline.border.credentials import insist
 from farline.border.exchange import Side
 from farline.border.steps import Aborted, Operation, Reach
+from farline.border.topology import target_or_name
 from farline.sip import Message
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def refuse_answer(context: Context, session: Session, response: Message, flow: F
 def _in_dialog(
     method: str, session: Session, to: End, from_: str, to_name: str, cseq: int
 ) -> Message:
-    message = Message.request(method, to.target)
+    message = Message.request(method, target_or_name(to.target, to_name))
     for route in to.routes:
         message.add("Route", route)
     message.add("From", from_)

@@ -214,6 +214,19 @@ def target_of(message: Message) -> str:
         return ""
 
 
+def target_or_name(target: str, name: str) -> str:
+    """The remote target; of who gave no Contact the URI of its From or To.
+
+    RFC 3261 section 12.1 asks for one; a peer that breaks the rule is to get its BYE nevertheless.
+    """
+    if target:
+        return target
+    try:
+        return str(NameAddr.parse(name).uri)
+    except WireError:
+        return "sip:unknown.invalid"
+
+
 def routes_behind(message: Message, own: Callable[[str], bool]) -> tuple[str, ...]:
     """The Record-Routes that are not ours, in the order in which they stand."""
     return tuple(value for value in message.values("Record-Route") if not own(value))

@@ -82,7 +82,12 @@ def refer(
     if session.transfer is not None:
         return 491, "a transfer of this call is under way"
     over = session.joint is not None and session.joint.over
-    if session.state != "answered" or over or joining.media_of(session) is None:
+    if (
+        session.state != "answered"
+        or not session.confirmed
+        or over
+        or joining.media_of(session) is None
+    ):
         return 403, "only answered calls are transferred"
     lines = tx.request.all("Refer-To")
     if len(lines) != 1:
@@ -195,7 +200,7 @@ class Transfer:
         tags = dict(part.split("=", 1) for part in params if "=" in part)
         named = {tags.get("to-tag", ""), tags.get("from-tag", "")}
         for session in self.context.sessions.of_call(call) if call else ():
-            if session is self.session or session.state != "answered" or session.joint is not None:
+            if session is self.session or not session.confirmed or session.joint is not None:
                 continue
             if {session.key[2], session.confirmed} == named:
                 theirs = tags.get("to-tag") == session.key[2]
@@ -241,6 +246,7 @@ class Transfer:
                 self.context, passage, out, is_call=True
             )
             dialogs.open_anchor(self.context, session, flow, passage)
+            session.pending = self.operation
             there = Leg(self.context, session, Side.INSIDE)
             media = joining.media_between(self.context, self._stays, there)
             if media is None:
@@ -262,6 +268,7 @@ class Transfer:
             client, response = answer
             if response.status < 300:
                 return (yield from self._answered(there, client, passage, response))
+            session.pending = None
             self.context.end_session(session, "failed", f"{response.status}")
             return response.status, response.reason
         if passage.session is not None:
@@ -272,8 +279,12 @@ class Transfer:
         self, there: Leg, client: ClientTransaction, passage: Passage, response: Message
     ) -> Generator[Step, Any, tuple[int, str]]:  # fmt: skip
         session, media = there.session, there.session.anchored
+        session.pending = None
         dialogs.learn_answer(session, passage, response)
-        if self._stays.session.ended or media is None:
+        if response.to_tag not in session.callees:
+            self.context.end_session(session, "failed", "an answer without To tag")
+            return 502, "an answer without To tag"
+        if self._stays.session.ended or session.ended or media is None:
             refuse_answer(self.context, session, response, client.flow)
             self.context.end_session(session, "ended", "nobody is there to be joined")
             return 487, "the call is over"

@@ -11,7 +11,7 @@ from farline.media.reports import (
     PortsExhausted,
 )
 from farline.sip import NameAddr, Transport, responses
-from farline.testing.border_phone import OFFICE, Phone, media_address, offer
+from farline.testing.border_phone import DOMAIN, OFFICE, Phone, media_address, offer
 from farline.trace.events import MediaSeen
 
 
@@ -391,3 +391,14 @@ def test_recordings_are_traced_also_after_the_call(world, phone):
         MediaSeen("", "recording failed", "b.wav: No space left on device"),
     ]
     assert world.core.show()["counters"]["media.recording_failed"] == 1
+
+
+def test_a_call_whose_answer_had_no_contact_is_hung_up(world, phone):
+    """RFC 3261 wants a Contact there; the BYE then goes to the address in To."""
+    phone.call_office(answer=False)
+    phone.office_answer(phone.inner_invite, 200, body=offer(OFFICE, 40750), Contact="")
+    world.take(phone.flow)
+    (session,) = world.core.show()["sessions"]
+    world.give(MediaTimeout(session["media"], 60.0))
+    assert world.take(phone.upstream).uri == f"sip:3003@{DOMAIN}"
+    assert world.take(phone.flow).method == "BYE"

@@ -1,6 +1,8 @@
 """REFER carried out by the border: 202, NOTIFY, a call to the target, and the two joined."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from farline.media.reports import MediaTimeout
 from farline.sip import responses
@@ -16,13 +18,23 @@ def world(load_border):
     return make(load_border)
 
 
+BORDERS = {}
+"""By what was asked for: reading a deployment takes longer than a test."""
+
+
 def make(load_border, fields="refer_handling: handle", *changes):
+    if (fields, changes) not in BORDERS:
+        BORDERS[fields, changes] = border_with(load_border, fields, *changes)
+    return BorderWorld(BORDERS[fields, changes])
+
+
+def border_with(load_border, fields, *changes):
     profile = f"  interworking_profiles:\n    - {{name: odd, {fields}}}\n\n"
     profile += "  # Global Policies > Routing"
-    return BorderWorld(load_border(
+    return load_border(
         ("interworking_profile: avaya-ru", "interworking_profile: odd"),
         ("  # Global Policies > Routing", profile), *changes,
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -468,3 +480,40 @@ def test_silence_ends_both_joined_calls(phone):
     assert world.take(phone.flow).method == "BYE"
     assert world.take(phone.upstream).method == "BYE"
     assert calls(world) == []
+
+
+@given(
+    refer_to=st.text(st.characters(codec="ascii", exclude_characters="\r\n\x00"), max_size=60)
+    | st.from_regex(r"<sip:[a-z0-9@.%;=?&]{0,40}(\?Replaces=[a-z0-9%;=@]{0,30})?>", fullmatch=True)
+)
+@settings(max_examples=60)
+def test_whatever_refer_to_says_is_answered(load_border, refer_to):
+    phone = Phone(make(load_border))
+    phone.register()
+    phone.call_office()
+    refer = phone.office_request("REFER", call="call-1", from_tag="office", to_tag="phone", cseq=5)
+    raw = refer.to_bytes().replace(
+        b"Max-Forwards:", b"Refer-To: " + refer_to.encode() + b"\r\nMax-Forwards:"
+    )
+    phone.world.receive(phone.upstream, raw)
+    assert 200 <= phone.world.take(phone.upstream).status < 700
+
+
+def test_an_answer_of_the_target_without_a_tag(phone):
+    office_refers(phone)
+    told(phone, 100)
+    invite = phone.world.take(phone.upstream)
+    ok = responses.make(invite, 200, to_tag="x", body=offer("10.10.10.40", 7000))
+    ok.set("To", invite.get("To"))
+    ok.add("Content-Type", "application/sdp")
+    phone.world.receive(phone.upstream, ok)
+    told(phone, 502, "terminated")
+    assert len(calls(phone.world)) == 1
+
+
+def test_an_answer_of_the_target_without_a_contact(phone):
+    office_refers(phone)
+    told(phone, 100)
+    invite = phone.world.take(phone.upstream)
+    phone.office_answer(invite, 200, to_tag="target", body=offer("10.10.10.40", 7000), Contact="")
+    assert phone.world.take(phone.flow).method == "INVITE"
