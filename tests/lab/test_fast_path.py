@@ -2,7 +2,6 @@
 try to hear and to be heard, and the process killed; and the guide's scenario on top of it."""
 
 import asyncio
-import ctypes
 import itertools
 import json
 import os
@@ -22,6 +21,7 @@ from farline.media.engine import Answer, Delete, Offer, Query, Side
 from farline.media.wire import decode_reply, encode_request
 from farline.runtime.control import ControlError, call
 from farline.runtime.media_process import instance_name
+from farline.testing.row import Row
 
 ROOT = Path(__file__).parents[2]
 REASON = missing_for_namespaces()
@@ -34,50 +34,13 @@ PHONE, OUTSIDE, INSIDE, DESK = "10.93.1.2", "10.93.1.1", "10.93.2.1", "10.93.2.2
 STRANGER = "10.93.1.66"
 VOICE = 184
 EVENT = 101
-CLONE_NEWNET = 0x40000000
-LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def ip(words):
-    subprocess.run(["ip", *words.split()], check=True, capture_output=True)
-
-
-@contextmanager
-def inside(space):
-    """This thread is in another network namespace meanwhile."""
-    with open("/proc/thread-self/ns/net") as home, open(f"/run/netns/{space}") as there:
-        assert LIBC.setns(there.fileno(), CLONE_NEWNET) == 0
-        try:
-            yield
-        finally:
-            assert LIBC.setns(home.fileno(), CLONE_NEWNET) == 0
-
-
-class Net:
+class Net(Row):
     """Phones, the media process's box and the office, in a row."""
 
-    def __init__(self):
-        self.phones, self.box, self.office = (f"fastpath{os.getpid()}{end}" for end in "abc")
-
-    def build(self):
-        for name in (self.phones, self.box, self.office):
-            ip(f"netns add {name}")
-        for side, far in ((1, self.phones), (2, self.office)):
-            ip(f"link add r{side} netns {self.box} type veth peer name p0 netns {far}")
-            for space, device, host in ((self.box, f"r{side}", 1), (far, "p0", 2)):
-                ip(f"-n {space} link set lo up")
-                ip(f"-n {space} addr add 10.93.{side}.{host}/24 dev {device}")
-                ip(f"-n {space} link set {device} up")
-        ip(f"-n {self.phones} addr add {STRANGER}/24 dev p0")
-
-    def remove(self):
-        for name in (self.phones, self.box, self.office):
-            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
-
     def socket(self, stack, space, address, port=0):
-        with inside(space):
-            one = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-        one.bind((address, port))
+        one = stack.enter_context(super().socket(space, address, port))
         one.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
         one.settimeout(2)
         return one
@@ -85,9 +48,9 @@ class Net:
 
 @pytest.fixture(scope="module")
 def net():
-    built = Net()
+    built = Net("fastpath")
     try:
-        built.build()
+        built.build(STRANGER)
         yield built
     finally:
         built.remove()
