@@ -43,12 +43,14 @@ def test_refused_connection_goes_to_the_next_hop(two_hops):
     phone.call_office()
 
 
-def test_failover_port_after_a_refusal(load_border):
-    world = BorderWorld(load_border(OTHER_PORT, OTHER_ADDRESS))
+@pytest.mark.parametrize("port", [5060, 5080])
+def test_failover_port_after_a_refusal(load_border, port):
+    chosen = ("tcp_failover_port: 5060", f"tcp_failover_port: {port}")
+    world = BorderWorld(load_border(OTHER_PORT, OTHER_ADDRESS, chosen))
     world.refusing.add(Address("10.10.10.13", 5070))
     phone = Phone(world)
     phone.register()
-    assert phone.upstream.remote == Address("10.10.10.13", 5060)
+    assert phone.upstream.remote == Address("10.10.10.13", port)
 
 
 def test_tls_failover_port_after_a_refusal(load_border):

@@ -252,6 +252,20 @@ def test_down_after_three_failures_up_after_two_successes(beating):
     assert states(world)["10.10.10.13:5060", "UDP"] == "up"
 
 
+def test_up_after_as_many_answers_as_the_form_says(load_border):
+    told = heartbeat(frequency=10, failures_before_down=1, successes_before_up=3)
+    world = BorderWorld(load_border(*hops("UDP"), told))
+    world.give(Started())
+    world.wait(1 + 5)
+    assert states(world)["10.10.10.13:5060", "UDP"] == "down"
+    drain(world, udp(world, FIRST))
+    world.wait(5)
+    for state in ("down", "down", "up"):
+        beat(world, FIRST)
+        assert states(world)["10.10.10.13:5060", "UDP"] == state
+        world.wait(10)
+
+
 def test_503_is_no_sign_of_life(beating):
     world = beating
     for _ in range(3):

@@ -565,9 +565,18 @@ def test_the_first_set_whose_time_it_is_holds(policed, monkeypatch):
     ]
     world, phone = policed(sets, wall=lambda now: moment[0])
     assert passed(world, phone).method == "MESSAGE"
-    moment[0] += 7 * 3600  # Monday 19:00
-    assert refused(world, phone, call="2") == 403
-    moment[0] += 5 * 86_400 - 7 * 3600  # Saturday noon
+    inner = passed(world, phone, "INVITE", body=offer(), call="monday")
+    phone.office_answer(inner, 486)
+    assert world.take(phone.upstream).method == "ACK"
+    while world.unread(phone.flow):
+        world.take(phone.flow)
+    for hours, status in ((7, 403), (19.9, 403), (20, None)):  # 19:00, 07:54, 08:00
+        moment[0] = MONDAY_NOON + hours * 3600
+        if status:
+            assert refused(world, phone, call=f"h{hours}") == status
+        else:
+            assert passed(world, phone, call="tuesday").method == "MESSAGE"
+    moment[0] = MONDAY_NOON + 5 * 86_400  # Saturday noon
     assert passed(world, phone, call="3").method == "MESSAGE"
     assert refused(world, phone, "INVITE", body=offer(), call="4") == 503
     assert "group mine, order 2" in decided(world).form

@@ -51,6 +51,15 @@ def test_an_interface_has_a_pool_of_ports_for_each_ds_byte():
     assert len({(one.first, one.last) for one in places}) == 1
 
 
+def test_the_port_range_of_an_interface_is_its_pools():
+    ranges = {"IPORWA1Media": (36000, 36100), "IPORWB1Media": (37000, 37200)}
+    guide = border()
+    made = tuple(one.model_copy(update={"port_range": ranges[one.name]})
+                 for one in guide.media_interfaces)  # fmt: skip
+    places = border_places(changed(guide, media_interfaces=made))
+    assert {one.name.partition("#")[0]: (one.first, one.last) for one in places} == ranges
+
+
 def test_each_kind_of_stream_is_opened_where_its_ds_byte_is():
     relay, places = Relay(), border_places(border(media={"video_qos": 40}))
     sessions = MediaSessions(relay, {one.name: one.ip for one in places}, SeededIds())

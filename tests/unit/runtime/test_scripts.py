@@ -65,6 +65,12 @@ async def test_what_it_cannot_do(script, body, error):
     assert re.match(error, said), said
 
 
+@pytest.mark.parametrize(("limit", "error"), [(16, "MemoryError"), (256, "")])
+async def test_memory_limit(script, limit, error):
+    one = script("x = bytearray(100 << 20)", memory_mb=limit)
+    assert (await one.run(INVITE, "to_server"))[1].partition(":")[0] == error
+
+
 async def test_it_is_killed_when_it_is_late_and_starts_again(script):
     one = script("while message.get('User-Agent') == 'slow': pass")
     assert (await one.run(INVITE, "to_server"))[1] == ""
