@@ -48,4 +48,4 @@ def ack(context: Context, message: Message, binding: Binding, sender: Side, foun
             out.remove("Content-Type")
         context.keeper.session(session)  # the late offer has its answer
     out = yield from passage.manipulated(out, sender.other)
-    context.send_ack(out, flow)
+    context.send_ack(out, flow, passage.manner)

@@ -111,8 +111,8 @@ class Calling:
             out = yield from self.passage.manipulated(out, self.passage.sender.other)
             if self._given_up():
                 return
-            side, pace = self.passage.sender.other, self.passage.pace
-            client = self.context.request(self.operation, out, flow, side, pace)
+            side, manner = self.passage.sender.other, self.passage.manner
+            client = self.context.request(self.operation, out, flow, side, manner)
             yield from self._follow(client)
 
     def _unfit(self) -> bool:

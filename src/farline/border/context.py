@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from farline.config import Border, Rules, ServerFlow, SubscriberFlow
     from farline.sip import Address, Flow, Message
     from farline.sip.ids import Ids
-    from farline.sip.transaction import ClientTransaction, ServerTransaction, Timers
+    from farline.sip.transaction import ClientTransaction, Manner, ServerTransaction, Timers
 
 AUDITED = frozenset(
     {"From", "To", "Via", "Call-ID", "Record-Route", "Route", "Contact", "Warning", "body",
@@ -289,18 +289,18 @@ class Context:
         message: Message,
         flow: Flow,
         side: Side,
-        pace: tuple[float, float] | None = None,
+        manner: Manner | None = None,
     ) -> ClientTransaction:
-        """Send a request to a side; its events go to `operation`. `pace`: its own T1 and T2."""
+        """Send a request to a side; its events go to `operation`. `manner`: its server's."""
         sent_by = self._sent_by(flow)
-        tx = self.layer.request(message, flow, self.now, sent_by=sent_by, pace=pace)
+        tx = self.layer.request(message, flow, self.now, sent_by=sent_by, manner=manner)
         tx.user = operation
         self.counters[_REQUESTS[side]] += 1
         return tx
 
-    def send_ack(self, message: Message, flow: Flow) -> None:
+    def send_ack(self, message: Message, flow: Flow, manner: Manner | None = None) -> None:
         """Send an ACK for a 2xx: without a transaction, with a Via of its own."""
-        self.layer.send_stateless(message, flow, sent_by=self._sent_by(flow))
+        self.layer.send_stateless(message, flow, sent_by=self._sent_by(flow), manner=manner)
 
     def _sent_by(self, flow: Flow) -> Address:
         return self.plan.sent_by(flow.interface, flow.transport)

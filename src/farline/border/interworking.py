@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from farline.config.interworking import DEFAULT_INTERWORKING, InterworkingProfile, compiled
 from farline.sip import NameAddr, Uri, WireError
+from farline.sip.transaction import Manner
 
 if TYPE_CHECKING:
     from farline.config.interworking import HeaderRule, UriRule
@@ -34,6 +35,9 @@ class Interworking:
         self.profile = profile
         self.plain = profile.model_copy(update={"name": "avaya-ru"}) == DEFAULT_INTERWORKING[0]
         """Nothing is to be done."""
+
+        self.manner = _manner(profile)
+        """How requests go to the server; None: as to all."""
 
         self._uri = [_UriRule(rule) for rule in profile.uri_manipulation]
         self._headers = [_HeaderRule(rule) for rule in profile.header_manipulation]
@@ -148,6 +152,17 @@ class _HeaderRule:
             elif rule.action == "replace":
                 kept.append(self._match.sub(rule.value, value)[:MAX_VALUE])
         message.set_all(rule.header, [value for value in kept if value])
+
+
+def _manner(profile: InterworkingProfile) -> Manner | None:
+    timers = profile.timers
+    first, longest = timers.init_timer, timers.max_timer
+    found = Manner(
+        None if first is None else first / 1000,
+        None if longest is None else longest / 1000,
+        profile.via_header_format == "rfc2543",
+    )
+    return None if found == Manner() else found
 
 
 def _with(message: Message, name: str, word: str) -> None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from farline.sip import Message
     from farline.sip.dns import Found as DnsFound
     from farline.sip.dns import Question
+    from farline.sip.transaction import Manner
 
 # Members of an enumeration are slow to reach by their class, and these are reached a lot.
 _OUTSIDE = Side.OUTSIDE
@@ -277,13 +278,12 @@ class Passage:
         return None if outer is None else outer.profile
 
     @property
-    def pace(self) -> tuple[float, float] | None:
-        """T1 and T2 in seconds towards the far server, where its profile says them."""
-        profile = self.far_profile
-        timers = None if profile is None else profile.timers
-        if timers is None or (timers.init_timer is None and timers.max_timer is None):
-            return None
-        return (timers.init_timer or 500) / 1000, (timers.max_timer or 4000) / 1000
+    def manner(self) -> Manner | None:
+        """What the far server wants of requests otherwise; None: nothing, or it is a phone."""
+        if self.sender is Side.OUTSIDE:
+            return self.works.manner
+        outer = self.outer_works
+        return None if outer is None else outer.manner
 
     def _interwork(self, out: Message, towards: Side) -> None:
         """What the interworking profiles of both sides change."""

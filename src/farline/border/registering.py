@@ -91,7 +91,7 @@ def register(context: Context, operation: Operation, tx: ServerTransaction) -> S
             context.answer(tx, error.status or 400)
             return
         out = yield from passage.manipulated(out, Side.INSIDE)
-        client = context.request(operation, out, upstream, Side.INSIDE, passage.pace)
+        client = context.request(operation, out, upstream, Side.INSIDE, passage.manner)
         answer = yield from failover.final_answer(context, operation, passage, client)
         if answer is not None:
             if not _is_unchallenged(context, tx, passage, answer):

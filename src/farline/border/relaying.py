@@ -92,8 +92,8 @@ class Relaying:
             if not self._open(out) or not (yield from self._carry_offer(out)):
                 return
             out = yield from self.passage.manipulated(out, self.passage.sender.other)
-            side, pace = self.passage.sender.other, self.passage.pace
-            client = self.context.request(self.operation, out, flow, side, pace)
+            side, manner = self.passage.sender.other, self.passage.manner
+            client = self.context.request(self.operation, out, flow, side, manner)
             yield from self._follow(client)
             if self.status:
                 return

@@ -166,6 +166,8 @@ class InterworkingProfile(Form):
     uri_scheme: Literal["any", "sip", "tel"] = Field("any", title="URI Scheme")
     """SIP: tel URIs become sip URIs with user=phone. TEL: the Request-URI of a telephone number (+
     and digits) becomes a tel URI."""
+    via_header_format: Literal["rfc3261", "rfc2543"] = Field("rfc3261", title="Via Header Format")
+    """RFC 2543: our Via to the server has no rport, and no cookie (z9hG4bK) in its branch."""
     timers: InterworkingTimers = InterworkingTimers()
     uri_manipulation: tuple[UriRule, ...] = Field(
         (), max_length=MAX_RULES, title="URI Manipulation"

@@ -132,7 +132,13 @@ class BorderWorld:
         """The test makes the border tell something of the inside, or only report it."""
 
         self._inside = InsideAddresses(config)
+        outsiders = {one.name for one in config.server_profiles if one.nature.is_outsider}
         self._outer = {flow.signaling_interface for flow in config.subscriber_flows}
+        self._outer |= {
+            flow.signaling_interface
+            for flow in config.server_flows
+            if flow.server_profile in outsiders
+        }
         self._sent: dict[Flow, deque[Message]] = {}
         self._own = {item.name: item for item in config.signaling_interfaces}
         self._token = 100

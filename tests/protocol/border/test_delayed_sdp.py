@@ -183,3 +183,23 @@ def test_init_timer(with_profile):
 def test_max_timer(with_profile):
     fields = "timers: {init_timer: 200, max_timer: 400}"
     assert repeats(with_profile, fields, 2) == [200, 600, 1000, 1400, 1800]
+
+
+# ---- Via Header Format ----
+
+
+@pytest.mark.parametrize("form", ["rfc3261", "rfc2543"])
+def test_via_header_format(with_profile, form):
+    world = with_profile(f"via_header_format: {form}", UDP_HOP)
+    phone = Phone(world, transport=Transport.UDP)
+    phone.register()
+    new = form == "rfc3261"
+    world.receive(phone.flow, phone.request("INVITE", URI, body=offer(phone.behind)))
+    world.take(phone.flow)
+    invite = world.take(phone.upstream)
+    phone.office_answer(invite, 200, body=offer("10.10.10.13", 40750))
+    assert world.take(phone.flow).status == 200
+    world.receive(phone.flow, phone.in_dialog("ACK", cseq=phone.cseq))
+    for message in (invite, world.take(phone.upstream)):
+        via = message.get("Via")
+        assert (";rport" in via, "branch=z9hG4bK" in via) == (new, new)

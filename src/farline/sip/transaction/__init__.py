@@ -14,7 +14,7 @@ from farline.sip.transaction.events import (
 )
 from farline.sip.transaction.layer import TransactionLayer
 from farline.sip.transaction.table import State
-from farline.sip.transaction.timers import Timers
+from farline.sip.transaction.timers import Manner, Timers
 from farline.sip.transaction.transaction import ClientTransaction, ServerTransaction
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Cause",
     "ClientTransaction",
     "Event",
+    "Manner",
     "RequestArrived",
     "RequestFailed",
     "ResponseArrived",

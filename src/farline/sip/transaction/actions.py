@@ -165,13 +165,13 @@ def _start(timer: Input) -> Do:
 
 
 def _t1(machine: Machine, tx: ClientTransaction | ServerTransaction) -> float:
-    pace = tx.pace if isinstance(tx, ClientTransaction) else None
-    return pace[0] if pace is not None else machine.timers.t1
+    manner = tx.manner if isinstance(tx, ClientTransaction) else None
+    return (manner.t1 if manner is not None else None) or machine.timers.t1
 
 
 def _t2(machine: Machine, tx: ClientTransaction | ServerTransaction) -> float:
-    pace = tx.pace if isinstance(tx, ClientTransaction) else None
-    return pace[1] if pace is not None else machine.timers.t2
+    manner = tx.manner if isinstance(tx, ClientTransaction) else None
+    return (manner.t2 if manner is not None else None) or machine.timers.t2
 
 
 def _repeat(

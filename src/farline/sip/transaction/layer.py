@@ -19,7 +19,7 @@ from farline.sip.transaction.events import AckArrived, CancelArrived, StrayRespo
 from farline.sip.transaction.machine import Machine
 from farline.sip.transaction.matching import COOKIE, merge_key, note_source, server_key
 from farline.sip.transaction.table import Input, State
-from farline.sip.transaction.timers import Timers
+from farline.sip.transaction.timers import Manner, Timers
 from farline.sip.transaction.transaction import ClientTransaction, ServerTransaction
 from farline.sip.transport import Transport
 
@@ -94,19 +94,19 @@ class TransactionLayer:
         now: float,
         *,
         sent_by: Address,
-        pace: tuple[float, float] | None = None,
+        manner: Manner | None = None,
     ) -> ClientTransaction:
         """Send a request (not ACK, not CANCEL) with a Via of ours prepended.
 
         The Via is SIP/2.0/<transport> <sent_by>;branch=...; over UDP with rport. `message` is
-        the transaction's from here on. `pace`: T1 and T2 of its repetitions, in seconds; how long
-        it lives is the layer's.
+        the transaction's from here on. `manner`: what this peer wants otherwise; how long a
+        transaction lives is the layer's in any case.
         """
         method = message.method
-        via, branch = self._push_via(message, flow, sent_by)
+        via, branch = self._push_via(message, flow, sent_by, manner)
         table = INVITE_CLIENT if method == "INVITE" else NON_INVITE_CLIENT
         tx = ClientTransaction(message, flow, (branch, method), table, method, via)
-        tx.pace = pace
+        tx.manner = manner
         self._machine.begin(tx, now)
         return tx
 
@@ -133,14 +133,19 @@ class TransactionLayer:
             send_cancel(self._machine, tx, tx.cancel_headers, now)
 
     def send_stateless(
-        self, message: Message, flow: Flow, *, sent_by: Address | None = None
+        self,
+        message: Message,
+        flow: Flow,
+        *,
+        sent_by: Address | None = None,
+        manner: Manner | None = None,
     ) -> None:
         """Send without a transaction (ACK to a 2xx, a 2xx forwarded late).
 
         With `sent_by` a Via of ours with a fresh branch is prepended first.
         """
         if sent_by is not None:
-            self._push_via(message, flow, sent_by)
+            self._push_via(message, flow, sent_by, manner)
         self._machine.out.append(Send(flow, message.to_bytes()))
 
     def reroute(self, tx: ServerTransaction, flow: Flow) -> None:
@@ -251,15 +256,18 @@ class TransactionLayer:
 
     # ---- what we send ----
 
-    def _push_via(self, message: Message, flow: Flow, sent_by: Address) -> tuple[str, str]:
+    def _push_via(
+        self, message: Message, flow: Flow, sent_by: Address, manner: Manner | None
+    ) -> tuple[str, str]:
         """Prepend our Via; its value and its branch."""
-        branch = f"{COOKIE}{self._ids.token()}"
+        old = manner is not None and manner.old_via
+        branch = self._ids.token() if old else f"{COOKIE}{self._ids.token()}"
         head = self._via_heads.get((flow.transport, sent_by))
         if head is None:
             head = f"SIP/2.0/{flow.transport.value} {sent_by};branch="
             if len(self._via_heads) < _MAX_VIA_HEADS:
                 self._via_heads[flow.transport, sent_by] = head
-        asks = self._rport or flow.transport is _UDP
+        asks = (self._rport or flow.transport is _UDP) and not old
         via = f"{head}{branch};rport" if asks else head + branch
         message.prepend("Via", via)
         return via, branch

@@ -73,6 +73,16 @@ class Timers:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How requests go to one peer that wants it otherwise; None: as the layer does."""
+
+    t1: float | None = None
+    t2: float | None = None
+    old_via: bool = False
+    """As RFC 2543 knew it: no rport, and a branch without the cookie of RFC 3261."""
+
+
 class TimerHeap:
     """Running timers, soonest first.
 

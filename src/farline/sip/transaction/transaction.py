@@ -86,7 +86,7 @@ class _Transaction:
 class ClientTransaction(_Transaction):
     """A request of ours."""
 
-    __slots__ = ("cancel_headers", "cancelled", "pace", "via")
+    __slots__ = ("cancel_headers", "cancelled", "manner", "via")
 
     def __init__(
         self, request: Message, flow: Flow, key: Key, table: Compiled, method: str, via: str
@@ -101,8 +101,8 @@ class ClientTransaction(_Transaction):
         self.cancelled = False
         """The CANCEL has been sent."""
 
-        self.pace: tuple[float, float] | None = None
-        """T1 and T2 of this request's repetitions; None: the layer's."""
+        self.manner: Manner | None = None
+        """How this peer wants to be asked; None: as all."""
 
 
 class ServerTransaction(_Transaction):
