@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from farline._core import Message
     from farline.sip.transaction.actions import Compiled
     from farline.sip.transaction.events import Cause
+    from farline.sip.transaction.timers import Manner
     from farline.sip.transport import Flow
 
 Key: TypeAlias = tuple[str | int | None, ...]
