@@ -39,6 +39,19 @@ class Page:
         self._socket = socket
         self._numbers = count(1)
 
+    async def open(self, url: str) -> None:
+        """Go there and wait until its script has run; raises PageError, TimeoutError."""
+        await self.run(f"location.assign({json.dumps(url)})")
+        async with asyncio.timeout(START_SECONDS):
+            loaded = f"document.readyState === 'complete' && location.href === {json.dumps(url)}"
+            while True:
+                try:
+                    if await self.run(loaded):
+                        return
+                except PageError:  # the page before it is being left
+                    continue
+                await asyncio.sleep(0.02)
+
     async def run(self, script: str) -> object:
         """The value of an expression, waited for where it is a promise; raises PageError."""
         number = next(self._numbers)
@@ -56,11 +69,12 @@ class Page:
 
 
 @asynccontextmanager
-async def chromium(directory: Path) -> AsyncIterator[Page]:
+async def chromium(directory: Path, *flags: str) -> AsyncIterator[Page]:
     """Start it with an empty page; `directory` keeps its profile. Raises OSError, TimeoutError."""
     process = await asyncio.create_subprocess_exec(
         "chromium",
         *FLAGS,
+        *flags,
         f"--user-data-dir={directory}",
         "about:blank",
         stdout=asyncio.subprocess.DEVNULL,
