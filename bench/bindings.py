@@ -1,7 +1,9 @@
-"""Memory of a border with 10,000 bindings (5,000 on TCP), ours and Kamailio's, on UDP and on TCP.
+"""What registered phones cost a border: memory each, and the work of a REGISTER cycle among many.
 
-Each phone has a socket of its own and stays registered; the figure is how much proportional set
-size (PSS) the border's processes gained, divided by the bindings.
+On UDP one border takes 1,000 phones, then 100,000; each registers from a port of its own, which is
+closed again (nobody calls them). With either number twenty other phones go through REGISTER cycles,
+and the two costs are set beside each other. On TCP each phone keeps its connection. The memory is
+how much proportional set size (PSS) the border's processes gained, divided by the bindings.
 """
 
 from __future__ import annotations
@@ -15,12 +17,17 @@ from pathlib import Path
 from farline.runtime.process import raise_file_limit
 from load import CallServer, Counters, Phone
 from report import Row
-from signaling import CLIENT, LOAD_CORE, OUTSIDE, SERVER, farline, kamailio
+from signaling import CLIENT, LOAD_CORE, OUTSIDE, SERVER, cost, farline, kamailio
 
-BINDINGS = {"udp": 10_000, "tcp": 5_000}
+FEW, MANY = 1_000, 100_000
+ON_TCP = 5_000
 """On TCP a phone is two descriptors, and a process got 20,000 where the figures were measured."""
 RUNS = 3
 AT_ONCE = 50
+PORTS_EACH = 5_000
+"""Phones at one client address: it has too few ports for all of them and their past."""
+FIRST_NUMBER = 1_000
+"""Numbers below it are those of the phones whose cycles are measured."""
 
 
 def memory_kb(pids: list[int]) -> int:
@@ -32,20 +39,27 @@ def memory_kb(pids: list[int]) -> int:
     return total
 
 
-async def fill(transport: str, pids: list[int]) -> float:
-    """Register as many phones as BINDINGS says; kB of border memory each."""
-    # 127.61.0.4 and upwards: a client address has too few ports for 10,000 phones and their past
-    first, last = CLIENT.rsplit(".", 1)
-    count = BINDINGS[transport]
-    phones = [
-        Phone(number, f"{first}.{int(last) + number // 5000}", (OUTSIDE, 5060), transport)
-        for number in range(count)
+def phones_of(first: int, count: int, transport: str) -> list[Phone]:
+    """Phones by their numbers, spread over addresses from CLIENT's next one on."""
+    net, host = CLIENT.rsplit(".", 1)
+    return [
+        Phone(
+            FIRST_NUMBER + number,
+            f"{net}.{int(host) + 1 + number // PORTS_EACH}",
+            (OUTSIDE, 5060),
+            transport,
+        )
+        for number in range(first, first + count)
     ]
-    return await gained_kb(phones, pids, AT_ONCE)
 
 
-async def gained_kb(phones: list[Phone], pids: list[int], at_once: int, warm: int = 0) -> float:
-    """Kilobytes that the processes gain with each phone that registers, beyond the first `warm`."""
+async def gained_kb(
+    phones: list[Phone], pids: list[int], at_once: int, warm: int = 0, *, leave: bool = False
+) -> float:
+    """Kilobytes that the processes gain with each phone that registers, beyond the first `warm`.
+
+    `leave`: close each phone's socket when it is registered.
+    """
     server, counters = CallServer(SERVER, 5080), Counters()
     await server.open()
     before = 0
@@ -56,6 +70,8 @@ async def gained_kb(phones: list[Phone], pids: list[int], at_once: int, warm: in
             group = phones[start : start + at_once]
             await asyncio.gather(*(phone.open() for phone in group))
             await asyncio.gather(*(phone.register(counters) for phone in group))
+            for phone in group if leave else ():
+                phone.close()
         after = memory_kb(pids)
     finally:
         for phone in phones:
@@ -66,20 +82,34 @@ async def gained_kb(phones: list[Phone], pids: list[int], at_once: int, warm: in
     return (after - before) / (len(phones) - warm)
 
 
+def among_many() -> list[Row]:
+    """Memory a binding on UDP, and what a REGISTER cycle costs with few and with many bindings."""
+    with (
+        tempfile.TemporaryDirectory(prefix="farline-bench-") as name,
+        farline("udp", Path(name)) as pids,
+    ):
+        asyncio.run(gained_kb(phones_of(0, FEW, "udp"), pids, AT_ONCE, leave=True))
+        few = [cost("register", "udp", pids) for _ in range(RUNS)]
+        rest = phones_of(FEW, MANY - FEW, "udp")
+        memory = asyncio.run(gained_kb(rest, pids, AT_ONCE, leave=True))
+        many = [cost("register", "udp", pids) for _ in range(RUNS)]
+    return [
+        Row(f"bindings, memory each, {FEW:,} to {MANY:,} on udp", "kB", [memory], [], ""),
+        Row(f"bindings, REGISTER cycle among {MANY:,}", "us CPU", many, few, f"among {FEW:,}"),
+    ]
+
+
 def measure() -> list[Row]:
-    """Both transports, ours and the peer in turn."""
+    """Few and many on UDP; ours and the peer in turn on TCP."""
     os.sched_setaffinity(0, {LOAD_CORE})
     raise_file_limit()
-    rows = []
-    for transport in ("udp", "tcp"):
-        ours: list[float] = []
-        peer: list[float] = []
-        for _ in range(RUNS):
-            with tempfile.TemporaryDirectory(prefix="farline-bench-") as name:
-                with farline(transport, Path(name)) as pids:
-                    ours.append(asyncio.run(fill(transport, pids)))
-                with kamailio(transport, Path(name)) as pids:
-                    peer.append(asyncio.run(fill(transport, pids)))
-        title = f"bindings, memory each, {BINDINGS[transport]} on {transport}"
-        rows.append(Row(title, "kB", ours, peer, "Kamailio with topoh (keeps no bindings)"))
-    return rows
+    ours: list[float] = []
+    peer: list[float] = []
+    for _ in range(RUNS):
+        with tempfile.TemporaryDirectory(prefix="farline-bench-") as name:
+            for found, start in ((ours, farline), (peer, kamailio)):
+                with start("tcp", Path(name)) as pids:
+                    phones = phones_of(0, ON_TCP, "tcp")
+                    found.append(asyncio.run(gained_kb(phones, pids, AT_ONCE)))
+    title = f"bindings, memory each, {ON_TCP:,} on tcp"
+    return [*among_many(), Row(title, "kB", ours, peer, "Kamailio with topoh (keeps no bindings)")]

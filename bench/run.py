@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "call-udp": ("signaling", ("call", "udp"), "CPU a call costs the border, INVITE to BYE"),
     "call-tcp": ("signaling", ("call", "tcp"), "the same over TCP"),
     "tls-register": ("tls", (), "CPU of a new TLS connection with a REGISTER; memory a connection"),
+    "latency": ("latency", (), "time that the border adds to a message at half its load"),
     "rtp-fast": ("media", ("fast",), "CPU a packet that the kernel relays, beside forwarding"),
     "rtp-user": ("media", ("user",), "CPU a relayed RTP packet costs in user space"),
     "srtp": ("media", ("srtp",), "CPU a packet costs where one leg is SRTP and the other RTP"),
@@ -29,7 +30,7 @@ BENCHMARKS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "media-latency": ("media", ("latency",), "time that relaying adds, at 10,000 packets a second"),
     "media-setup": ("media_sessions", ("setup",), "CPU of a session from offer to delete"),
     "media-memory": ("media_sessions", ("memory",), "memory of a call"),
-    "bindings": ("bindings", (), "memory of the border with 10,000 bindings"),
+    "bindings": ("bindings", (), "memory of bindings; cost of a cycle among 1,000 and 100,000"),
     "login": ("login", (), "time from the first byte to registered"),
 }
 

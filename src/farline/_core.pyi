@@ -6,6 +6,7 @@ from typing import Literal, Self, TypedDict, final, type_check_only
 
 __all__ = [
     "MAX_MESSAGE",
+    "Finder",
     "Message",
     "NameAddr",
     "Relay",
@@ -251,6 +252,16 @@ class StreamFramer:
     @property
     def buffered(self) -> int:
         """Bytes of an unfinished message now held."""
+
+@final
+class Finder:
+    """Looks for any of some texts in bytes, in one pass; upper and lower case are one (ASCII)."""
+
+    def __new__(cls, texts: Sequence[str], /) -> Self:
+        """Empty texts are left out; of no texts, none is ever found. Raises ValueError."""
+
+    def search(self, data: bytes, /) -> bool:
+        """Whether one of them stands there."""
 
 # ---- media (rust/relay) ----
 

@@ -2,6 +2,7 @@
 use pyo3::prelude::*;
 
 mod address;
+mod finder;
 mod framer;
 mod message;
 mod text;
@@ -14,5 +15,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<address::Uri>()?;
     module.add_class::<address::NameAddr>()?;
     module.add_class::<address::Via>()?;
-    module.add_class::<framer::StreamFramer>()
+    module.add_class::<framer::StreamFramer>()?;
+    module.add_class::<finder::Finder>()
 }

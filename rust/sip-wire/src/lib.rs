@@ -7,6 +7,7 @@
 mod create;
 mod edit;
 mod error;
+mod finder;
 mod framer;
 mod header;
 mod message;
@@ -22,6 +23,7 @@ mod values;
 mod via;
 
 pub use error::Error;
+pub use finder::Finder;
 pub use framer::{Broken, Frame, Framer};
 pub use message::{Message, MAX_HEADERS, MAX_MESSAGE};
 pub use name_addr::{AddrParts, NameAddr};

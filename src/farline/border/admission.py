@@ -36,7 +36,7 @@ SCHEMES = ("sip:", "sips:", "tel:", "urn:service:")
 CALL_METHODS = frozenset({"INVITE", "BYE", "PRACK", "UPDATE", "INFO", "OPTIONS"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Admitted:
     """A request that is served: whose line it takes, from which side, in which dialog."""
 

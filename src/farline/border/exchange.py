@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# What is made for every message is not frozen: that would triple what its making costs. Nobody
+# changes one all the same.
+
 
 class Side(StrEnum):
     """Where a message comes from or goes to."""
@@ -27,7 +30,7 @@ class Side(StrEnum):
 _OUTSIDE, _INSIDE = Side.OUTSIDE, Side.INSIDE
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Exchange:
     """What a stage decides about: a message and the flow that it arrived on."""
 
@@ -35,7 +38,7 @@ class Exchange:
     flow: Flow
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Verdict(Generic[T]):
     """A stage's decision. `because` is kept and shown; `form` names what decided."""
 

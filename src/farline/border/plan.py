@@ -224,8 +224,10 @@ class Plan:
     def may_own(self, text: str) -> bool:
         """Whether it is worth while to parse a Via or URI: False where `is_own` would be."""
         lowered = text.lower()
-        hosts = [host for host in self.own if host in lowered or (":" in host and "[" in lowered)]
-        return bool(hosts)
+        for host in self.own:  # noqa: SIM110 - `any` takes three times as long
+            if host in lowered or (":" in host and "[" in lowered):
+                return True
+        return False
 
     def _inherit(self, past: Plan) -> None:
         self.outsiders |= past.outsiders

@@ -49,7 +49,7 @@ class Wanted:
     """This REGISTER made the binding."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Registration:
     """What a REGISTER asks for."""
 

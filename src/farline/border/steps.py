@@ -43,7 +43,7 @@ class Ask:
     request: MediaRequest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reach:
     """Wait for the binding's upstream connection: a `Flow`, or None when no next hop is there.
 

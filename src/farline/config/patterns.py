@@ -1,4 +1,4 @@
-"""Patterns in RE2, searched in time linear in the text: what people write, many texts."""
+"""Patterns in RE2, searched in time linear in the text: what people write."""
 
 from __future__ import annotations
 
@@ -27,13 +27,6 @@ class Pattern(Protocol):
         """A match of the whole text."""
 
 
-class BytesPattern(Protocol):
-    """A compiled pattern for bytes."""
-
-    def search(self, data: bytes, /) -> object | None:
-        """The first match anywhere."""
-
-
 def compile_pattern(pattern: str, *, most: int = MAX_PATTERN) -> Pattern:
     """A pattern of a form. Raises ValueError with what RE2 says of it."""
     if len(pattern) > most:
@@ -47,15 +40,4 @@ def compile_pattern(pattern: str, *, most: int = MAX_PATTERN) -> Pattern:
         said = error.args[0] if error.args else "not a pattern"
         reason = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
         raise ValueError(f"{pattern!r}: {reason} (the syntax is RE2's)") from None
-    return compiled
-
-
-def any_of(texts: tuple[str, ...]) -> BytesPattern:
-    """A pattern that finds any of these texts in bytes, in either case."""
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1
-    options.case_sensitive = False
-    options.max_mem = 64 * 1024 * 1024
-    joined = "|".join(re2.escape(text) for text in texts)
-    compiled: BytesPattern = re2.compile(joined.encode("latin-1", "replace"), options)
     return compiled

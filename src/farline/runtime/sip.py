@@ -187,7 +187,10 @@ class SipDriver:
         if changes and self._keep is not None:
             self._keep(changes)
         for output in outputs:
-            self._perform(output)
+            if isinstance(output, Send):
+                self._send(output.flow, output.data, output.ds_byte)
+            else:
+                self._perform(output)
         deadline = self.core.next_deadline()
         if deadline is None or self._stopped:
             return
@@ -219,9 +222,7 @@ class SipDriver:
     # ---- from the core ----
 
     def _perform(self, output: object) -> None:
-        if isinstance(output, Send):
-            self._send(output.flow, output.data, output.ds_byte)
-        elif isinstance(output, Trace):
+        if isinstance(output, Trace):
             self.event(output.event)
         elif isinstance(output, Open):
             self._spawn(self._open(output))

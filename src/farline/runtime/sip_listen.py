@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 BACKLOG = 1024
+MAX_FLOWS = 4096
+"""Peers on UDP whose flow is remembered."""
 ACCEPTED_AT_ONCE = 32
 
 
@@ -76,6 +78,7 @@ class UdpSocket(asyncio.DatagramProtocol):
         self.ds_byte = 0
         self.closed = asyncio.Event()
         self._raw: socket.socket | None = None
+        self._flows: dict[tuple[str, int], Flow] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note where it listens."""
@@ -93,8 +96,15 @@ class UdpSocket(asyncio.DatagramProtocol):
             self.driver.received(self._flow(addr), data)
 
     def _flow(self, addr: tuple[str, int]) -> Flow:
-        remote = Address(addr[0], addr[1])
-        return Flow(0, self.interface, Transport.UDP, self.local, remote)
+        """The flow of a peer; a phone's comes again and again."""
+        known = self._flows.get(addr)
+        if known is None:
+            if len(self._flows) >= MAX_FLOWS:
+                self._flows.clear()
+            remote = Address(addr[0], addr[1])
+            known = Flow(0, self.interface, Transport.UDP, self.local, remote)
+            self._flows[addr] = known
+        return known
 
     def send(self, data: bytes, remote: Address, ds_byte: int | None = None) -> None:
         """Send one message; `ds_byte`: its own, where that is not the socket's."""

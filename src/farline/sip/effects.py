@@ -27,6 +27,9 @@ class Deadline(NamedTuple):
 
 
 # ---- inputs ----
+#
+# Nobody changes one. `Received` and `Send` are not frozen all the same: that would triple what the
+# making of them costs, and they are made for every message.
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Started:
     """The ports are open: what the core does of its own accord may begin."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Received:
     """One whole SIP message arrived (the driver did the framing)."""
 
@@ -91,7 +94,7 @@ class Expired:
 # ---- outputs ----
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Send:
     """Write these bytes to the flow; on a lost flow the driver answers with `Closed`."""
 

@@ -33,7 +33,7 @@ MOVED_AT_ONCE = 8
 """Records that one write moves out of the old file."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Persist:
     """A core's output: keep this record (None: forget it) before anything sent meanwhile leaves."""
 

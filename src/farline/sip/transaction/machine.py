@@ -14,7 +14,7 @@ from farline.sip.transaction.transaction import ClientTransaction, ServerTransac
 if TYPE_CHECKING:
     from farline._core import Message
     from farline.sip.transaction.transaction import Key, Transaction
-    from farline.sip.transport import Address, Flow
+    from farline.sip.transport import Flow
 
 # Members of an enumeration are slow to reach by their class, and these are reached a lot.
 _REQUEST = Input.REQUEST
@@ -40,8 +40,8 @@ class Machine:
     def __init__(self, timers: Timers) -> None:
         self.timers = timers
         self._delays = {which: timers.delays(reliable=which) for which in (False, True)}
-        self._flows: dict[int | Address, set[Transaction]] = {}
-        """By connection (its token), or for UDP by remote address."""
+        self._flows: dict[int, set[Transaction]] = {}
+        """By connection (its token)."""
 
         self.heap = TimerHeap()
         self.out: deque[Send | Event] = deque()
@@ -107,7 +107,11 @@ class Machine:
 
     def lose(self, flow: Flow, now: float) -> None:
         """Tell every transaction on `flow` that it is gone."""
-        for tx in list(self._flows.get(flow.token or flow.remote, ())):
+        if flow.token:
+            there = list(self._flows.get(flow.token, ()))
+        else:  # nobody closes UDP
+            there = [*self.clients.values(), *self.servers.values()]
+        for tx in there:
             if tx.back == flow:
                 self.step(tx, Input.TRANSPORT_ERROR, None, now)
 
@@ -120,7 +124,9 @@ class Machine:
             self._watch(tx)
 
     def _watch(self, tx: Transaction) -> None:
-        key = tx.back.token or tx.back.remote
+        key = tx.back.token
+        if not key:
+            return
         there = self._flows.get(key)
         if there is None:
             self._flows[key] = {tx}
@@ -128,7 +134,9 @@ class Machine:
             there.add(tx)
 
     def _unwatch(self, tx: Transaction) -> None:
-        key = tx.back.token or tx.back.remote
+        key = tx.back.token
+        if not key:
+            return
         there = self._flows[key]
         there.discard(tx)
         if not there:
