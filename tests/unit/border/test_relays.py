@@ -67,11 +67,6 @@ def test_each_side_has_tls_of_its_own():
     assert "TLS C" in str(plan)
 
 
-def test_the_body_limit_of_the_form_is_the_http_inspectors():
-    """What the inspector does with it is test_relay_http's."""
-    assert plan_relay(form(http={"max_body_bytes": 7}), Deployment(version=1)).policy.max_body == 7
-
-
 def test_the_service_type_chooses_what_is_looked_at():
     kinds = {
         service: type(plan_relay(form(service_type=service), Deployment(version=1)).policy)
