@@ -89,7 +89,7 @@ def to_stream(
         return False
     towards = session.anchored.inside if sender is Side.OUTSIDE else session.anchored.outside
     reply = yield Ask(Dial(session.anchored.media, towards.name, *digit))
-    said = f"{digit[0]} from INFO becomes a telephone-event towards {towards.name}"
+    said = f"a digit from INFO becomes a telephone-event towards {towards.name}"
     context.decided("dtmf", "event", reply.error or said, FIELD)
     return reply.error is None
 
@@ -111,6 +111,6 @@ def to_info(context: Context, session: Session, report: DigitDialled) -> None:
     sender.inserted.append(sender.cseq)
     info.add("Content-Type", "application/dtmf-relay")
     info.body = f"Signal={report.digit}\r\nDuration={report.duration_ms}\r\n".encode("ascii")
-    because = f"{report.digit} of the stream becomes INFO to the server"
+    because = "a digit of the stream becomes INFO to the server"
     context.decided("dtmf", "INFO", because, FIELD)
     context.request(None, info, flow, side.other)

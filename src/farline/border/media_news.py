@@ -29,7 +29,7 @@ def take(context: Context, report: MediaReport) -> None:
         case DigitDialled():
             session = context.sessions.by_media(report.session)
             call = context.call = session.call_id if session is not None else ""
-            pressed = f"{report.side} dialled {report.digit} for {report.duration_ms} ms"
+            pressed = f"{report.side} dialled a digit for {report.duration_ms} ms"
             context.out.append(Trace(MediaSeen(call, "digit", pressed)))
             if session is not None:
                 dtmf.to_info(context, session, report)

@@ -366,7 +366,7 @@ def test_what_the_engine_saw_is_traced(world, phone):
     call = session["call"]
     assert world.events[-2:] == [
         MediaSeen(call, "one-way audio", f"inside silent for 8 s: {because}"),
-        MediaSeen(call, "digit", "outside dialled # for 80 ms"),
+        MediaSeen(call, "digit", "outside dialled a digit for 80 ms"),
     ]
     world.give(MediaTimeout(session["media"], 60.0))
     assert [one.detail for one in world.events if getattr(one, "what", "") == "at the end"] == [

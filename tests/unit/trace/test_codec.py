@@ -119,3 +119,22 @@ def test_other_secrets_are_hidden(data, secret):
 def test_what_is_no_secret_stays():
     data = b'INVITE a SIP/2.0\r\nWWW-Authenticate: Digest nonce="x"\r\nSubject: response=42\r\n\r\n'
     assert mask(data) == data
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "shown"),
+    [
+        (
+            "application/dtmf-relay",
+            b"Signal=5\r\nDuration=160\r\n",
+            b"Signal=*\r\nDuration=160\r\n",
+        ),
+        ("Application/DTMF-Relay", b"signal= 11\nDuration=100\n", b"signal= **\nDuration=100\n"),
+        ("application/dtmf", b"Signal=7", b"Signal=*"),
+        ("application/dtmf", b"9\r\n", b"*\r\n"),
+        ("text/plain", b"Signal=5\r\n", b"Signal=5\r\n"),
+    ],
+)
+def test_digits_pressed_in_a_call_are_not_written(kind, body, shown):
+    head = f"INFO sip:a SIP/2.0\r\nSignal: 5\r\nContent-Type: {kind}\r\n\r\n".encode()
+    assert mask(head + body) == head + shown
