@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from farline.cli.calling import read_address
+from farline.runtime.media_memory import is_ours
 from farline.runtime.media_process import MediaBrokenError, MediaPlace, MediaSettings, read_place
 from farline.runtime.ng_server import NgServer
 from farline.runtime.process import die_with_parent, run_until_signal
+from farline.store.sqlite import StoreError
 
 
 def media(
@@ -27,6 +30,13 @@ def media(
     timeout: Annotated[
         float, typer.Option(min=0, help="Seconds of silence that end a call; 0: never.")
     ] = 60.0,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            help="Directory, in memory (/dev/shm) and for nobody else, in which calls outlive this "
+            "process: keys stand in it. Default: they do not."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Events as JSON lines.")] = False,
 ) -> None:
     """Relay media for Kamailio or OpenSIPS, in place of rtpengine, until Ctrl-C.
@@ -47,19 +57,23 @@ def media(
         typer.echo(json.dumps({"event": event, **fields}) if as_json else f"{event}: {shown}")
 
     async def serve() -> None:
-        server = NgServer(places, MediaSettings(threads=threads, timeout_seconds=timeout))
+        settings = MediaSettings(threads=threads, timeout_seconds=timeout, state=state)
+        server = NgServer(places, settings)
         names = [f"{one.name} {one.ip}:{one.first}-{one.last}" for one in places]
         try:
             await server.run(
                 address.host, address.port, lambda at: say("ready", ng=at, interfaces=names)
             )
         finally:
+            server.close()
             say("ended", calls=len(server.service), **asdict(server.counters))
 
+    if state is not None and not is_ours(state):
+        raise typer.BadParameter(f"--state {state}: no directory of ours with mode 700")
     die_with_parent()
     try:
         raise typer.Exit(run_until_signal(serve()))
-    except (OSError, ValueError, MediaBrokenError) as error:
+    except (OSError, ValueError, StoreError, MediaBrokenError) as error:
         typer.echo(f"farline media: {error}", err=True)
         raise typer.Exit(1) from None
 

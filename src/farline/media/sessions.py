@@ -59,6 +59,9 @@ class MediaSessions:
     def __len__(self) -> int:
         return len(self._sessions)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._sessions
+
     def names(self) -> list[str]:
         """The names of all sessions, oldest first."""
         return list(self._sessions)

@@ -22,7 +22,7 @@ from farline.store.sqlite import StoreError
 from farline.store.state import JournalState, MemoryState, Persist
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from farline._core import Relay
     from farline.media.sessions import MediaSessions
@@ -43,12 +43,12 @@ def secret_directory(run_dir: Path, role: str, roots: Sequence[Path] | None = No
     name = f"{PREFIX}{os.geteuid()}-{sha256(os.fsencode(run_dir.resolve())).hexdigest()[:16]}"
     for root in roots if roots is not None else (*((Path(own),) if own else ()), SHARED_MEMORY):
         directory = root / name
-        if _is_ours(directory):
+        if is_ours(directory):
             return directory / role
     return run_dir / "state" / role
 
 
-def _is_ours(directory: Path) -> bool:
+def is_ours(directory: Path) -> bool:
     """Make a directory; whether it is ours and closed to others: a stranger may have been first."""
     try:
         directory.mkdir(mode=0o700, exist_ok=True)
@@ -105,25 +105,36 @@ class MediaMemory:
         """Where the relay keeps what only packets tell."""
         return None if self._directory is None else self._directory / "cells"
 
-    def restore(self, sessions: MediaSessions, relay: Relay) -> None:
-        """Go on with every session that can be; the others are dropped, and said."""
-        store = self._store
-        for record in store.load():
-            try:
-                if record.noun == MEDIA and record.value is not None:
-                    sessions.restore(record.key, record.value)
-            except (MediaRecordError, RelayError) as error:
-                why = error.reason if isinstance(error, RelayError) else error
-                log.warning("media session %r is not restored: %s", record.key, why)
-                self._write(Persist(MEDIA, record.key, None))
+    def restore(
+        self,
+        sessions: MediaSessions,
+        relay: Relay,
+        others: Mapping[str, Callable[[str, bytes], None]] | None = None,
+    ) -> None:
+        """Go on with every session that can be; the others are dropped, and said.
+
+        `others`: who takes records of other nouns, by noun, after the sessions; may raise
+        MediaRecordError.
+        """
+        takers = {MEDIA: sessions.restore, **(others or {})}
+        records = self._store.load()
+        for noun, take in takers.items():
+            for record in [one for one in records if one.noun == noun]:
+                try:
+                    if record.value is not None:
+                        take(record.key, record.value)
+                except (MediaRecordError, RelayError) as error:
+                    why = error.reason if isinstance(error, RelayError) else error
+                    log.warning("%s session %r is not restored: %s", noun, record.key, why)
+                    self._write(Persist(noun, record.key, None))
         if len(sessions):
             log.info("%d media sessions go on", len(sessions))
         relay.restored()
 
-    def keep(self, sessions: MediaSessions, name: str) -> None:
-        """Write down a session as it is now, or that it is over."""
+    def keep(self, sessions: MediaSessions, name: str, *others: Persist) -> None:
+        """Write down a session as it is now, or that it is over, and what goes with it."""
         if self._journal is not None:
-            self._write(Persist(MEDIA, name, sessions.record(name)))
+            self._write(Persist(MEDIA, name, sessions.record(name)), *others)
 
     def close(self, *, over: bool) -> None:
         """Close the files. `over`: there is no session, and nothing to leave."""
@@ -140,8 +151,8 @@ class MediaMemory:
     def _store(self) -> StateStore:
         return self._journal or MemoryState()
 
-    def _write(self, change: Persist) -> None:
+    def _write(self, *changes: Persist) -> None:
         try:
-            self._store.write([change])
+            self._store.write(changes)
         except StoreError as error:
             log.error("media sessions are not written down: %s", error)

@@ -16,15 +16,18 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, cast
 
 from farline._core import RelayError
+from farline.media.engine import Delete
 from farline.media.ng.bencode import MAX_SIZE
-from farline.media.ng.message import NgError, pack, unpack
+from farline.media.ng.message import NgError, pack, text, unpack
 from farline.media.ng.service import NgService
+from farline.media.records import MediaRecordError
 from farline.media.reports import MediaTimeout, OneWayAudio, PortsExhausted, from_relay
 from farline.media.sessions import MediaSessions
 from farline.runtime import clock
-from farline.runtime.certificate import DtlsIdentity
 from farline.runtime.ids import RealIds
+from farline.runtime.media_memory import MediaMemory
 from farline.runtime.media_process import MediaBrokenError, MediaSettings, make_relay
+from farline.store.state import Persist
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,6 +41,10 @@ REMEMBERED = 4_096
 """Answers kept for requests that come again."""
 REMEMBERED_BYTES = 8 * 1024 * 1024
 SWEEP_SECONDS = 60.0
+CALL = "ng"
+"""The noun of what is kept beside a session."""
+KEPT = frozenset({"offer", "answer", "delete"})
+"""Commands that change a call."""
 
 
 @dataclass(slots=True)
@@ -74,12 +81,14 @@ class NgServer(asyncio.DatagramProtocol):
     def __init__(self, places: Sequence[MediaPlace], settings: MediaSettings) -> None:
         self.counters = NgCounters()
         self._places = tuple(places)
-        identity = DtlsIdentity.make()
-        self._relay = make_relay(places, settings, identity)
+        self._memory = MediaMemory(settings.state)
+        identity = self._memory.identity()
+        self._relay = make_relay(places, settings, identity, self._memory.cells)
         addresses = {place.name: place.ip for place in places}
         sessions = MediaSessions(self._relay, addresses, RealIds(), identity.fingerprint)
         self._sessions = sessions
         self.service = NgService(sessions.perform, [place.name for place in places])
+        self._restore()
         self._answers = _Answers()
         self._transport: asyncio.DatagramTransport | None = None
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -108,6 +117,29 @@ class NgServer(asyncio.DatagramProtocol):
             loop.remove_reader(self._relay.report_fd())
             transport.close()
 
+    def close(self) -> None:
+        """Leave what is kept as it is; nothing is left where there is no call."""
+        self._memory.close(over=not len(self._sessions))
+
+    def _restore(self) -> None:
+        """Go on with the calls of the process before this one; what only one half is of, ends."""
+
+        def take(name: str, value: bytes) -> None:
+            if name not in self._sessions:
+                raise MediaRecordError("its streams are gone")
+            self.service.restore(name, value, clock.monotonic())
+
+        self._memory.restore(self._sessions, self._relay, {CALL: take})
+        for name in self._sessions.names():
+            if name not in self.service:
+                self._sessions.perform(Delete(name, "of no call"))
+                self._keep(name)
+
+    def _keep(self, name: str) -> None:
+        """Write down a call as it is now, or that it is over."""
+        record = Persist(CALL, name, self.service.record(name))
+        self._memory.keep(self._sessions, name, record)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is there."""
         self._transport = cast("asyncio.DatagramTransport", transport)  # uvloop's is no subclass
@@ -125,6 +157,8 @@ class NgServer(asyncio.DatagramProtocol):
             self.counters.repeated += 1
         else:
             reply = self.service.serve(document, clock.monotonic(), clock.wall())
+            if text(document.get("command")) in KEPT:
+                self._keep(text(document.get("call-id")))
             answer = self._packed(cookie, reply)
             self._answers.keep((addr, cookie), answer)
         if self._transport is not None:
@@ -155,6 +189,7 @@ class NgServer(asyncio.DatagramProtocol):
                 log.info("call %r: silent for %d s, ended", report.session, report.silent_seconds)
                 self.counters.ended += 1
                 self.service.end(report.session)
+                self._keep(report.session)
             elif isinstance(report, OneWayAudio):
                 log.warning("call %r: one-way audio: %s", report.session, report.because)
             elif isinstance(report, PortsExhausted):
@@ -163,7 +198,9 @@ class NgServer(asyncio.DatagramProtocol):
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            self.counters.ended += len(self.service.expire(clock.monotonic()))
+            for name in self.service.expire(clock.monotonic()):
+                self.counters.ended += 1
+                self._keep(name)
 
 
 def _check_address(place: MediaPlace) -> None:

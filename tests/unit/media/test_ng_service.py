@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from farline.media.engine import Answer, Delete, MediaReply, Offer, Query, StreamStats
 from farline.media.ng.message import pack, unpack
 from farline.media.ng.service import ABANDONED_SECONDS, NgService
+from farline.media.records import MediaRecordError
 
 SDP = (
     b"v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
@@ -234,3 +235,34 @@ def test_no_document_raises(documents):
         reply = service.serve(document, 0.0, 1000.0)
         assert reply["result"] in ("ok", "error", "pong")
         pack(b"x", reply)
+
+
+def test_a_call_is_recorded_and_restored(service, engine):
+    serve(service, "offer", direction=["pub", "priv"])
+    serve(service, "answer", to_tag="bob")
+    again = NgService(engine, ["pub", "priv"])
+    again.restore("c1", service.record("c1"), 5.0)
+    assert again.record("c1") == service.record("c1").replace(
+        b'"signalled":0.0', b'"signalled":5.0'
+    )
+    assert serve(again, "answer", now=6.0, to_tag="bob")["result"] == "ok"
+    assert again.expire(6.0 + ABANDONED_SECONDS - 1) == []
+    assert serve(again, "delete")["result"] == "ok"
+    assert again.record("c1") is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"pub"', b'"gone"'),
+        (b'"alice":"a"', b'"alice":"c"'),
+        (b'{"a":"pub","b":"priv"}', b'{"a":"pub"}'),
+        (b'"created":', b'"created":"'),
+    ],
+)
+def test_a_record_that_does_not_fit_is_refused(service, engine, old, new):
+    serve(service, "offer", direction=["pub", "priv"])
+    value = service.record("c1")
+    assert old in value
+    with pytest.raises(MediaRecordError):
+        NgService(engine, ["pub", "priv"]).restore("c1", value.replace(old, new), 0.0)

@@ -9,10 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from farline.media.engine import Answer, Delete, Offer, Query, Side
 from farline.media.ng.message import number, text, texts
 from farline.media.ng.options import Refusal, read_options
 from farline.media.ng.statistics import statistics
+from farline.media.records import MediaRecordError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -74,6 +77,29 @@ class NgService:
 
     def __len__(self) -> int:
         return len(self._calls)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._calls
+
+    def record(self, name: str) -> bytes | None:
+        """What is to be kept of a call, for the process after this one; None: there is none."""
+        call = self._calls.get(name)
+        return None if call is None else msgspec.json.encode(call)
+
+    def restore(self, name: str, value: bytes, now: float) -> None:
+        """Go on with a call of the process before this one. Raises MediaRecordError."""
+        try:
+            call = msgspec.json.decode(value, type=_Call)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise MediaRecordError(str(error)) from None
+        letters = set(_OTHER)
+        both = set(call.interfaces) == set(call.sources) == letters
+        if not both or not letters.issuperset(call.tags.values()):
+            raise MediaRecordError("its sides are not a and b")
+        if not set(call.interfaces.values()) <= set(self._interfaces):
+            raise MediaRecordError("of an interface that is not there any more")
+        call.signalled = now
+        self._calls[name] = call
 
     def serve(self, document: Document, now: float, wall: float) -> Reply:
         """The answer to one request. `now`: monotonic seconds, `wall`: seconds since 1970."""
