@@ -5,6 +5,7 @@ import pytest
 from farline.border.explain import Explainer
 from farline.border.explain_scratch import Scratch
 from farline.config import load_deployment, load_with_warnings
+from farline.media.reports import DigitDialled
 from farline.sip import Address, Transport
 from farline.testing.border_phone import media_address, offer
 from farline.testing.border_server import Server
@@ -391,3 +392,56 @@ def test_explained():
     assert steps["flow"].because.startswith("to another server by Routing Profile to-Office")
     assert [row.name for row in steps["server-flow"].candidates if row.taken] == ["OfficeForTrunk"]
     assert any(sent.interface == "OfficeSig" for sent in told.sent)
+
+
+# ---- both interworking profiles ----
+
+
+def with_profiles(trunk, office):
+    """A site whose two servers have interworking profiles with these fields."""
+    profiles = ("  routing_profiles:\n", "  interworking_profiles:\n"
+                f"    - {{name: Theirs, {trunk}}}\n    - {{name: Ours, {office}}}\n\n"
+                "  routing_profiles:\n")  # fmt: skip
+    theirs = ("    # the provider's own domain\n", "\n"
+              "      advanced: {interworking_profile: Theirs}\n")  # fmt: skip
+    ours = ("      sip_domain: office.example.com\n", "      sip_domain: office.example.com\n"
+            "      advanced: {interworking_profile: Ours}\n")  # fmt: skip
+    return TrunkSite(profiles, theirs, ours)
+
+
+def test_digits_between_servers_that_speak_differently():
+    site = with_profiles("dtmf_support: sip_info", "dtmf_support: rfc_4733")
+    arrived, ok = site.outbound()
+    (one,) = site.calls
+    info = site.trunk.in_dialog("INFO", arrived, cseq=1, body=b"5", Content_Type="application/dtmf")
+    site.trunk.send(info)
+    assert site.trunk.take().status == 200
+    dialled = site.world.engine.requests[-1]
+    assert (dialled.side, dialled.digit) == ("outside", "5")
+    site.world.give(DigitDialled(one["media"], "outside", "7", 160))
+    told = site.trunk.take("INFO")
+    assert b"Signal=7" in told.body
+    site.trunk.answer(told, 200)
+    site.world.give(DigitDialled(one["media"], "inside", "8", 160))
+    assert not site.world.unread(site.desk.flow)
+    site.desk.send(site.desk.in_dialog("BYE", ok, cseq=2))
+    assert site.trunk.take("BYE").cseq == told.cseq + 1
+
+
+def test_hold_of_both_styles():
+    site = with_profiles("hold_support: rfc2543", "hold_support: rfc3264")
+    arrived, ok = site.outbound()
+    held = offer("203.0.113.2").replace(b"c=IN IP4 203.0.113.2", b"c=IN IP4 0.0.0.0")
+    site.trunk.send(site.trunk.in_dialog("INVITE", arrived, cseq=1, body=held))
+    site.trunk.take(status=100)
+    shown = site.desk.take("INVITE")
+    assert b"a=sendonly" in shown.body
+    site.desk.answer(shown, 200, body=offer("10.10.10.13", 6000, direction="recvonly"))
+    final = site.trunk.take(status=200)
+    site.trunk.send(site.trunk.in_dialog("ACK", final, cseq=1))
+    site.desk.take("ACK")
+    back = site.desk.in_dialog("INVITE", ok, cseq=5,
+                               body=offer("10.10.10.13", 6000, direction="sendonly"))  # fmt: skip
+    site.desk.send(back)
+    site.desk.take(status=100)
+    assert b"c=IN IP4 0.0.0.0" in site.trunk.take("INVITE").body
