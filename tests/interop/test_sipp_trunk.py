@@ -27,6 +27,8 @@ WHO = ("-au", "office", "-ap", SECRETS["trunk"], "-key", "user", "office", "-key
        SECRETS["trunk"])  # fmt: skip
 LIMIT = ("-timeout", "30s", "-timeout_error")
 QUIET = ("heartbeat: {enabled: true, frequency: 60}", "heartbeat: {enabled: false}")
+NO_ACCOUNT = ("        enabled: true\n        register_with", "        enabled: false\n"
+              "        register_with")  # fmt: skip
 MOVED = (
     ("10.10.10.", "127.97.1."), ("192.168.64.", "127.97.2."), ("203.0.113.", "127.97.3."),
     ("5060", str(PORT)),
@@ -86,9 +88,7 @@ async def test_a_wrong_password_is_refused_and_shown(world):
 
 
 async def test_the_trunk_calls_the_office(world):
-    quiet = ("        enabled: true\n        register_with", "        enabled: false\n"
-             "        register_with")  # fmt: skip
-    await world.run(border(QUIET, quiet))
+    await world.run(border(QUIET, NO_ACCOUNT))
     office = await world.sipp(
         SCENARIOS / "callee.xml", OFFICE, "TCP", "-p", str(PORT), "-m", "3", "-key", "user", "3003",
         *LIMIT,
@@ -100,3 +100,26 @@ async def test_the_trunk_calls_the_office(world):
     )  # fmt: skip
     assert await caller.wait() == 0, world.errors("server_call") + world.errors("callee")
     assert await office.wait() == 0, world.errors("callee")
+
+
+async def test_the_border_transfers_a_call_of_the_trunk(world):
+    """3003 refers the trunk to 3005: SIPp reads 202, NOTIFYs, the re-INVITE and the last BYE."""
+    handles = ("  routing_profiles:\n", "  interworking_profiles:\n"
+               "    - {name: Transfers, refer_handling: handle}\n\n"
+               "  routing_profiles:\n")  # fmt: skip
+    trunk = ("    # the provider's own domain\n", "\n"
+             "      advanced: {interworking_profile: Transfers}\n")  # fmt: skip
+    await world.run(border(QUIET, NO_ACCOUNT, handles, trunk))
+    office = await world.sipp(
+        SCENARIOS / "transfer_office.xml", OFFICE, "TCP", "-p", str(PORT), "-m", "2",
+        "-key", "user", "3003", *LIMIT,
+    )  # fmt: skip
+    await listening(OFFICE, PORT, "TCP")
+    caller = await world.sipp(
+        SCENARIOS / "transfer_trunk.xml", PROVIDER, "UDP", f"{OUTSIDE}:{PORT}", "-m", "1",
+        "-key", "user", "+4930999", "-key", "callee", "3003", "-key", "domain", OUTSIDE, *LIMIT,
+    )  # fmt: skip
+    status = await caller.wait()
+    assert status == 0, world.errors("transfer_trunk") + world.errors("transfer_office")
+    assert await office.wait() == 0, world.errors("transfer_office")
+    assert not [one for one in world.core.show()["sessions"] if one["kind"] == "call"]
