@@ -129,15 +129,19 @@ def measure() -> list[Row]:
     found: dict[str, list[tuple[float, float]]] = {"ours": [], "peer": []}
     rates = []
     for _ in range(RUNS):
-        with tempfile.TemporaryDirectory(prefix="farline-bench-") as name:
-            with farline("udp", Path(name)) as pids:
-                rates.append(0.5e6 / cost("register", "udp", pids))
-            runs = {}
-            for who, start in (("none", nothing), ("ours", farline), ("peer", kamailio)):
-                with start("udp", Path(name)):
-                    place = DIRECT if who == "none" else BORDER
-                    took = asyncio.run(timed(place, rates[-1]))
-                runs[who] = statistics.median(took), took[int(len(took) * 0.99)]
+        with (
+            tempfile.TemporaryDirectory(prefix="farline-bench-") as name,
+            farline("udp", Path(name)) as pids,
+        ):
+            rates.append(0.5e6 / cost("register", "udp", pids))
+        runs = {}
+        for who, start in (("none", nothing), ("ours", farline), ("peer", kamailio)):
+            with (
+                tempfile.TemporaryDirectory(prefix="farline-bench-") as name,
+                start("udp", Path(name)),
+            ):
+                took = asyncio.run(timed(DIRECT if who == "none" else BORDER, rates[-1]))
+            runs[who] = statistics.median(took), took[int(len(took) * 0.99)]
         for who, (median, p99) in runs.items():
             if who != "none":
                 found[who].append((median - runs["none"][0], p99 - runs["none"][1]))

@@ -305,9 +305,12 @@ class BindingTable:
         A phone without instance that comes back over another connection may bear another Contact:
         to the office another phone. Its calls go on where the same user comes from the same host.
         """
+        mine = self.of_aor(binding.user, binding.domain)
+        if len(mine) < 2:
+            return []
         return [
             old
-            for old in self.of_aor(binding.user, binding.domain)
+            for old in mine
             if old is not binding
             and old.sessions
             and old.registered

@@ -55,6 +55,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _CALL_ID = re.compile(rb"\r\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]{1,256})", re.IGNORECASE)
+TIMER_GRAIN = 0.005
+"""Seconds: timers of a core are looked after no oftener, all that are due together."""
+
 CONNECT_SECONDS = 5.0
 """How long a TCP and TLS set-up may take: well under Timer B (32 s), so that failover follows."""
 
@@ -197,7 +200,7 @@ class SipDriver:
         if self._timer is None or deadline.at < self._timer_at - 0.0005:
             if self._timer is not None:
                 self._timer.cancel()
-            delay = max(0.0, deadline.at - clock.monotonic())
+            delay = max(TIMER_GRAIN, deadline.at - clock.monotonic())
             self._timer_at = deadline.at
             self._timer = asyncio.get_running_loop().call_later(delay, self._expired)
 
@@ -238,7 +241,7 @@ class SipDriver:
             self.on_output(output)
 
     def _send(self, flow: Flow, data: bytes, ds_byte: int | None) -> None:
-        if flow.transport is Transport.UDP:
+        if not flow.token:
             udp = self._ports.udp(flow)
             if udp is not None:
                 udp.send(data, flow.remote, ds_byte)
