@@ -49,9 +49,9 @@ def apply(
 ) -> None:
     """Bring a deployment file to run: checked whole, shown as differences, taken over live.
 
-    Flows, profiles, policy groups and topology hiding change without touching calls: new calls and
-    registrations go by them. What needs a role to start again is refused without --restart. The
-    file that `farline run` was started with is rewritten, and every version is kept.
+    Flows, profiles, policy groups, topology hiding, ports, relays and scripts change without
+    touching calls: what begins goes by them. What needs a role to start again is refused without
+    --restart. The file that `farline run` was started with is rewritten, and every version is kept.
 
     Example: farline apply deployment.yaml --reason "second office" --confirm-within 5m
     """

@@ -7,14 +7,14 @@ wins). Secrets are compared and never shown.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any, Literal
 
 from farline.config.base import Form, Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence, Set
 
     from farline.config.deployment import Deployment
 
@@ -43,6 +43,14 @@ class Change:
     form: str
     """The guide's path to the form."""
 
+    by: tuple[str, ...] = field(default=(), compare=False)
+    """What makes it true: `effects`."""
+
+    @property
+    def name(self) -> str:
+        """The first name in the place: of the form that changed, or that holds it."""
+        return self.place.partition("[")[2].partition("]")[0]
+
     def __str__(self) -> str:
         if self.kind == "added":
             return f"+ {self.place}: {self.after}"
@@ -53,22 +61,56 @@ class Change:
 
 def diff(old: Deployment, new: Deployment) -> list[Change]:
     """Every difference, in the order of the forms."""
-    return list(_values("", old, new, ""))
+    users: dict[str, set[str]] = {}
+    for one in (old, new):
+        for name, roles in _profile_users(one).items():
+            users.setdefault(name, set()).update(roles)
+    return [
+        replace(change, by=tuple(sorted(effects(change, users))))
+        for change in _values("", old, new, "")
+    ]
 
 
-def effects(change: Change) -> frozenset[str]:
-    """What makes a change true: LIVE, NOTHING, or the roles that have to start again."""
+def effects(change: Change, users: Mapping[str, Set[str]] | None = None) -> frozenset[str]:
+    """What makes a change true: LIVE, NOTHING, or the roles that have to start again.
+
+    `users`: the roles beside the border that use a TLS profile, by its name; None: all may.
+    """
     words = change.place.replace("[", ".").split(".")
-    top, field = words[0], words[1] if len(words) > 1 else ""
+    top, part = words[0], words[1] if len(words) > 1 else ""
     if top == "border":
         if words[-1] in _SOCKETS:
             return _SOCKETS[words[-1]]
-        return _BORDER.get(field, frozenset({"border"}))
-    if top == "office" and field.startswith("media"):
+        return _BORDER.get(part, frozenset({"border"}))
+    if top == "office" and part.startswith("media"):
         return frozenset({"office", "office-media"})
     if top.startswith("tls_"):
-        return frozenset({"border", "portal", "office"})
+        others = {"portal", "office"} if users is None else users.get(change.name, set())
+        return _LIVE | others
     return frozenset({NOTHING}) if top in ("lab", "version") else frozenset({top})
+
+
+def _profile_users(deployment: Deployment) -> dict[str, set[str]]:
+    """The roles beside the border that use a TLS profile, by its name; SNI profiles with theirs."""
+    users: dict[str, set[str]] = {}
+    for role in ("portal", "office"):
+        section = getattr(deployment, role)
+        for name in _named_profiles(section) if section is not None else ():
+            users.setdefault(name, set()).add(role)
+    for profile in deployment.tls_server_profiles:
+        for name in profile.sni_profiles:
+            users.setdefault(name, set()).update(users.get(profile.name, ()))
+    return users
+
+
+def _named_profiles(form: Form) -> Iterator[str]:
+    for name in type(form).model_fields:
+        value = getattr(form, name)
+        if name in ("tls_profile", "tls_client_profile") and value is not None:
+            yield value
+        for inner in value if isinstance(value, tuple) else (value,):
+            if isinstance(inner, Form):
+                yield from _named_profiles(inner)
 
 
 _LIVE = frozenset({LIVE})

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
 from farline.config import ConfigError
-from farline.config.diff import LIVE, NOTHING, diff, effects
+from farline.config.diff import LIVE, NOTHING, diff
 from farline.runtime import clock
 from farline.runtime.control import ControlError, ControlServer
 from farline.runtime.role import roles_of
@@ -212,9 +212,7 @@ class Changes:
         roles = self._roles_to_restart(old, new, changes)
         told = {
             "was": running.number,
-            "changes": [
-                {**asdict(one), "text": str(one), "by": sorted(effects(one))} for one in changes
-            ],
+            "changes": [{**asdict(one), "text": str(one), "by": list(one.by)} for one in changes],
             "restart": roles,
         }
         if dry_run:
@@ -243,7 +241,7 @@ class Changes:
     ) -> None:
         """Write the file and let the roles go by it; all goes back when one of them does not."""
         self._write(text)
-        live = any(LIVE in effects(one) for one in changes) and "border" not in roles
+        live = any(LIVE in one.by for one in changes) and "border" not in roles
         done: list[str] = []
         try:
             if live:
@@ -269,7 +267,7 @@ class Changes:
                 f"roles come or go ({', '.join(sorted(set(roles_of(old)) ^ set(roles_of(new))))}): "
                 "stop farline run and start it with the new file"
             )
-        needed = frozenset().union(*(effects(one) for one in changes)) - {LIVE, NOTHING}
+        needed = {role for one in changes for role in one.by} - {LIVE, NOTHING}
         return [role for role in self.fleet.roles() if role in needed]
 
     def _running(self) -> Version:
@@ -302,5 +300,6 @@ class Changes:
 
 def _places(changes: Sequence[Change], roles: Sequence[str]) -> list[str]:
     """Where the changes stand that need these roles to start again."""
-    return [f"{one.place} ({', '.join(sorted(effects(one)))})" for one in changes
-            if effects(one) & set(roles)]  # fmt: skip
+    return [
+        f"{one.place} ({', '.join(one.by)})" for one in changes if not set(roles).isdisjoint(one.by)
+    ]

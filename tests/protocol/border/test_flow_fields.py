@@ -104,6 +104,23 @@ def test_server_flow_by_uri_group(guide_border):
     assert [(row["order"], row["name"]) for row in shown] == [(1, "sales"), (2, "ServflowRW")]
 
 
+def test_server_flow_by_remote_subnet(guide_border):
+    """The subnet of the next hop chooses the flow; one that is elsewhere takes nothing."""
+    (flow,) = guide_border.server_flows
+    away = {"name": "away", "remote_subnet": "10.10.11.0/24", "media_interface": "Second"}
+    here = {"name": "here", "remote_subnet": "10.10.10.0/28", "media_interface": "Second"}
+    for first, interface in ((away, "IPORWA1Media"), (here, "Second")):
+        world = world_of(
+            guide_border,
+            media_interfaces=(*guide_border.media_interfaces, SECOND),
+            server_flows=(flow.model_copy(update=first), flow),
+        )
+        phone = Phone(world)
+        phone.register()
+        phone.call_office()
+        assert world.engine.requests[-1].sender.interface == interface
+
+
 def test_requests_of_a_server_by_uri_group_and_branch(guide_border, office_flow):
     world = world_of(guide_border)
     phone = Phone(world)

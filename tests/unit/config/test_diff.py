@@ -103,9 +103,20 @@ def test_a_field_of_a_line_without_a_name():
         ("border.signaling_rules[s].signaling_qos", {LIVE}),
         ("office.name", {"office"}),
         ("portal.rest_port", {"portal"}),
-        ("tls_server_profiles[x]", {"border", "portal", "office"}),
+        ("tls_server_profiles[x]", {LIVE, "portal", "office"}),
         ("lab.user", {NOTHING}),
     ],
 )
 def test_what_a_change_needs(place, needs):
     assert effects(Change(place, "changed", "1", "2", "")) == needs
+
+
+@pytest.mark.parametrize(
+    ("profile", "needs"),
+    [("border", (LIVE,)), ("office", (LIVE, "office")), ("portal", (LIVE, "portal"))],
+)
+def test_a_tls_profile_concerns_those_who_use_it(profile, needs):
+    """The border takes it over under way; the portal and the office start again for theirs."""
+    line = f"    certificate: tls/{profile}.pem\n"
+    (change,) = changed((line, f"{line}    verification_depth: 2\n"))
+    assert change.by == needs
