@@ -576,6 +576,13 @@ class Relay:
         Raises RelayError, also for a name without music.
         """
 
+    def fork(self, session: str, stream: int, to: int | None, /) -> None:
+        """Send copies of what passes on a stream through another one of the session.
+
+        What side 0 sends leaves through the other's side 0; the other then carries nothing else.
+        None: no longer. Raises RelayError.
+        """
+
     def repaired(self) -> list[str]:
         """Files that a process before this one had left, and that were finished."""
 

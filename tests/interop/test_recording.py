@@ -2,21 +2,26 @@
 
 import asyncio
 import json
+import shutil
 import stat
 import wave
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from farline.lab.lab import Lab
+from farline.media.g711 import decode_alaw
 from farline.mobile.wav import write_wav
 from farline.testing.deployment import REGISTERED, event, heard, prepare_site, running, spoken
 from farline.testing.deployment import phones as make_phones
+from farline.testing.sipp import listening
 
 pytest.importorskip("baresip", reason="the PyPI package baresip-python is missing")
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
 
+SCENARIOS = Path(__file__).parent / "sipp"
 TALK = 4.2
 AFTER = 30.0
 FLOW = """      received_interface: null
@@ -26,15 +31,32 @@ SERVER_FLOW = """      end_point_policy_group: avaya-def-low-enc
       routing_profile: default
 """
 GROUPS = """
+  recording_rules:
+    - {name: both, record_to_file: true, recording_profile: SRS}
   media_rules:
     - {name: musical, encryption: "off", hold_music: MUSIC}
   end_point_policy_groups:
     - name: recorded
       sets:
-        - {media: default-low-med-enc, recording: file, charging: default}
+        - {media: default-low-med-enc, recording: both, charging: default}
     - name: musical
       sets:
         - {media: musical}
+"""
+PROFILES = """  server_profiles:
+"""
+SERVER = """    - name: SRS
+      server_type: recording
+      addresses: [{address: 10.10.10.20, port: 5060, transport: TCP}]
+"""
+FLOWS = """  server_flows:
+"""
+TO_SERVER = """    - name: ToSRS
+      server_profile: SRS
+      received_interface: IPORWA1Sig
+      signaling_interface: IPORWA1Sig
+      media_interface: IPORWA1Media
+      end_point_policy_group: default-low
 """
 BORDER = "  # Device Specific Settings > End Point Flows > Subscriber Flows"
 
@@ -48,6 +70,8 @@ def site(tmp_path_factory):
         directory,
         (FLOW, FLOW.replace("avaya-def-low-enc", "recorded")),
         (SERVER_FLOW, SERVER_FLOW.replace("avaya-def-low-enc", "musical")),
+        (PROFILES, PROFILES + SERVER),
+        (FLOWS, FLOWS + TO_SERVER),
         (BORDER, GROUPS.replace("MUSIC", str(music)) + BORDER),
     )
     with closing(site), running(Lab(site.prepared, lambda _text: None)):
@@ -130,3 +154,65 @@ async def test_who_is_on_hold_hears_the_music_whole(site, phones):
     assert await desk.until(event("audio"), AFTER)
     music = heard("dora", desk.recording)
     assert music.ok, (music.reason, shown["streams"])
+
+
+class Ear(asyncio.DatagramProtocol):
+    """A port of the recording server: what came, as samples."""
+
+    def __init__(self):
+        self.packets = []
+
+    def connection_made(self, transport):
+        self.port = transport.get_extra_info("sockname")[1]
+
+    def datagram_received(self, data, _address):
+        self.packets.append(data)
+
+    def write(self, path):
+        head = [packet[:12] for packet in self.packets]
+        assert {(one[0], one[1] & 0x7F) for one in head} == {(0x80, 8)}
+        assert len({one[8:12] for one in head}) == 1
+        write_wav(path, decode_alaw(b"".join(packet[12:] for packet in self.packets)))
+        return path
+
+
+@pytest.fixture
+async def ears():
+    """Opens ports, and closes them."""
+    opened = []
+
+    async def listen(ip):
+        loop = asyncio.get_running_loop()
+        transport, ear = await loop.create_datagram_endpoint(Ear, local_addr=(ip, 0))
+        opened.append(transport)
+        return ear
+
+    yield listen
+    for transport in opened:
+        transport.close()
+
+
+@pytest.mark.skipif(shutil.which("sipp") is None, reason="Debian package sip-tester is missing")
+async def test_a_recording_server_gets_both_speakers_whole(site, phones, ears, tmp_path):
+    server = next(one for one in site.deployment.border.server_profiles if one.name == "SRS")
+    ip = server.addresses[0].address
+    first, second = await ears(ip), await ears(ip)
+    ports = (first.port, second.port)
+    argv = ["sipp", "-sf", str(SCENARIOS / "recorder.xml"), "-i", ip, "-p", "5060", "-t", "t1"]
+    argv += ["-m", "1", "-nostdin", "-key", "one", str(ports[0]), "-key", "two", str(ports[1])]
+    argv += ["-timeout", "45s", "-timeout_error", "-trace_err"]
+    argv += ["-error_file", str(tmp_path / "sipp.err")]
+    recorder = await phones.children.start("recorder", argv, tmp_path / "sipp.log")
+    await listening(ip, 5060, "TCP")
+    ruel, dora = site.user(), site.user()
+    desk = await phones.farline(dora, "--answer-after-ms", "100")
+    assert await desk.until(REGISTERED, AFTER)
+    target = f"sip:{dora.extension}@{site.domain}"
+    baresip = await phones.baresip(ruel, "udp", call=target, talk_seconds=TALK)
+    assert await baresip.until(event("closed"), AFTER), baresip.child.tail()
+    status = await recorder.process.wait()
+    errors = tmp_path / "sipp.err"
+    assert status == 0, errors.read_text()[-3000:] if errors.exists() else recorder.tail()
+    for who, ear in (("ruel", first), ("dora", second)):
+        found = heard(who, ear.write(tmp_path / f"{who}.wav"))
+        assert found.ok, (who, found.reason)

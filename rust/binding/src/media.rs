@@ -381,6 +381,12 @@ impl Relay {
         done.map_err(|error| failed(&error))
     }
 
+    #[pyo3(signature = (session, stream, to, /))]
+    fn fork(&self, session: &str, stream: u16, to: Option<u16>) -> PyResult<()> {
+        let done = self.0.fork(session, stream, to);
+        done.map_err(|error| failed(&error))
+    }
+
     fn repaired(&self) -> Vec<String> {
         self.0.repaired().to_vec()
     }

@@ -611,6 +611,23 @@ impl Relay {
         )
     }
 
+    /// Sends copies of what passes on a stream, side by side, through another stream of the session,
+    /// which then carries nothing else; None: no longer.
+    ///
+    /// # Errors
+    /// `NoStream`, `Stuck`.
+    pub fn fork(&self, session: &str, stream: u16, to: Option<u16>) -> Result<(), RelayError> {
+        let (number, worker) = self.find(session, Some(stream))?;
+        self.tell(
+            worker,
+            Command::Fork {
+                session: number,
+                stream,
+                to,
+            },
+        )
+    }
+
     /// Recordings that a process before this one had left, and that were finished.
     #[must_use]
     pub fn repaired(&self) -> &[String] {

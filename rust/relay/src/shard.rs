@@ -20,6 +20,7 @@ use crate::types::{
 use crate::{Millis, SideIndex};
 
 mod bundle;
+mod fork;
 mod handshake;
 mod keep;
 mod music;
@@ -65,6 +66,10 @@ struct Port {
     senses: Option<Box<Senses>>,
     /// What comes in is recorded; at the RTP port.
     recording: Option<u64>,
+    /// Copies of what comes in leave here; at the RTP port.
+    copies: Option<Key>,
+    /// Copies leave here, and nothing that comes in goes on.
+    is_copy: bool,
     share: Share,
 }
 
@@ -157,6 +162,8 @@ impl Shard {
                     awaited: false,
                     senses: (content == Content::Rtp && kind == Kind::Rtp).then(Box::default),
                     recording: None,
+                    copies: None,
+                    is_copy: false,
                     share: Share::default(),
                 });
             }
@@ -292,6 +299,9 @@ impl Shard {
         let Some(port) = self.port_mut(key) else {
             return Verdict::Gone;
         };
+        if port.is_copy {
+            return Verdict::NoTarget;
+        }
         let (home, peers) = (port.home, port.peers);
         port.counters.received_packets += 1;
         port.counters.received_bytes += length as u64;
@@ -305,6 +315,7 @@ impl Shard {
             self.resettle_home(home);
         }
         let overheard = self.overhear(home, class, data.bytes(), now);
+        let copy = self.copy(home, class, data.bytes());
         if class == Class::Rtp && !self.edit(home, exit, data, now) {
             return Verdict::Handled;
         }
@@ -312,6 +323,7 @@ impl Shard {
             self.note_outlet(exit, data, now);
         }
         let verdict = self.leave(exit, class, data, now);
+        self.send_copy(copy, verdict, now);
         self.passed(overheard, verdict)
     }
 

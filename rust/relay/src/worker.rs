@@ -105,6 +105,12 @@ pub(crate) enum Command {
         side: SideIndex,
         music: Option<Arc<Music>>,
     },
+    /// Send copies of a stream through another; None: no longer.
+    Fork {
+        session: u64,
+        stream: u16,
+        to: Option<u16>,
+    },
     /// Record a stream under that number; None: no longer.
     Record {
         session: u64,
@@ -353,6 +359,11 @@ impl State {
                 side,
                 music,
             } => self.shard.play(session, stream, side, music, now),
+            Command::Fork {
+                session,
+                stream,
+                to,
+            } => self.shard.fork(session, stream, to),
             Command::Record {
                 session,
                 stream,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
-from farline.border import policy
+from farline.border import policy, siprec
 from farline.border.accounts import Accounts
 from farline.border.charging import charges
 from farline.border.credentials import Credentials
@@ -40,7 +40,7 @@ from farline.border.upstream import Upstreams
 from farline.border.ways import Ways
 from farline.config import TopologyAudit
 from farline.media.diagnosis import at_the_end
-from farline.media.engine import Delete, Media, MediaReply
+from farline.media.engine import Answer, Delete, Media, MediaReply
 from farline.sip import Transport, responses
 from farline.sip.dns import Question
 from farline.sip.effects import Lookup, Open, Send
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from farline.border.limits import Limits
     from farline.border.registration import Binding
     from farline.border.session import Session
+    from farline.border.siprec import Recorder
     from farline.border.steps import Steps
     from farline.config import Border, Rules, ServerFlow, SubscriberFlow
     from farline.sip import Address, Flow, Message
@@ -132,6 +133,12 @@ class Context:
 
         self.interface = ""
         """Signaling interface that it came in by."""
+
+        self.recorders: dict[str, Recorder] = {}
+        """Sessions with recording servers, by Call-ID."""
+
+        self._settling: dict[int, str] = {}
+        """Media sessions whose answer is on the way to the engine, by ticket."""
 
         self.recorded: dict[str, str] = {}
         """Calls by media session, while a file of theirs is open: it is closed after their end."""
@@ -237,6 +244,8 @@ class Context:
                 session.answered_at = self.now
             if session.is_call:
                 self.out.append(Trace(CallChanged(session.call_id, state, detail)))
+                if state == "answered":
+                    siprec.begin(self, session)
 
     def chance(self, below: int) -> int:
         """A random number from 0 to below `below`."""
@@ -333,7 +342,11 @@ class Context:
         call = self._ending.pop(ticket, None)
         if call is not None:
             self.out.append(Trace(MediaSeen(call, "at the end", at_the_end(reply.stats))))
+        session = self.sessions.by_media(self._settling.pop(ticket, ""))
+        recorder = session.recorder if session is not None else None
         self.hand_over(ticket, reply)
+        if recorder is not None:
+            recorder.changed()
 
     def script_done(self, reply: Manipulated) -> None:
         """A script's process answered, or did not."""
@@ -416,6 +429,8 @@ class Context:
     def _ask(self, operation: Operation, step: Ask) -> None:
         ticket = self.ticket()
         self._asking[ticket] = operation
+        if isinstance(step.request, Answer):
+            self._settling[ticket] = step.request.session
         late = MediaReply(error="the media engine does not answer", status=503)
         self.schedule.start(
             self.now + ENGINE_SECONDS, "media-engine", lambda _: self.media_done(ticket, late)
@@ -435,6 +450,8 @@ class Context:
             self.out.append(Trace(CallChanged(session.call_id, state, why)))
             self.out.extend(charges(self, session, state, why))
         session.state = "ended"
+        if session.recorder is not None:
+            session.recorder.over()
         session.pending = None
         self.keeper.session(session)
         if session.anchored is not None:

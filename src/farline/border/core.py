@@ -17,6 +17,7 @@ from farline.border import (
     relaying,
     restoring,
     screening,
+    siprec,
     transfer,
 )
 from farline.border.bans import Banned, Lifted
@@ -270,6 +271,8 @@ class BorderCore:
     def _request(self, tx: ServerTransaction, flow: Flow) -> None:
         context = self._context
         self._restore_via(tx, flow)
+        if siprec.request(context, tx):
+            return
         verdict = admission.decide(context, tx, flow)
         admitted = verdict.value
         if isinstance(admitted, Refusal):

@@ -295,6 +295,8 @@ def compare(context: Context, event: MediaSessions) -> None:
         if lost and session.state == "answered":
             context.call = session.call_id
             hang_up(context, session, "its media session is lost", cause=41)
+        elif session.recorder is not None:
+            session.recorder.changed()  # an engine that began anew sends no copies any more
     orphans = [name for name in event.names if context.sessions.by_media(name) is None]
     if orphans:
         at = context.now + ORPHAN_SECONDS

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from farline.border.anchor import Anchored
     from farline.border.exchange import Side
     from farline.border.registration import Binding
+    from farline.border.siprec import Recorder
     from farline.border.steps import Operation
     from farline.border.transfer import Transfer
     from farline.sip import Message
@@ -108,6 +109,9 @@ class Session:
     proof: tuple[int, tuple[tuple[str, str], ...]] = (0, ())
     """The border's credentials in the last INVITE of which its sender knows nothing, for the ACK:
     CSeq number as the sender counts, and headers."""
+
+    recorder: Recorder | None = None
+    """The session with a recording server."""
 
     recordings: tuple[str, ...] = ()
     """Files of the media engine, in their order."""

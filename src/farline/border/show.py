@@ -154,4 +154,6 @@ def _session(session: Session, now: float) -> dict[str, object]:
         "from": _beginner(session),
         "seconds": round(now - session.started_at, 1),
         "media": session.anchored.media if session.anchored else None,
+        "recordings": list(session.recordings),
+        "recording_server": session.recorder.state if session.recorder else None,
     }

@@ -59,6 +59,9 @@ def _groups(border: Border) -> Iterator[Problem]:
         if any(rules.media.hold_music for rules in resolved[group.name]):
             text = f"policy group {group.name!r} has Hold Music, which is not built with rtpengine"
             yield Problem(f"{PLACE}.engine", text, "set engine: relay", engine.form)
+        if any(rules.recording.recording_profile for rules in resolved[group.name]):
+            text = f"policy group {group.name!r} has a Recording Profile, which needs our relay"
+            yield Problem(f"{PLACE}.engine", text, "set engine: relay", engine.form)
         if any(rules.recording.record_to_file for rules in resolved[group.name]):
             text = f"policy group {group.name!r} records calls, which is not built with rtpengine"
             remedy = "set engine: relay, or Recording to none"

@@ -29,6 +29,28 @@ def check_servers(border: Border) -> Iterator[Problem]:
             yield from _leads_nowhere(border, place, flow)
     yield from _phones_at_trunks(border)
     yield from _registrations(border)
+    yield from _recording(border)
+
+
+def _recording(border: Border) -> Iterator[Problem]:
+    """Recording servers are called by the border, for recording rules, and by nobody else."""
+    silent = {one.name for one in border.server_profiles if not one.nature.takes_calls}
+    rules = {one.recording.name: one.recording for sets in border.resolved_groups().values()
+             for one in sets}  # fmt: skip
+    for rule in rules.values():
+        if rule.recording_profile is not None and rule.recording_profile not in silent:
+            text = f"{rule.recording_profile!r} is no server profile of the type recording"
+            remedy = f"there is: {', '.join(sorted(silent)) or 'none'}"
+            yield Problem(f"recording rule {rule.name}", text, remedy, rule.form)
+    for index, profile in enumerate(border.routing_profiles):
+        for _, _, hop in profile.all_hops:
+            if hop.server in silent:
+                yield Problem(
+                    f"border.routing_profiles[{index}]",
+                    f"{hop.server!r} is a recording server and takes no calls",
+                    "name another server profile",
+                    profile.form,
+                )
 
 
 def _kept_name(border: Border) -> Iterator[Problem]:
@@ -73,6 +95,8 @@ def _leads_nowhere(border: Border, place: str, flow: ServerFlow) -> Iterator[Pro
     """A flow of a server that reaches no phones and has no routing profile either."""
     server = next((one for one in border.server_profiles if one.name == flow.server_profile), None)
     if server is None or server.nature.reaches_phones or server.registers_phones:
+        return
+    if not server.nature.takes_calls:
         return
     yield Problem(
         place,

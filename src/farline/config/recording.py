@@ -16,6 +16,8 @@ class RecordingRule(Form):
     name: Name = Field("none", title="Rule Name")
     record_to_file: bool = Field(False, title="Record to File")
     """The media engine writes a WAV file of each call: left is who called, right who was called."""
+    recording_profile: Name | None = Field(None, title="Recording Profile")
+    """A server profile of the type recording: copies of each call's sound go to it (SIPREC)."""
 
 
 DEFAULT_RECORDING = (RecordingRule(name="none"), RecordingRule(name="file", record_to_file=True))

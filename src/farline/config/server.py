@@ -168,7 +168,8 @@ class ServerProfile(Form):
     name: Name = Field(title="Profile Name")
     server_type: ServerType = Field("call_server", title="Server Type")
     """A call server reaches registered phones, and phones register with it. A trunk's requests go
-    by its server flow's Routing Profile only, and it reads nothing of the inside."""
+    by its server flow's Routing Profile only, and it reads nothing of the inside. A recording
+    server gets copies of calls (SIPREC), where a recording rule names it."""
     sip_domain: str = Field("", max_length=255, pattern=r"^[A-Za-z0-9.-]*$", title="SIP Domain")
     """Requests to the border itself (sip:user@our-address) go to the server with this domain;
     empty: with the next hop's address."""

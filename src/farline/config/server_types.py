@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-ServerType = Literal["call_server", "trunk"]
+ServerType = Literal["call_server", "trunk", "recording"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,9 @@ class Nature:
     is_outsider: bool
     """It belongs to somebody else and reads no address or name of the inside."""
 
+    takes_calls: bool
+    """Routing profiles may lead there; else the border itself calls it, to record."""
+
     text: str
     """The same for people."""
 
@@ -30,12 +33,21 @@ NATURES: dict[ServerType, Nature] = {
         reaches_phones=True,
         registers_phones=True,
         is_outsider=False,
+        takes_calls=True,
         text="a call server's requests may reach registered phones",
     ),
     "trunk": Nature(
         reaches_phones=False,
         registers_phones=False,
         is_outsider=True,
+        takes_calls=True,
         text="a trunk's requests go by its server flow's Routing Profile only",
+    ),
+    "recording": Nature(
+        reaches_phones=False,
+        registers_phones=False,
+        is_outsider=False,
+        takes_calls=False,
+        text="a recording server begins nothing, and is called by the border only",
     ),
 }

@@ -91,7 +91,29 @@ class Dial:
     duration_ms: int
 
 
-MediaRequest = Offer | Answer | Delete | Query | Dial
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """Copies of a session's sound for a recording server; the reply holds the SDP to offer to it.
+
+    Asked again it gives the same, or what it has become. Nothing is sent before the answer.
+    """
+
+    session: str
+    side: Side | None
+    """Where the server is; None: no copies any more."""
+    first: str = ""
+    """The side whose copy has the label 1; the other's has 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubscribeAnswer:
+    """The recording server's answer to the last `Subscribe`."""
+
+    session: str
+    sdp: bytes
+
+
+MediaRequest = Offer | Answer | Delete | Query | Dial | Subscribe | SubscribeAnswer
 
 
 @dataclass(frozen=True, slots=True)

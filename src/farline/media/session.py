@@ -17,7 +17,9 @@ from farline.media.bundle import Bundle, make_bundle, shared_streams
 from farline.media.handshake import Handshake, Invitation
 from farline.media.negotiation import Grouping, Negotiation, Place
 from farline.media.stream import Remote, Stream
+from farline.media.subscription import Subscription
 from farline.sdp import (
+    Direction,
     MediaPorts,
     SdpError,
     bundle_group,
@@ -123,6 +125,9 @@ class RelayControl(Protocol):
     def record(self, session: str, stream: int, stem: str | None, /) -> None:
         """Record a stream into a file of that name; None: no longer."""
 
+    def fork(self, session: str, stream: int, to: int | None, /) -> None:
+        """Send copies of a stream through another; None: no longer."""
+
     def play(self, session: str, stream: int, side: int, name: str | None, /) -> None:
         """Play music towards a side while the other sends nothing; None: no longer."""
 
@@ -182,6 +187,8 @@ class MediaSession:
     """Silence is not reported."""
     studio: Studio | None = None
     """For recordings and music; None: there are none here."""
+    subscription: Subscription | None = None
+    """The recording server that gets copies."""
 
     def offer(self, description: Description, sender: Side, receiver: Side) -> bytes:
         """Take an offer, and return it as the receiver is to see it.
@@ -258,6 +265,45 @@ class MediaSession:
         if side not in names:
             raise SessionError(f"the sides of this session are {names[0]} and {names[1]}")
         self.relay.dial(self.name, names.index(side), digit, duration_ms)
+
+    def subscribe(self, side: Side | None, first: str) -> bytes | None:
+        """Copies for a recording server: what to offer to it. Raises SessionError, RelayError."""
+        known = self.subscription
+        if known is not None and (side is None or known.side != side):
+            known.copy(None)
+            self.relay.close(self.name, known.number)
+            self.subscription = known = None
+        if side is None:
+            return None
+        stream = self._sound()
+        if stream is None:
+            raise SessionError("no sound has been agreed on yet")
+        if known is None:
+            if side.interface not in self.addresses:
+                raise SessionError(f"no media interface is called {side.interface!r}")
+            number, self.opened = self.opened, self.opened + 1
+            ports = self.relay.open(self.name, number, (side.interface, side.interface), True)
+            labels = ("1", "2") if self.sides[0].name == first else ("2", "1")
+            address = self.addresses[side.interface]
+            known = Subscription(self.name, self.relay, side, address, number, ports, labels)
+            self.subscription = known
+        if known.recorded is not None:
+            known.copy(stream.number)
+        formats = (stream.formats[0], stream.formats[1])
+        return known.offer(formats, (stream.sends[0], stream.sends[1]), self.draw)
+
+    def subscribe_answer(self, description: Description) -> None:
+        """The recording server's answer. Raises SdpError, SessionError."""
+        stream = self._sound()
+        if self.subscription is None or stream is None:
+            raise SessionError("an answer of a recording server that was offered nothing")
+        self.subscription.answer(description)
+        self.subscription.copy(stream.number)
+
+    def _sound(self) -> Stream | None:
+        """The first stream of sound that was agreed on: what is recorded."""
+        live = (one for _, one in sorted(self.streams.items()))
+        return next((one for one in live if one.audio and one.answered), None)
 
     def resume(self) -> None:
         """Give the relay what that of the process before this one had been told.
@@ -405,9 +451,9 @@ class MediaSession:
         if self.studio is None or self.studio.new_file is None:
             return
         wanted = any(side.record for side in self.sides)
-        sound = [one for _, one in sorted(self.streams.items()) if one.audio and one.answered]
+        sound = self._sound()
         for stream in self.streams.values():
-            record = wanted and stream is sound[0] if sound else False
+            record = wanted and stream is sound
             if record != stream.recorded:
                 stream.recorded = record
                 stem = self.studio.new_file() if record else None
@@ -415,6 +461,10 @@ class MediaSession:
 
     def _play(self, stream: Stream, said: tuple[Media, Media]) -> None:
         """Let the sides of a stream hear music that are on hold; `said`: what each side wrote."""
+        stream.sends = [
+            one.direction in (Direction.SENDRECV, Direction.SENDONLY) and not one.rejected
+            for one in said
+        ]
         for side in (0, 1):
             music = self.sides[side].music if music_rules.hears(said[side], said[1 - side]) else ""
             if stream.audio and music != stream.music[side]:

@@ -16,6 +16,8 @@ from farline.media.engine import (
     Quality,
     Query,
     StreamStats,
+    Subscribe,
+    SubscribeAnswer,
 )
 from farline.media.session import MediaSession, SessionError
 from farline.sdp import SdpError, parse
@@ -111,6 +113,12 @@ class MediaSessions:
                     return self._delete(request)
                 case Query():
                     return self._query(request)
+                case Subscribe():
+                    session = self._known(request.session)
+                    return MediaReply(session.subscribe(request.side, request.first))
+                case SubscribeAnswer():
+                    self._known(request.session).subscribe_answer(parse(request.sdp))
+                    return MediaReply()
                 case Dial():
                     self._known(request.session).dial(
                         request.side, request.digit, request.duration_ms

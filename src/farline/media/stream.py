@@ -57,6 +57,8 @@ class Stream:
     audio: bool = False
     """It carries sound: what can be recorded."""
     recorded: bool = False
+    sends: list[bool] = field(default_factory=lambda: [True, True])
+    """Whether each side sends, as both have said last."""
     music: list[str] = field(default_factory=lambda: ["", ""])
     """What each side hears while it is on hold; empty: nothing."""
     answered: bool = False

@@ -7,6 +7,8 @@ SDP travels as text with one character a byte (ISO 8859-1), so any bytes survive
      "receiver": {...}}
     {"op": "answer", ...the same}  {"op": "delete", "session", "reason"}  {"op": "query", "session"}
     {"op": "dial", "session", "side", "digit", "duration_ms"}
+    {"op": "subscribe", "session", "side": {...} or null, "first"}
+    {"op": "subscribe-answer", "session", "sdp"}
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from farline.media.engine import (
     Query,
     Side,
     StreamStats,
+    Subscribe,
+    SubscribeAnswer,
 )
 from farline.media.security import RULES
 
@@ -55,6 +59,12 @@ def encode_request(request: MediaRequest) -> dict[str, Any]:
             return {"op": "query", "session": request.session}
         case Dial():
             return {"op": "dial", **_fields(request)}
+        case Subscribe():
+            side = None if request.side is None else _fields(request.side)
+            return {"op": "subscribe", **_fields(request), "side": side}
+        case SubscribeAnswer():
+            sdp = request.sdp.decode("latin-1")
+            return {"op": "subscribe-answer", "session": request.session, "sdp": sdp}
 
 
 def decode_request(value: dict[str, Any]) -> MediaRequest:
@@ -71,8 +81,13 @@ def decode_request(value: dict[str, Any]) -> MediaRequest:
             return Query(session)
         case "dial":
             return _dial(value, session)
+        case "subscribe":
+            side = None if value.get("side") is None else _side(value, "side")
+            return Subscribe(session, side, _text(value, "first"))
+        case "subscribe-answer":
+            return SubscribeAnswer(session, _sdp(value))
         case _:
-            raise MediaWireError("op is none of offer, answer, delete, query, dial")
+            raise MediaWireError("op is none of offer, answer, delete, query, dial, subscribe")
 
 
 def encode_reply(reply: MediaReply) -> dict[str, Any]:
@@ -85,7 +100,7 @@ def encode_reply(reply: MediaReply) -> dict[str, Any]:
     }
 
 
-def _fields(value: Side | Quality | StreamStats | Dial) -> dict[str, Any]:
+def _fields(value: Side | Quality | StreamStats | Dial | Subscribe) -> dict[str, Any]:
     """As dataclasses.asdict, without the copies that make that one ten times as slow."""
     return {name: getattr(value, name) for name in value.__slots__}
 

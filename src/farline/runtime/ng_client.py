@@ -13,7 +13,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from farline.media.engine import Answer, Delete, Dial, MediaReply, Offer, Query
+from farline.media.engine import (
+    Answer,
+    Delete,
+    Dial,
+    MediaReply,
+    Offer,
+    Query,
+    Subscribe,
+    SubscribeAnswer,
+)
 from farline.media.ng.client import NgPlaces, document_of, packets, reply_of
 from farline.media.ng.message import text
 from farline.media.reports import MediaTimeout
@@ -144,6 +153,8 @@ class NgClient:
         """Have a request served; whatever goes wrong is in the reply, nothing is raised."""
         if isinstance(request, Dial):
             return MediaReply(error="only our own engine puts digits into streams", status=501)
+        if isinstance(request, Subscribe | SubscribeAnswer):
+            return MediaReply(error="only our own engine serves recording servers", status=501)
         known = self._sessions.get(request.session)
         if known is None:
             if isinstance(request, Offer):

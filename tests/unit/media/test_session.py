@@ -7,7 +7,16 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from farline._core import RelayError
-from farline.media.engine import Answer, Delete, MediaReply, Offer, Query, Side
+from farline.media.engine import (
+    Answer,
+    Delete,
+    MediaReply,
+    Offer,
+    Query,
+    Side,
+    Subscribe,
+    SubscribeAnswer,
+)
 from farline.media.music import Studio
 from farline.media.sessions import MediaSessions
 from farline.sdp import parse
@@ -34,9 +43,11 @@ class Notebook:
     formats: dict[tuple[int, int], list] = field(default_factory=dict)
     recorded: list[tuple[int, str | None]] = field(default_factory=list)
     played: list[tuple[int, str | None]] = field(default_factory=list)
+    forks: list[tuple[int, int | None]] = field(default_factory=list)
+    keys: dict[tuple[int, int], tuple | None] = field(default_factory=dict)
 
     def open(self, session, stream, interfaces, rtp, /):
-        assert interfaces == ("B1", "A1")
+        assert interfaces in (("B1", "A1"), ("A1", "A1"))
         if len(self.live) == self.pairs:
             raise_exhausted()
         self.live[session, stream] = rtp
@@ -62,6 +73,12 @@ class Notebook:
 
     def hold(self, session, held, /):
         self.held = held
+
+    def protect(self, session, stream, side, keys, /, *, closed=False):
+        self.keys[stream, side] = keys
+
+    def fork(self, session, stream, to, /):
+        self.forks.append((stream, to))
 
     def play(self, session, stream, side, name, /):
         assert (session, stream) in self.live
@@ -112,8 +129,6 @@ class ReopeningNotebook(Notebook):
 
     def reopen(self, session, stream, interfaces, rtp, ports, /):
         self.live[session, stream] = rtp
-
-    def protect(self, session, stream, side, keys, /, *, closed=False): ...
 
     def resume(self, session, stream, /): ...
 
@@ -407,3 +422,106 @@ def test_music_goes_on_in_the_next_process() -> None:
     studio = Studio(None, lambda _name: True)
     MediaSessions(again, ADDRESSES, SeededIds(7), None, studio).restore("call", record)
     assert again.played == [(0, "a.wav")]
+
+
+SERVER = Side("recorder", "A1", "")
+TWO = "m=audio 6000 RTP/AVP 8\r\na=recvonly\r\nm=audio 6002 RTP/AVP 8\r\na=recvonly\r\n"
+
+
+def subscribe(call: Call, side: Side | None = SERVER) -> list[str]:
+    """What the recording server reads, line by line."""
+    reply = call.sessions.perform(Subscribe("call", side, "inside"))
+    assert reply.error is None, reply.error
+    return (reply.sdp or b"").decode().splitlines()
+
+
+def server_answers(call: Call, media: str = TWO) -> MediaReply:
+    return call.sessions.perform(SubscribeAnswer("call", sdp(media, "10.10.10.20")))
+
+
+def test_a_recording_server_is_offered_a_copy_of_each_side() -> None:
+    call = Call()
+    call.offer(AUDIO)
+    early = call.sessions.perform(Subscribe("call", SERVER, "inside"))
+    assert early.error == "no sound has been agreed on yet"
+    call.answer("m=audio 40752 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n")
+    offered = subscribe(call)
+    assert offered[1] == "o=- 1 1 IN IP4 10.10.10.7"
+    assert [line for line in offered if line[:2] in ("m=", "a=")] == [
+        "m=audio 35002 RTP/AVP 8 101",
+        "a=rtpmap:8 PCMA/8000",
+        "a=rtpmap:101 telephone-event/8000",
+        "a=label:2",
+        "a=sendonly",
+        "m=audio 45002 RTP/AVP 8 101",
+        "a=rtpmap:8 PCMA/8000",
+        "a=rtpmap:101 telephone-event/8000",
+        "a=label:1",
+        "a=sendonly",
+    ]
+    assert subscribe(call) == offered and call.relay.forks == []
+    assert server_answers(call).error is None
+    assert call.relay.forks == [(0, 1)]
+    assert call.relay.remotes[1, 0][0] == ("10.10.10.20", 6000)
+    assert call.relay.remotes[1, 1][0] == ("10.10.10.20", 6002)
+
+
+def test_a_side_that_holds_is_inactive_to_the_recording_server() -> None:
+    call = Call()
+    call.offer(AUDIO)
+    call.answer(AUDIO)
+    subscribe(call)
+    server_answers(call)
+    call.offer(AUDIO + "a=sendonly\r\n")
+    call.answer(AUDIO + "a=recvonly\r\n")
+    offered = subscribe(call)
+    assert offered[1] == "o=- 1 2 IN IP4 10.10.10.7"
+    assert [one for one in offered if one in ("a=sendonly", "a=inactive")] == [
+        "a=sendonly",
+        "a=inactive",
+    ]
+    server_answers(call)
+    assert [call.relay.remotes[1, side][3] for side in (0, 1)] == [False, True]  # muted
+    subscribe(call, None)
+    assert call.relay.forks == [(0, 1), (0, None)]
+    assert call.relay.live == {("call", 0): True}
+    assert server_answers(call).error is not None
+
+
+def test_sound_that_comes_back_is_copied_again() -> None:
+    call = Call()
+    call.offer(AUDIO)
+    call.answer(AUDIO)
+    subscribe(call)
+    server_answers(call)
+    for media in (FAX, AUDIO):
+        call.offer(media)
+        call.answer(media)
+    subscribe(call)
+    assert call.relay.forks == [(0, 1), (0, None), (3, 1)]
+
+
+def test_copies_have_keys_where_the_servers_flow_encrypts() -> None:
+    call = Call()
+    call.offer(AUDIO)
+    call.answer(AUDIO)
+    side = replace(SERVER, encryption="required")
+    offered = subscribe(call, side)
+    lines = [line for line in offered if line.startswith("a=crypto:1 ")]
+    assert len(set(lines)) == 2 and "m=audio 35002 RTP/SAVP 8" in offered
+    assert subscribe(call, side) == offered  # the keys stay
+    assert "is not encrypted" in (server_answers(call).error or "")
+    theirs = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + "A" * 40 + "\r\n"
+    media = "".join(f"m=audio {port} RTP/SAVP 8\r\n{theirs}" for port in (6000, 6002))
+    assert server_answers(call, media).error is None
+    keys = [call.relay.keys[1, side] for side in (0, 1)]
+    assert all(one is not None and one[0] == "AES_CM_128_HMAC_SHA1_80" for one in keys)
+
+
+def test_a_recording_server_that_answers_half_is_refused() -> None:
+    call = Call()
+    call.offer(AUDIO)
+    call.answer(AUDIO)
+    subscribe(call)
+    assert "answers both" in (server_answers(call, AUDIO).error or "")
+    assert call.relay.forks == []

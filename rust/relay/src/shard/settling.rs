@@ -181,7 +181,7 @@ impl Shard {
         if exit.senses.as_ref().is_some_and(|one| !one.outlet.idle()) {
             return Err(Reason::Music);
         }
-        if port.recording.is_some() {
+        if port.recording.is_some() || port.copies.is_some() {
             return Err(Reason::Recorded);
         }
         if exit.muted {

@@ -1,0 +1,241 @@
+"""The border as a session recording client (RFC 7866): what a recording server reads, and when."""
+
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from farline.border.recording_metadata import NAMESPACE
+from farline.config import EndPointPolicyGroup, ServerProfile
+from farline.config.check_servers import check_servers
+from farline.media.engine import Answer, MediaReply, Subscribe, SubscribeAnswer
+from farline.media.reports import MediaSessions
+from farline.sip import Address, Message, responses
+from farline.testing.border import BorderWorld, changed
+from farline.testing.border_phone import Phone, offer
+
+SERVERS = [Address("10.10.10.20", 5060), Address("10.10.10.21", 5060)]
+OFFERS = [
+    b"v=0\r\no=- 1 %d IN IP4 10.10.10.7\r\ns=-\r\nm=audio 36000 RTP/AVP 8\r\n" % number
+    for number in (1, 2, 3)
+]
+ANSWER = b"v=0\r\no=- 9 9 IN IP4 10.10.10.20\r\ns=-\r\nm=audio 6000 RTP/AVP 8\r\n"
+
+
+@pytest.fixture
+def recorded(guide_border):
+    """A border whose server flow records at two servers; their phone is registered."""
+    rule = {"name": "r", "recording_profile": "SRS"}
+    addresses = [{"address": one.host, "port": 5060, "transport": "TCP"} for one in SERVERS]
+    server = ServerProfile(name="SRS", server_type="recording", addresses=addresses)
+    (flow,) = guide_border.server_flows
+    told = flow.model_copy(update={"name": "ToSRS", "server_profile": "SRS"})
+    border = changed(
+        guide_border,
+        end_point_policy_groups=(EndPointPolicyGroup(name="mine", sets=[{"recording": rule}]),),
+        subscriber_flows={"end_point_policy_group": "mine"},
+        server_profiles=(*guide_border.server_profiles, server),
+        server_flows=(flow, told),
+    )
+    assert [one for one in check_servers(border) if one.severity == "error"] == []
+    world = BorderWorld(border)
+    world.engine = Engine(world.engine)
+    phone = Phone(world)
+    phone.register()
+    return world, phone
+
+
+class Engine:
+    """The stand-in, which gives copies too."""
+
+    def __init__(self, engine):
+        self._engine = engine
+        self.offer = OFFERS[0]
+        self.fail = None
+
+    def __getattr__(self, name):
+        return getattr(self._engine, name)
+
+    def perform(self, request):
+        if isinstance(request, Subscribe | SubscribeAnswer):
+            self.requests.append(request)
+            if self.fail is not None:
+                return self.fail
+            return MediaReply(sdp=self.offer if isinstance(request, Subscribe) else None)
+        return self._engine.perform(request)
+
+
+def to_server(world, number=0):
+    """The connection to a recording server."""
+    return next(one for one in world.opened if one.remote == SERVERS[number])
+
+
+def parts(message):
+    """The bodies of a multipart message by type, with their headers."""
+    kind, _, boundary = message.get("Content-Type").partition(";boundary=")
+    assert kind == "multipart/mixed"
+    pieces = message.body.split(b"--" + boundary.encode())
+    assert pieces[0] == b"" and pieces[-1].strip() == b"--"
+    found = {}
+    for piece in pieces[1:-1]:
+        head, _, body = piece.strip(b"\r\n").partition(b"\r\n\r\n")
+        lines = dict(line.decode().split(": ", 1) for line in head.split(b"\r\n"))
+        found[lines["Content-Type"]] = (lines, body)
+    return found
+
+
+def accept(world, flow, invite, status=200):
+    """The recording server's answer; its ACK comes back."""
+    response = responses.make(invite, status, to_tag="srs")
+    if status == 200:
+        response.add("Contact", f"<sip:srs@{flow.remote};transport=tcp>")
+        response.add("Content-Type", "application/sdp")
+        response.body = ANSWER
+    world.receive(flow, response)
+    ack = world.take(flow)
+    assert (ack.method, ack.cseq) == ("ACK", invite.cseq)
+    return ack
+
+
+def subscribed(world):
+    kinds = Subscribe | SubscribeAnswer
+    return [one for one in world.engine.requests if isinstance(one, kinds)]
+
+
+def told(world):
+    return [(one.value, one.because) for one in world.decisions("recording")]
+
+
+def test_an_answered_call_is_told_to_the_server_with_its_people(recorded):
+    world, phone = recorded
+    phone.call_office()
+    flow = to_server(world)
+    invite = world.take(flow)
+    assert (invite.method, invite.get("Require")) == ("INVITE", "siprec")
+    assert invite.get("Contact").endswith(";+sip.src")
+    assert invite.uri == "sip:10.10.10.20:5060;transport=tcp"
+    found = parts(invite)
+    assert found["application/sdp"][1] == OFFERS[0].rstrip()
+    lines, xml = found["application/rs-metadata+xml"]
+    assert lines["Content-Disposition"] == "recording-session"
+    root = ElementTree.fromstring(xml)
+    name = {"r": NAMESPACE}
+    people = [one.get("aor") for one in root.findall("r:participant/r:nameID", name)]
+    assert people == ["sip:3001@ipo1xp.ipolab.com", "sip:3003@ipo1xp.ipolab.com"]
+    assert [one.text for one in root.findall("r:stream/r:label", name)] == ["1", "2"]
+    (session,) = world.core.show()["sessions"]
+    (asked,) = subscribed(world)
+    assert (asked.session, asked.first) == (session["media"], "outside")
+    assert (asked.side.interface, asked.side.encryption) == ("IPORWA1Media", "off")
+    accept(world, flow, invite)
+    assert subscribed(world)[1:] == [SubscribeAnswer(session["media"], ANSWER)]
+    assert told(world) == [("began", "at SRS 10.10.10.20:5060 (TCP)")]
+    world.receive(phone.flow, phone.in_dialog("BYE"))
+    world.receive(phone.upstream, responses.make(world.take(phone.upstream), 200))
+    bye = world.take(flow)
+    assert (bye.method, bye.uri) == ("BYE", "sip:srs@10.10.10.20:5060;transport=tcp")
+    assert (bye.call_id, bye.to_tag) == (invite.call_id, "srs")
+    world.receive(flow, responses.make(bye, 200))
+    assert told(world)[-1] == ("ended", "with the call")
+    assert world.core.show()["counters"].get("siprec.failed") is None
+
+
+def test_a_change_of_the_call_is_a_re_invite_and_no_change_is_none(recorded):
+    world, phone = recorded
+    phone.call_office()
+    flow = to_server(world)
+    accept(world, flow, world.take(flow))
+    for body in (OFFERS[0], OFFERS[1]):
+        world.engine.offer = body
+        held = phone.in_dialog("INVITE", body=offer(direction="sendonly"))
+        world.receive(phone.flow, held)
+        inner = world.take(phone.upstream)
+        phone.office_answer(inner, 200, body=offer("10.10.10.13"))
+    assert isinstance(world.engine.requests[-2], Answer | Subscribe)
+    again = world.take(flow)
+    assert (again.method, again.cseq, again.to_tag) == ("INVITE", 2, "srs")
+    assert parts(again)["application/sdp"][1] == OFFERS[1].rstrip()
+    accept(world, flow, again)
+    world.engine.offer = OFFERS[2]
+    (session,) = world.core.show()["sessions"]
+    world.give(MediaSessions((session["media"],)))  # the media process is another one
+    assert parts(world.take(flow))["application/sdp"][1] == OFFERS[2].rstrip()
+
+
+def test_a_server_that_fails_leaves_the_call_alone_and_the_next_is_tried_once(recorded):
+    world, phone = recorded
+    world.refusing.add(SERVERS[0])
+    phone.call_office()
+    flow = to_server(world, 1)
+    invite = world.take(flow)
+    accept(world, flow, invite, 503)
+    assert [value for value, _ in told(world)] == ["failed", "failed", "failed"]
+    assert "503" in told(world)[1][1]
+    assert told(world)[2][1] == "SRS has taken none of 2 tries"
+    assert world.core.show()["counters"]["siprec.failed"] == 2
+    (session,) = world.core.show()["sessions"]
+    assert session["state"] == "answered"
+
+
+def test_a_server_that_says_nothing_is_given_up(recorded):
+    world, phone = recorded
+    world.refusing.add(SERVERS[1])
+    phone.call_office()
+    flow = to_server(world)
+    assert world.take(flow).method == "INVITE"
+    world.wait(9)
+    assert told(world)[0][1].endswith("no answer in 8 s")
+    assert len(world.core.show()["sessions"]) == 1
+
+
+def test_copies_that_cannot_be_had_are_said(recorded):
+    world, phone = recorded
+    world.engine.fail = MediaReply(error="no free ports", status=503)
+    phone.call_office()
+    assert [one for one in world.opened if one.remote in SERVERS] == []
+    assert told(world)[0][1].endswith("media: no free ports")
+
+
+def test_the_server_may_end_it_and_asks_for_nothing_else(recorded):
+    world, phone = recorded
+    phone.call_office()
+    flow = to_server(world)
+    invite = world.take(flow)
+    accept(world, flow, invite)
+    for method, status in (("OPTIONS", 200), ("INFO", 405), ("BYE", 200)):
+        request = Message.request(method, "sip:10.10.10.7:5060;transport=tcp")
+        request.add("Via", f"SIP/2.0/TCP 10.10.10.20:5060;branch=z9hG4bKs{method}")
+        request.add("Max-Forwards", "70")
+        request.add("From", f"{invite.get('To')};tag=srs")
+        request.add("To", invite.get("From"))
+        request.add("Call-ID", invite.call_id)
+        request.add("CSeq", f"1 {method}")
+        request.body = b""
+        world.receive(flow, request)
+        assert world.take(flow).status == status
+    assert told(world)[-1] == ("ended", "by the recording server")
+    assert subscribed(world)[-1].side is None
+    (session,) = world.core.show()["sessions"]
+    assert session["state"] == "answered"
+
+
+def test_the_check_knows_what_a_recording_server_is_for(guide_border):
+    server = ServerProfile(
+        name="SRS",
+        server_type="recording",
+        addresses=[{"address": "10.10.10.20", "port": 5060, "transport": "TCP"}],
+    )
+    (profile,) = guide_border.routing_profiles
+    hop = profile.next_hops[0].model_copy(update={"server": "SRS"})
+    border = changed(
+        guide_border,
+        server_profiles=(*guide_border.server_profiles, server),
+        routing_profiles={"next_hops": (hop,)},
+        end_point_policy_groups=(
+            EndPointPolicyGroup(
+                name="g", sets=[{"recording": {"name": "r", "recording_profile": "IPO"}}]
+            ),
+        ),
+    )
+    said = [one.text for one in check_servers(border)]
+    assert "'IPO' is no server profile of the type recording" in said
+    assert "'SRS' is a recording server and takes no calls" in said
