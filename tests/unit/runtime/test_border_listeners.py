@@ -1,9 +1,11 @@
 """What the Signaling Interface form makes of sockets."""
 
 import asyncio
+import ssl
 from contextlib import closing
 
 import pytest
+from cryptography import x509
 
 from farline.config import Border, Deployment, TlsServerProfile
 from farline.runtime.border_listeners import border_listeners
@@ -77,3 +79,48 @@ async def test_web_pages_that_may_connect(listen, origins, status):
     with closing(writer):
         writer.write(UPGRADE)
         assert (await reader.readline()).split()[1] == status
+
+
+async def dialled(writers):
+    """The common name that a new TLS connection is shown."""
+    blind = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    blind.check_hostname, blind.verify_mode = False, ssl.CERT_NONE
+    _, writer = await asyncio.open_connection(IP, 17003, ssl=blind)
+    writers.append(writer)
+    shown = writer.get_extra_info("ssl_object").getpeercert(True)
+    return x509.load_der_x509_certificate(shown).subject.rfc4514_string()
+
+
+async def test_another_tls_profile_is_for_new_connections(tmp_path):
+    """The same profile with another certificate, and then another profile of the interface."""
+    make_certificates(tmp_path, {name: [f"{name}.example"] for name in ("one", "two", "three")})
+
+    def deployment(certificate, profile="S"):
+        interface = {"name": "out", "network": "n", "ip": IP, "tls_port": 17003,
+                     "tls_profile": profile}  # fmt: skip
+        made = [
+            TlsServerProfile(name=name, certificate=f"{file}.pem", key=f"{file}.key")
+            for name, file in (("S", certificate), ("T", "three"))
+        ]
+        border = Border.model_validate({"signaling_interfaces": [interface]})
+        return Deployment(version=1, border=border, tls_server_profiles=made)
+
+    first = deployment("one")
+    keeper = TlsKeeper(first, tmp_path, [].append)
+    driver = SipDriver(NotingCore(), border_listeners(first.border, keeper))
+    await driver.start()
+    writers = []
+    try:
+        assert await dialled(writers) == "CN=one.example"
+        for later, name in ((deployment("two"), "two"), (deployment("two", "T"), "three")):
+            keeper.adopt(later)
+            await driver.relisten(border_listeners(later.border, keeper), dict)
+            assert await dialled(writers) == f"CN={name}.example"
+        for writer in writers:
+            writer.write(b"\r\n\r\n")
+            await writer.drain()
+            assert not writer.is_closing()
+    finally:
+        for writer in writers:
+            writer.transport.abort()
+        await driver.stop()
