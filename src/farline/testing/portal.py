@@ -28,7 +28,8 @@ IP = "127.0.0.1"
 
 def free_ports(count: int, ip: str = IP) -> list[int]:
     """TCP ports that nobody has right now."""
-    sockets = [socket.socket() for _ in range(count)]
+    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+    sockets = [socket.socket(family) for _ in range(count)]
     try:
         for entry in sockets:
             entry.bind((ip, 0))
