@@ -208,7 +208,7 @@ class Context:
     def is_outside(self, flow: Flow) -> bool:
         """Whether a flow's peers are strangers until they register."""
         plan, interface = self.plan, flow.interface
-        if interface not in plan.subscriber_flows or self.upstreams.owns(flow):
+        if not plan.is_outer(interface) or self.upstreams.owns(flow):
             return False
         return not plan.is_server(interface, flow.remote.host)
 

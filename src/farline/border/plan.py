@@ -19,7 +19,9 @@ from farline.border.inside import InsideAddresses
 from farline.border.interworking import Interworking
 from farline.border.peers import PeerFlow, peer_flow
 from farline.config.flows import split_host
+from farline.config.matching import ANY
 from farline.config.policy_rules import TimeOfDay
+from farline.config.subnets import in_subnet, literal
 from farline.config.uri_groups import URI_GROUP_ANY, compile_group
 from farline.sip import Address, NameAddr, Transport, WireError
 from farline.sip.transport import canonical_host
@@ -151,6 +153,7 @@ class Plan:
             interface: self.servers_on(interface) | self.former_servers.get(interface, frozenset())
             for interface in {*self.server_flows, *self.former_servers}
         }
+        self._named = self._subnets_of_names()
         for name, rules in self.routing.items():
             free = rules[0].uri_group == URI_GROUP_ANY and self.times[rules[0].time_of_day].always
             if len(rules) == 1 and free:
@@ -167,7 +170,9 @@ class Plan:
 
     def is_server(self, interface: str, host: str) -> bool:
         """Whether a server, or one that the configuration no longer has, was heard here."""
-        return host in self._peers.get(interface, ())
+        if host in self._peers.get(interface, ()):
+            return True
+        return any(in_subnet(subnet, host) for subnet in self._named.get(interface, ()))
 
     def in_uri_group(self, name: str, header: str | None) -> bool:
         """Whether the address in a header is one of a URI group's (`*` has every address)."""
@@ -201,6 +206,15 @@ class Plan:
         """Whether host and port of a URI or Via are one of our signaling interfaces."""
         ports = self.own.get(canonical_host(host))
         return ports is not None and (port is None or port in ports)
+
+    def _subnets_of_names(self) -> dict[str, list[str]]:
+        """Where servers are that are known by name: Remote Subnets by signaling interface."""
+        found: dict[str, list[str]] = {}
+        for flow in self.border.server_flows:
+            named = any(literal(one) is None for one in self.server_addresses[flow.server_profile])
+            if named and flow.remote_subnet != ANY:
+                found.setdefault(flow.signaling_interface, []).append(flow.remote_subnet)
+        return found
 
     def is_outer(self, interface: str) -> bool:
         """Whether somebody on a signaling interface must not read anything of the inside."""

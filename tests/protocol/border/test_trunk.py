@@ -445,3 +445,33 @@ def test_hold_of_both_styles():
     site.desk.send(back)
     site.desk.take(status=100)
     assert b"c=IN IP4 0.0.0.0" in site.trunk.take("INVITE").body
+
+
+# ---- strangers before a trunk's interface ----
+
+
+def test_a_scanner_before_the_trunks_interface_gets_no_answer(site):
+    thief = site.server("TrunkSig", "203.0.113.66", "100", "x.org")
+    probe = thief.request("OPTIONS", f"sip:100@{OURS}", User_Agent="friendly-scanner")
+    thief.send(probe)
+    assert not site.world.unread(thief.flow)
+    other = site.server("TrunkSig", "203.0.113.67", "100", "x.org")
+    other.send(other.request("INVITE", NUMBER, call="c9", body=offer("203.0.113.67")))
+    assert other.take().status == 403
+    shield = site.world.core.show()["counters"]
+    assert shield["refused.no-flow"] == 1
+
+
+def test_a_trunk_known_by_name_and_subnet_is_no_stranger():
+    """Its Remote Subnet says where it is: it is not held to the limits of strangers."""
+    named = ("{address: 203.0.113.3, port: 5060, transport: UDP}",
+             "{address: trunk.example.net, port: 5060, transport: UDP}")  # fmt: skip
+    hop = ("        - {priority: 2, server: Provider, address: 203.0.113.3, port: 5060,"
+           " transport: UDP}\n", "")  # fmt: skip
+    subnet = ("      server_profile: Provider\n", "      server_profile: Provider\n"
+              "      remote_subnet: 203.0.113.0/28\n")  # fmt: skip
+    site = TrunkSite(hop, named, subnet)
+    other = site.server("TrunkSig", "203.0.113.5", "provider", "trunk.example.net")
+    for number in range(60):
+        other.send(other.request("INVITE", NUMBER, call=f"c{number}", body=offer("203.0.113.5")))
+        assert other.take().status == 100
