@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+import uvloop
 from typer.testing import CliRunner
 
 from farline.cli.tls import app
@@ -360,3 +361,30 @@ async def test_a_relay_shows_its_certificate_and_chooses_its_ciphers(base, tmp_p
     assert await Relay().reach(keeper, peer, tmp_path) is None
     assert peer.agreed.cipher()[0] == CIPHER
     assert peer.agreed.getpeercert(True) is not None
+
+
+@pytest.mark.parametrize(("name", "said"), [(NAME, None), (None, "is not that of 127.0.0.1")])
+def test_the_products_event_loop_judges_too(base, name, said):
+    """uvloop has a TLS protocol of its own."""
+
+    async def shake():
+        peer = Peer(base, "named")
+        server = await asyncio.start_server(
+            lambda _, writer: writer.close(), IP, 0, ssl=peer.context
+        )
+        fields = {"peer_certificate_authorities": "ca.pem", "server_hostname": name, "sni": False}
+        profile = TlsClientProfile(name="C", **fields)
+        keeper = TlsKeeper(Deployment(tls_client_profiles=(profile,)), base, [].append)
+        try:
+            port = server.sockets[0].getsockname()[1]
+            _, writer = await asyncio.open_connection(IP, port, ssl=keeper.client("C"))
+            writer.close()
+        except ssl.SSLCertVerificationError as error:
+            return str(error)
+        finally:
+            server.close()
+        return None
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        found = runner.run(shake())
+    assert (said in found) if said else found is None, found
