@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from farline.border import anchor
+from farline.border import anchor, siprec
 from farline.border.anchor import Anchored, describe
 from farline.border.exchange import Side
 from farline.border.interworking import RELIABLE
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from farline.border.context import Context
     from farline.border.session import Found, Session
+    from farline.border.siprec import Recorder
     from farline.border.steps import Ask, Operation, Steps
     from farline.sip.transaction import ClientTransaction, ServerTransaction
 
@@ -97,11 +98,14 @@ def settled(media: Anchored, response: Message) -> Generator[Ask, Any, None]:
 
 def join(context: Context, stays: Leg, there: Leg, media: Anchored) -> None:
     """From now on each is the other's peer; what was between them and the one who left ends."""
+    ended: list[Recorder] = []
     for leg in (stays, there):
         old = voice_of(leg)[0]
         if old is not None and old is not media:
             context.sessions.forget_media(old.media)
             context.release(old, leg.session, "transferred")
+            recorder, leg.session.recorder = leg.session.recorder, None
+            ended += [recorder] if recorder is not None else []
         before = leg.session.joint
         if before is not None and before.other.joint is not None:
             before.other.joint.over, before.other.anchored = True, None
@@ -112,6 +116,9 @@ def join(context: Context, stays: Leg, there: Leg, media: Anchored) -> None:
     there.session.joint = Joint(there.side, stays.session, stays.side, Side.INSIDE)
     for leg in (stays, there):
         context.keeper.session(leg.session)
+    for recorder in ended:
+        recorder.over()
+    siprec.begin(context, there.session)
 
 
 # ---- what an end sends ----

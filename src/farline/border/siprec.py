@@ -93,8 +93,16 @@ class Recorder:
         self._flow: Flow | None = None
         self._shown = b""
         self._changed = self._left = False
+        self._media = session.anchored.media if session.anchored is not None else ""
         self.state = "begins"
         """begins, records, over"""
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether the call has ended, or gone on in another media session (a transfer)."""
+        anchored = self._session.anchored
+        moved = anchored is None or anchored.media != self._media
+        return self._session.ended or moved
 
     # ---- from without ----
 
@@ -129,7 +137,7 @@ class Recorder:
             anchored = self._session.anchored
             while anchored is not None and anchored.late_offer is not None:
                 yield NEXT
-                if self._session.ended:
+                if self._is_over:
                     return
             if (yield from self._open()):
                 yield from self._follow()
@@ -144,7 +152,7 @@ class Recorder:
             return False
         for entry in server.addresses:
             for place in (yield from places_of(context, server, entry)):
-                if tried >= MAX_PLACES or self._session.ended:
+                if tried >= MAX_PLACES or self._is_over:
                     break
                 tried += 1
                 why = yield from self._invite_first(place)
@@ -154,7 +162,7 @@ class Recorder:
                     return True
                 context.counters["siprec.failed"] += 1
                 self._say("failed", f"{place}: {why}")
-        if not self._session.ended:
+        if not self._is_over:
             self._say("failed", f"{self._profile} has taken none of {tried} tries")
         return False
 
@@ -206,7 +214,7 @@ class Recorder:
                 self._say("ended", "by the recording server")
                 yield from self._release()
                 return
-            if self._session.ended:
+            if self._is_over:
                 yield from self._say_goodbye()
                 return
             if not self._changed:
@@ -227,7 +235,7 @@ class Recorder:
         if flow is None:
             return ""
         reply = yield from self._subscribe(flow)
-        if self._session.ended or reply.sdp in (None, self._shown):
+        if self._is_over or reply.sdp in (None, self._shown):
             return ""
         self._shown = reply.sdp or b""
         return (yield from self._invite(self._shown))
@@ -297,7 +305,7 @@ class Recorder:
     def _release(self) -> Steps:
         """The copies stop; with the call they stop by themselves."""
         anchored = self._session.anchored
-        if anchored is not None and not self._session.ended:
+        if anchored is not None and not self._is_over:
             yield Ask(Subscribe(anchored.media, None))
 
     # ---- messages ----

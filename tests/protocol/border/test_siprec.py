@@ -4,9 +4,11 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from farline.border import Reconfigured
 from farline.border.recording_metadata import NAMESPACE
 from farline.config import EndPointPolicyGroup, ServerProfile
 from farline.config.check_servers import check_servers
+from farline.config.interworking import InterworkingProfile
 from farline.media.engine import Answer, MediaReply, Subscribe, SubscribeAnswer
 from farline.media.reports import MediaSessions
 from farline.sip import Address, Message, responses
@@ -239,3 +241,36 @@ def test_the_check_knows_what_a_recording_server_is_for(guide_border):
     said = [one.text for one in check_servers(border)]
     assert "'IPO' is no server profile of the type recording" in said
     assert "'SRS' is a recording server and takes no calls" in said
+
+
+def test_a_transferred_call_is_recorded_anew(recorded):
+    """The border carries out a REFER: the first recording ends, the joined call has its own."""
+    world, phone = recorded
+    border = world.config
+    handles = InterworkingProfile(name="handles", refer_handling="handle")
+    office = border.server_profiles[0]
+    advanced = office.advanced.model_copy(update={"interworking_profile": "handles"})
+    office = office.model_copy(update={"advanced": advanced})
+    servers = (office, *border.server_profiles[1:])
+    world.give(
+        Reconfigured(changed(border, interworking_profiles=(handles,), server_profiles=servers))
+    )
+    phone.register(cseq=2)
+    phone.call_office()
+    flow = to_server(world)
+    accept(world, flow, world.take(flow))
+    refer = phone.office_request("REFER", call="call-1", from_tag="office", to_tag="phone",
+                                 cseq=5, Refer_To="<sip:3005@ipo1xp.ipolab.com>")  # fmt: skip
+    refer.set("Refer-Sub", "false")
+    world.receive(phone.upstream, refer)
+    assert world.take(phone.upstream).status == 202
+    upstream = phone.upstream
+    phone.office_answer(world.take(upstream), 200, to_tag="t", body=offer("10.10.10.40", 7000))
+    assert world.take(upstream).method == "ACK"
+    again = world.take(phone.flow)
+    phone.answer(again, 200, body=offer(phone.behind, 5000))
+    assert world.take(phone.flow).method == "ACK"
+    sent = {message.method: message for message in world.unread(flow)}
+    assert set(sent) == {"INVITE", "BYE"}
+    assert sent["INVITE"].call_id != sent["BYE"].call_id
+    assert subscribed(world)[-1].session != subscribed(world)[0].session
