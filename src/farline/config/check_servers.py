@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from farline.config.base import Problem
 from farline.config.flows import PHONES_ONLY
+from farline.config.policies import check_policies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +36,8 @@ def check_servers(border: Border) -> Iterator[Problem]:
 def _recording(border: Border) -> Iterator[Problem]:
     """Recording servers are called by the border, for recording rules, and by nobody else."""
     silent = {one.name for one in border.server_profiles if not one.nature.takes_calls}
-    rules = {one.recording.name: one.recording for sets in border.resolved_groups().values()
-             for one in sets}  # fmt: skip
+    groups = {} if any(check_policies(border)) else border.resolved_groups()
+    rules = {one.recording.name: one.recording for sets in groups.values() for one in sets}
     for rule in rules.values():
         if rule.recording_profile is not None and rule.recording_profile not in silent:
             text = f"{rule.recording_profile!r} is no server profile of the type recording"
