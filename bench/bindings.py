@@ -24,6 +24,8 @@ ON_TCP = 5_000
 """On TCP a phone is two descriptors, and a process got 20,000 where the figures were measured."""
 RUNS = 3
 AT_ONCE = 50
+SETTLE_SECONDS = 34.0
+"""Server transactions on UDP last 32 s beyond their answer: they are no part of a binding."""
 PORTS_EACH = 5_000
 """Phones at one client address: it has too few ports for all of them and their past."""
 FIRST_NUMBER = 1_000
@@ -58,7 +60,7 @@ async def gained_kb(
 ) -> float:
     """Kilobytes that the processes gain with each phone that registers, beyond the first `warm`.
 
-    `leave`: close each phone's socket when it is registered.
+    `leave`: close each phone's socket when it is registered, and let transactions end first.
     """
     server, counters = CallServer(SERVER, 5080), Counters()
     await server.open()
@@ -66,12 +68,14 @@ async def gained_kb(
     try:
         for start in range(0, len(phones), at_once):
             if start == warm:
+                await asyncio.sleep(SETTLE_SECONDS if leave else 0)
                 before = memory_kb(pids)
             group = phones[start : start + at_once]
             await asyncio.gather(*(phone.open() for phone in group))
             await asyncio.gather(*(phone.register(counters) for phone in group))
             for phone in group if leave else ():
                 phone.close()
+        await asyncio.sleep(SETTLE_SECONDS if leave else 0)
         after = memory_kb(pids)
     finally:
         for phone in phones:

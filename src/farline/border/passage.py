@@ -272,7 +272,7 @@ class Passage:
     @property
     def far_profile(self) -> InterworkingProfile | None:
         """The interworking profile of the server that the request goes to; None: to a phone."""
-        if self.sender is Side.OUTSIDE:
+        if self.sender is _OUTSIDE:
             return self.works.profile
         outer = self.outer_works
         return None if outer is None else outer.profile
@@ -280,7 +280,7 @@ class Passage:
     @property
     def manner(self) -> Manner | None:
         """What the far server wants of requests otherwise; None: nothing, or it is a phone."""
-        if self.sender is Side.OUTSIDE:
+        if self.sender is _OUTSIDE:
             return self.works.manner
         outer = self.outer_works
         return None if outer is None else outer.manner
@@ -288,7 +288,7 @@ class Passage:
     def _interwork(self, out: Message, towards: Side) -> None:
         """What the interworking profiles of both sides change."""
         inner, outer = self.works, self.outer_works
-        if towards is Side.INSIDE:
+        if towards is _INSIDE:
             if outer is not None and not outer.plain:
                 outer.from_server(out)
             if not inner.plain:
@@ -506,9 +506,10 @@ class Passage:
         """An answer with what signaling rules make of its status and headers."""
         if self.binding.line is None:
             return out
-        for status in filter(None, self._ruled_statuses(response)):
-            out = signaling_policy.with_status(out, status)
         far, near = self.rules(self.sender.other), self.rules(self.sender)
+        if far.controls_responses or near.controls_responses:
+            for status in filter(None, self._ruled_statuses(response)):
+                out = signaling_policy.with_status(out, status)
         if far.changes or near.changes:
             method = self.request.method
             signaling_policy.change_headers(far, out, "inbound", method)

@@ -114,7 +114,7 @@ class TimerHeap:
         while heap:
             at, _, tx, timer = heap[0]
             if timer in tx.table[tx.state]:
-                return Deadline(at, timer.value)
+                return Deadline(at, timer)
             heappop(heap)
         return None
 
