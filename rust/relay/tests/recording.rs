@@ -191,6 +191,11 @@ fn progress(relay: &Relay) -> (String, Progress) {
 
 /// Both phones send a packet each; returns once both have crossed.
 fn speak(relay: &Relay, record: &str) -> (UdpSocket, UdpSocket) {
+    speak_as(relay, record, 8)
+}
+
+/// The same, with the phone in another format.
+fn speak_as(relay: &Relay, record: &str, payload_type: u8) -> (UdpSocket, UdpSocket) {
     let bound = || UdpSocket::bind(("127.0.0.1", 0)).expect("a socket");
     let (phone, office) = (bound(), bound());
     let ports = relay
@@ -199,7 +204,14 @@ fn speak(relay: &Relay, record: &str) -> (UdpSocket, UdpSocket) {
     for (side, peer) in [&phone, &office].into_iter().enumerate() {
         let peer = remote(peer.local_addr().expect("bound"), false);
         relay.signal("call", 0, side, peer).expect("told");
-        relay.describe("call", 0, side, vec![ALAW]).expect("told");
+        let g722 = Format {
+            payload_type: 9,
+            clock: 8000,
+            codec: Codec::G722,
+        };
+        relay
+            .describe("call", 0, side, vec![ALAW, g722])
+            .expect("told");
     }
     relay.record("call", 0, Some(record)).expect("told");
     relay.query("call").expect("served");
@@ -208,7 +220,11 @@ fn speak(relay: &Relay, record: &str) -> (UdpSocket, UdpSocket) {
         (&phone, &office, "127.99.1.1", ports[0], 0x55 ^ 0xaa),
         (&office, &phone, "127.99.2.1", ports[1], 0x55 ^ 0x2a),
     ] {
-        from.send_to(&rtp(1, byte), (ip, port)).expect("sent");
+        let mut packet = rtp(1, byte);
+        if ip == "127.99.1.1" {
+            packet[1] = payload_type;
+        }
+        from.send_to(&packet, (ip, port)).expect("sent");
         to.set_read_timeout(Some(Duration::from_secs(5)))
             .expect("set");
         to.recv(&mut room).expect("relayed");
@@ -306,4 +322,23 @@ fn what_a_killed_process_has_left_is_finished_by_the_next() {
         (bytes.len(), word(&bytes, 40), word(&bytes, 4)),
         (52, 8, 44)
     );
+}
+
+#[test]
+fn a_file_has_the_rate_of_the_first_codec_and_the_other_is_brought_to_it() {
+    let scratch = Scratch::new("wide");
+    let relay = relay(44_030, scratch.place());
+    let _phones = speak_as(&relay, "wide", 9);
+    assert_eq!(progress(&relay).1, Progress::Began);
+    relay.delete("call").expect("served");
+    assert!(matches!(progress(&relay).1, Progress::Ended { .. }));
+    let bytes = fs::read(scratch.0.join("wide.wav")).expect("readable");
+    assert_eq!(word(&bytes, 24), 16_000);
+    for side in 0..2 {
+        let samples = bytes[44..]
+            .chunks_exact(4)
+            .map(|one| &one[2 * side..2 * side + 2]);
+        let loud = samples.filter(|one| **one != [0, 0]).count();
+        assert!((200..=320).contains(&loud), "{side}: {loud}"); // 20 ms of both
+    }
 }

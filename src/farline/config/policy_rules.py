@@ -112,9 +112,9 @@ class MediaRule(Form):
     video_qos: DsByte = Field(136, title="Video QoS (DS byte)")
     media_timeout_seconds: int = Field(60, ge=5, le=3600, title="Media Timeout")
     hold_music: str = Field("", max_length=512, title="Hold Music")
-    """A WAV file (16 bits, 8, 16 or 48 kHz, up to ten minutes) that the flow's peer hears while the
-    other side holds it and sends nothing itself; a relative path starts at the deployment file.
-    Empty: none."""
+    """A WAV file (16 bits, 8, 16 or 48 kHz, up to five minutes) that the flow's peer hears while
+    the other side holds it and sends nothing itself; a relative path starts at the deployment
+    file. Empty: none."""
     bfcp: bool = Field(False, title="BFCP Enabled")
     """Floor control (RFC 8856): its m= lines are refused unless this is on."""
     fecc: bool = Field(False, title="FECC Enabled")

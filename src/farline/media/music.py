@@ -65,7 +65,7 @@ def _directed(sdp: bytes, streams: Collection[int], word: bytes) -> bytes:
     if not streams:
         return sdp
     session, *sections = re.split(rb"(?m)^(?=m=)", sdp)
-    for index in streams:
+    for index in (one for one in streams if one < len(sections)):
         end = b"\r\n" if sections[index].endswith(b"\r\n") else b"\n"
         sections[index] = _DIRECTION.sub(b"", sections[index]) + b"a=" + word + end
     return session + b"".join(sections)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from farline.config.office import MEDIA_INTERFACE
@@ -18,7 +18,6 @@ from farline.runtime.media_process import MediaPlace, MediaSettings, instance_na
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
-    from pathlib import Path
 
     from farline.config import Border, Deployment, ServerFlow, SubscriberFlow
     from farline.media.engine import StreamStats
@@ -39,7 +38,13 @@ async def run_border_media(context: RoleContext) -> None:
     recordings = context.base / border.media_engine.recording_directory
     if not border.media_engine.recording_directory:
         recordings = context.run_dir / "recordings"
-    await _run(context, border_places(border), media_timeout(border), fast_path, recordings)
+    settings = MediaSettings(
+        timeout_seconds=media_timeout(border),
+        fast_path=fast_path,
+        recordings=recordings,
+        music=tuple({one.hold_music: None for one in media_rules(border) if one.hold_music}),
+    )
+    await _run(context, border_places(border), settings)
 
 
 def border_places(border: Border) -> list[MediaPlace]:
@@ -94,7 +99,8 @@ def media_timeout(border: Border) -> float:
 
 async def run_office_media(context: RoleContext) -> None:
     """Serve the office's media engine until cancelled."""
-    await _run(context, office_places(context.deployment), OFFICE_TIMEOUT)
+    settings = MediaSettings(timeout_seconds=OFFICE_TIMEOUT)
+    await _run(context, office_places(context.deployment), settings)
 
 
 def office_places(deployment: Deployment) -> list[MediaPlace]:
@@ -105,20 +111,13 @@ def office_places(deployment: Deployment) -> list[MediaPlace]:
     return [MediaPlace(MEDIA_INTERFACE, office.ip, *office.registrar.rtp_port_range)]
 
 
-async def _run(
-    context: RoleContext,
-    places: list[MediaPlace],
-    timeout: float,
-    fast_path: str = "off",
-    recordings: Path | None = None,
-) -> None:
+async def _run(context: RoleContext, places: list[MediaPlace], settings: MediaSettings) -> None:
+    """`settings`: what does not follow from the place where the process runs."""
     path = context.media_path
-    settings = MediaSettings(
-        timeout_seconds=timeout,
-        fast_path=fast_path,
+    settings = replace(
+        settings,
         instance=instance_name(path),
         state=secret_directory(context.run_dir, context.role),
-        recordings=recordings,
         base=context.base,
     )
     serving = asyncio.ensure_future(serve(path, places, settings))

@@ -89,6 +89,8 @@ class MediaSettings:
     """Directory of recordings; None: calls are not recorded."""
     base: Path = Path()
     """Where relative names of files of music start."""
+    music: tuple[str, ...] = ()
+    """Files that are made ready at the start; others are when they are first asked for."""
 
 
 class MediaBrokenError(RuntimeError):
@@ -114,6 +116,8 @@ class MediaServer:
         shelf = MusicShelf(self._relay, settings.base)
         new_file = None if settings.recordings is None else partial(recording_name, chance)
         studio = Studio(new_file, shelf.has)
+        for name in settings.music:
+            shelf.has(name)
         self._sessions = MediaSessions(self._relay, addresses, chance, identity.fingerprint, studio)
         for name in self._relay.repaired():
             log.warning("recording %s, which a process had left unfinished, is finished", name)

@@ -46,6 +46,26 @@ async def test_the_form_decides_over_the_fast_path_and_show_says_what_came_of_it
         await asyncio.gather(role, return_exceptions=True)
 
 
+async def test_music_is_made_ready_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rule = "border:\n  media_rules: [{name: avaya-low-med-enc, hold_music: m.wav}]\n  # Device"
+    deployment = to_loopback(
+        load_deployment(GUIDE.replace("border:\n  # Device", rule, 1), SECRETS), 94
+    )
+    context = RoleContext("media", deployment, tmp_path, tmp_path)
+    context.control_path.parent.mkdir()
+    role = asyncio.ensure_future(run_border_media(context))
+    try:
+        while "hold music m.wav is not played" not in caplog.text:
+            assert not role.done(), role.result()
+            await asyncio.sleep(0.01)
+        assert "No such file" in caplog.text
+    finally:
+        role.cancel()
+        await asyncio.gather(role, return_exceptions=True)
+
+
 @pytest.mark.parametrize(("form", "where"), [("", "run/recordings"), ("files", "base/files")])
 async def test_recordings_go_where_the_form_says(tmp_path: Path, form: str, where: str) -> None:
     entry = f"border:\n  media_engine: {{recording_directory: '{form}'}}\n  # Device"

@@ -41,7 +41,7 @@ def test_mono_and_stereo_are_read(tmp_path: Path, rate: int) -> None:
     [
         ({"rate": 44100}, "16 bits, 1 channels, 44100 Hz; make it 16 bits, mono, 16000 Hz: sox"),
         ({"width": 1}, "8 bits, 1 channels, 16000 Hz"),
-        ({"seconds": 0.5}, "it lasts 0.5 s; 1 to 600 s can be"),
+        ({"seconds": 0.5}, "it lasts 0.5 s; 1 to 300 s can be"),
     ],
 )
 def test_what_cannot_be_played_says_why(tmp_path: Path, form: dict[str, int], said: str) -> None:

@@ -314,3 +314,39 @@ impl Take {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_writer_that_falls_behind_costs_packets_and_says_how_many() {
+        let (orders, queue) = mpsc::channel();
+        let mut sink = Sink {
+            orders,
+            waiting: Arc::default(),
+            dropped: HashMap::new(),
+        };
+        let heard = Heard {
+            recording: 1,
+            side: 0,
+            at: 0,
+            format: Format {
+                payload_type: 8,
+                clock: 8_000,
+                codec: Codec::Pcma,
+            },
+            packet: vec![0; 172],
+        };
+        for _ in 0..MOST_WAITING + 5 {
+            sink.take(Tap::Packet(heard.clone()));
+        }
+        sink.take(Tap::End {
+            recording: 1,
+            at: 9,
+        });
+        let mut told: Vec<Order> = queue.try_iter().collect();
+        assert_eq!(told.len(), MOST_WAITING + 1);
+        assert!(matches!(told.pop(), Some(Order::End { dropped: 5, .. })));
+    }
+}
