@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import pytest
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 
 from farline.media.engine import Answer, MediaReply, Offer, Query, Side
+from farline.runtime.media_client import MediaClient
 from farline.sdp import bundle_group, parse
 from farline.testing.av_phone import AvPhone
 from farline.testing.media import engine
@@ -18,8 +22,6 @@ from farline.testing.media import engine
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
-
-    from farline.runtime.media_client import MediaClient
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -64,6 +66,41 @@ async def ports_of(client: MediaClient) -> list[tuple[str, bool, int]]:
     outer = [one for one in stats if (one.side, one.kind) == ("outside", "rtp")]
     assert all(one.unauthentic_packets == one.malformed_packets == 0 for one in outer), outer
     return [(one.local, one.bundled, one.received_packets) for one in outer]
+
+
+class MediaProcess:
+    """A media process of its own, that can be killed."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "media.sock"
+        self.argv = [sys.executable, "-m", "farline.runtime.media_process", "--threads", "1"]
+        self.argv += ["--socket", str(self.path), "--state", str(directory / "state")]
+        self.argv += ["--interface", f"B1={B1}:36000-36999", "--interface", f"A1={A1}:36000-36999"]
+
+    def __enter__(self) -> Self:
+        environment = {**os.environ, "FARLINE_PARENT": str(os.getpid())}
+        self.process = subprocess.Popen(self.argv, env=environment)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+    def die_and_return(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.__enter__()
+
+
+@asynccontextmanager
+async def client_of(process: MediaProcess) -> AsyncIterator[MediaClient]:
+    client = MediaClient(process.path, lambda _news: None)
+    client.start()
+    try:
+        await client.wait_connected()
+        yield client
+    finally:
+        await client.stop()
 
 
 @pytest.mark.parametrize("policy", [RTCBundlePolicy.MAX_BUNDLE, RTCBundlePolicy.BALANCED])
@@ -122,6 +159,45 @@ async def test_a_browser_that_is_called_may_take_one_port(
         await sees_and_hears(peer, phone)
         (audio, video) = await ports_of(client)
         assert audio[:2] == video[:2]
+
+
+async def test_a_bundle_outlives_the_media_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with MediaProcess(tmp_path) as process:
+        async with (
+            client_of(process) as client,
+            browser(monkeypatch, RTCBundlePolicy.MAX_BUNDLE) as peer,
+            AvPhone(OFFICE) as phone,
+        ):
+            await goes_on(process, client, peer, phone)
+
+
+async def goes_on(
+    process: MediaProcess, client: MediaClient, peer: RTCPeerConnection, phone: AvPhone
+) -> None:
+    """A call is set up, the process dies, and everybody sees and hears as before."""
+    peer.addTrack(AudioStreamTrack())
+    peer.addTrack(VideoStreamTrack())
+    await peer.setLocalDescription(await peer.createOffer())
+    offer = peer.localDescription.sdp.encode()
+    inner = shown(await client.perform(Offer("call", offer, OUTSIDE, INSIDE)))
+    answer = phone.describe(inner)
+    outer = shown(await client.perform(Answer("call", answer, INSIDE, OUTSIDE)))
+    await peer.setRemoteDescription(RTCSessionDescription(outer.decode(), "answer"))
+    phone.speak(inner)
+    await sees_and_hears(peer, phone)
+    process.die_and_return()
+    before = await ports_of(client)
+    async with asyncio.timeout(30):
+        for receiver in peer.getReceivers():
+            for _ in range(100):
+                await receiver.track.recv()
+    after = await ports_of(client)
+    assert [one[:2] for one in after] == [one[:2] for one in before]
+    for (_, _, old), (_, _, new) in zip(before, after, strict=True):
+        assert new > old
+    assert not phone.stray
 
 
 async def test_without_a_group_each_stream_has_a_port(
