@@ -31,6 +31,9 @@ mod settling;
 use notice::Senses;
 use settling::Share;
 
+/// What a packet of ours grows by at most: a header extension with its MID, the tag of SRTP.
+const GROWTH: usize = 64;
+
 #[derive(Debug)]
 struct Port {
     session: u64,

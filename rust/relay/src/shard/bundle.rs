@@ -5,13 +5,10 @@
 
 use rtp::Class;
 
-use super::{Port, Shard};
+use super::{Port, Shard, GROWTH};
 use crate::bundle::{strip, Member};
 use crate::types::{Datagram, Key, Transmit, Verdict};
 use crate::{Millis, SideIndex};
-
-/// What SRTCP adds to a packet, at most.
-const GROWTH: usize = 64;
 
 impl Shard {
     /// Puts streams of one side of a session onto the transport of one of them, which may carry none

@@ -3,12 +3,9 @@
 
 use rtp::Class;
 
-use super::Shard;
+use super::{Shard, GROWTH};
 use crate::types::{Datagram, Key, Transmit, Verdict};
 use crate::Millis;
-
-/// What a packet grows by at most: the tag of SRTP.
-const GROWTH: usize = 64;
 
 impl Shard {
     /// Sends copies of what passes on a stream through another one of the session, which then carries

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rtp::{Class, RtpHeader, RTP_FIXED};
 
-use super::Shard;
+use super::{Shard, GROWTH};
 use crate::format::Format;
 use crate::keeper::name_of;
 use crate::music::{Music, FRAME};
@@ -20,8 +20,6 @@ use crate::{Millis, SideIndex};
 const QUIET: Millis = 500;
 /// More than this behind, the beat begins anew: what a busy machine missed is not made up for.
 const LATE: Millis = 200;
-/// What a packet grows by at most: a header extension with its MID, the tag of SRTP.
-const GROWTH: usize = 64;
 const MARKER: u8 = 0x80;
 
 /// The stream of RTP that one side is sent.
