@@ -134,9 +134,11 @@ def form_section(form: type[Form]) -> list[str]:
 
 
 def attribute_docs(owner: type) -> dict[str, str]:
-    """The text that follows each field of a class."""
+    """The text that follows each field of a class, or of one that it is derived from."""
+    if not owner.__module__.startswith("farline."):
+        return {}
+    found = {name: text for base in owner.__bases__ for name, text in attribute_docs(base).items()}
     body = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0].body  # type: ignore[attr-defined]
-    found: dict[str, str] = {}
     for before, after in itertools.pairwise(body):
         if not isinstance(before, ast.AnnAssign) or not isinstance(before.target, ast.Name):
             continue

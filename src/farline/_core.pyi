@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import Literal, Self, TypedDict, final, type_check_only
+from typing import Literal, Protocol, Self, TypedDict, final, type_check_only
 
 __all__ = [
     "MAX_MESSAGE",
@@ -305,10 +305,42 @@ class PortStats(TypedDict):
     suite: str | None
     """The crypto suite of the side (SRTP); None: in the clear, or not agreed yet."""
     last_seen_ms: int | None
+    transcoding: str | None
+    """The codec that what comes in here becomes; None: it passes as it is."""
     why_user: str | None
     """Why the relay itself forwards what comes in here; None: the kernel does."""
     quality: Quality | None
     """With RTP ports of streams of RTP only."""
+
+@type_check_only
+class Voice(Protocol):
+    """What one side of a transcoded stream gets, and the source that it comes from."""
+
+    @property
+    def codec(self) -> str: ...
+    @property
+    def payload_type(self) -> int: ...
+    @property
+    def ptime(self) -> int | None: ...
+    @property
+    def maxptime(self) -> int | None: ...
+    @property
+    def events(self) -> tuple[int, int] | None:
+        """Payload type and clock."""
+    @property
+    def noise(self) -> int | None: ...
+    @property
+    def bitrate(self) -> int | None: ...
+    @property
+    def fec(self) -> bool: ...
+    @property
+    def cbr(self) -> bool: ...
+    @property
+    def ssrc(self) -> int: ...
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
 
 @type_check_only
 class Quality(TypedDict):
@@ -519,6 +551,12 @@ class Relay:
         """Wake the threads for what they are told only when it ends (False), not for each call.
 
         `query` and `delete` wake theirs at once, and come after what was told before.
+        """
+
+    def transcode(self, session: str, stream: int, sides: tuple[Voice, Voice] | None, /) -> None:
+        """What each side of a stream gets, as a source of ours; None: packets pass as they are.
+
+        The same SSRC again goes on with the source. Raises ValueError for what cannot be coded.
         """
 
     def withhold(self, session: str, stream: int, side: int, withheld: bool, /) -> None:

@@ -23,6 +23,10 @@ async def main(options):
     lines = [f"sip_listen {options['local_ip']}:0"]
     if transport == "tls":
         lines += [f"sip_cafile {options['ca']}", "sip_verify_server yes"]
+    if "codecs" in options:
+        # Files have 8000 samples a second and one channel, whatever the codec has.
+        form = ("srate 8000", "channels 1")
+        lines += [f"{end}_{one}" for end in ("ausrc", "auplay") for one in form]
     runtime = baresip.Runtime()
     await runtime.start(
         baresip.Config(
@@ -46,7 +50,7 @@ async def phone(runtime, options, transport):
         password=options["password"],
         registrar=f"sip:{options['proxy']};transport={transport}",
         transport=transport,
-        audio_codecs=("pcma", "pcmu"),
+        audio_codecs=tuple(options.get("codecs", ("pcma", "pcmu"))),
         reg_interval=180,
         extra_params=tuple(options.get("extra_params", ())),
     )

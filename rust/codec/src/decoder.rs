@@ -13,18 +13,21 @@ const OPUS_LONGEST: u32 = 120;
 const CONCEALED: u32 = 120;
 
 /// Makes samples of the payloads of one stream.
+#[derive(Debug)]
 pub struct Decoder {
     codec: Codec,
     rate: u32,
     inner: Inner,
 }
 
+#[derive(Debug)]
 enum Inner {
     /// libopus has its own concealment and any of our rates.
     Opus(opus::Decoder),
     Ours(Box<Ours>),
 }
 
+#[derive(Debug)]
 struct Ours {
     adpcm: Option<g722::Decoder>,
     law: Law,

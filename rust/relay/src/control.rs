@@ -26,6 +26,7 @@ use crate::recording::{Place, Writer};
 use crate::report::{Event, Report};
 use crate::sys::EventFd;
 use crate::types::{Content, PortStats, Remote};
+use crate::voice::{Origin, Wanted};
 use crate::worker::{Command, Worker};
 use crate::{Millis, SideIndex};
 
@@ -455,6 +456,28 @@ impl Relay {
                 stream,
                 side,
                 formats,
+            },
+        )
+    }
+
+    /// Transcodes a stream: what each side gets, as a source of ours with that origin. The same origin
+    /// again goes on with the source. None: packets pass as they are.
+    ///
+    /// # Errors
+    /// `NoStream`, `Stuck`.
+    pub fn transcode(
+        &self,
+        session: &str,
+        stream: u16,
+        sides: Option<[(Wanted, Origin); 2]>,
+    ) -> Result<(), RelayError> {
+        let (number, worker) = self.find(session, Some(stream))?;
+        self.tell(
+            worker,
+            Command::Transcode {
+                session: number,
+                stream,
+                sides: sides.map(Box::new),
             },
         )
     }

@@ -26,6 +26,8 @@ pub enum Codec {
     Opus,
     /// Named telephone events (RFC 4733).
     TelephoneEvent,
+    /// Comfort noise (RFC 3389).
+    ComfortNoise,
     /// Any other.
     Other,
 }
@@ -41,6 +43,7 @@ impl Codec {
             "g729" => Self::G729,
             "opus" => Self::Opus,
             "telephone-event" => Self::TelephoneEvent,
+            "cn" => Self::ComfortNoise,
             _ => Self::Other,
         }
     }
@@ -55,7 +58,19 @@ impl Codec {
             Self::G729 => "G729",
             Self::Opus => "opus",
             Self::TelephoneEvent => "telephone-event",
+            Self::ComfortNoise => "CN",
             Self::Other => "other",
+        }
+    }
+
+    /// The codec that decodes it; None: there is none here.
+    #[must_use]
+    pub fn voice(self) -> Option<codec::Codec> {
+        match self {
+            Self::Pcma | Self::Pcmu | Self::G722 | Self::Opus => {
+                codec::Codec::from_name(self.name())
+            }
+            _ => None,
         }
     }
 }

@@ -19,6 +19,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use srtp::Progress;
 
+use crate::voice::Course;
+
 /// Words of a cell; the first cell of a file is its head.
 pub const CELL_WORDS: usize = 8;
 /// What a file begins with: the form of its cells.
@@ -60,6 +62,20 @@ impl From<SocketAddr> for Entry {
     }
 }
 
+impl From<Course> for Entry {
+    fn from(course: Course) -> Self {
+        let pair = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
+        Self {
+            tag: course.ssrc,
+            words: [
+                pair(course.sent.0, course.sent.1),
+                pair(u32::from(course.sequence), course.timestamp),
+                pair(course.theirs.0, course.theirs.1),
+            ],
+        }
+    }
+}
+
 impl Entry {
     /// A part of something longer than an entry.
     pub(crate) fn part(number: u32, words: [u64; HALF]) -> Self {
@@ -82,6 +98,20 @@ impl Entry {
             ssrc: self.tag,
             highest: self.words[0],
             seen: self.bits(),
+        }
+    }
+
+    /// The entry as how far a source of ours has come.
+    #[must_use]
+    pub fn course(&self) -> Course {
+        let pair = |word: u64| ((word >> 32) as u32, word as u32);
+        let (sequence, timestamp) = pair(self.words[1]);
+        Course {
+            ssrc: self.tag,
+            sequence: sequence as u16,
+            theirs: pair(self.words[2]),
+            timestamp,
+            sent: pair(self.words[0]),
         }
     }
 

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use crate::bundle::MAX_SOURCES;
 use crate::crypto::Guard;
 use crate::keeper::{name_of, Entry, Keeper};
+use crate::voice::Course;
 
 /// Bytes of a secret in one cell.
 const PART: usize = 24;
@@ -21,6 +22,8 @@ pub(crate) struct Kept {
     /// What names the port in every process; 0: nothing of it is kept.
     identity: u64,
     latch: Option<(SocketAddr, Option<u32>)>,
+    /// How far the source of ours has come that leaves here.
+    voice: Option<Option<u32>>,
     /// The keys of the two directions, by fingerprint.
     keys: [u64; 2],
     /// The keys of a handshake.
@@ -52,6 +55,30 @@ impl Kept {
     pub fn latched_before(&self, keeper: &Keeper) -> Option<SocketAddr> {
         let name = name_of(("latch", self.identity));
         keeper.before(name).first().map(|entry| entry.address())
+    }
+
+    /// Keeps how far a source of ours has come; None: there is none any more.
+    pub fn note_voice(&mut self, keeper: &mut Keeper, course: Option<Course>) {
+        match (course, self.voice) {
+            (Some(course), Some(Some(cell))) => keeper.write(cell, course.into()),
+            (Some(course), None) if self.identity != 0 => {
+                let name = name_of(("voice", self.identity));
+                self.voice = Some(keeper.take(name, course.into()));
+            }
+            (None, Some(cell)) => {
+                self.voice = None;
+                if let Some(cell) = cell {
+                    keeper.give_back(cell);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// How far the source of ours had come in the process before this one.
+    pub fn voice_before(&self, keeper: &Keeper) -> Option<Course> {
+        let name = name_of(("voice", self.identity));
+        keeper.before(name).first().map(|entry| entry.course())
     }
 
     /// Keeps how far the contexts of one direction have come.
@@ -171,7 +198,8 @@ impl Kept {
         self.wipe_secret(keeper);
         let latch = self.latch.take().and_then(|(_, cell)| cell);
         let windows = self.windows.iter_mut().flat_map(|cells| cells.drain(..));
-        for cell in windows.flatten().chain(latch) {
+        let voice = self.voice.take().flatten();
+        for cell in windows.flatten().chain(latch).chain(voice) {
             keeper.give_back(cell);
         }
     }

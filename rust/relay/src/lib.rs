@@ -28,9 +28,11 @@ mod shard;
 #[allow(unsafe_code)]
 mod sys;
 mod types;
+mod voice;
 mod worker;
 
 pub use bundle::{Bundle, Member};
+pub use codec::{Codec as Speech, Tuning};
 pub use control::{Kernel, Options, Relay};
 pub use crypto::Protection;
 pub use dtls::{Hash, Identity, Terms};
@@ -51,6 +53,8 @@ pub use srtp::{MasterKey, Suite};
 pub use types::{
     Content, Counters, Datagram, Key, Kind, PortStats, Remote, StreamPorts, Transmit, Verdict,
 };
+
+pub use voice::{Course, Origin, Wanted};
 
 /// Monotonic milliseconds; where they begin does not matter.
 pub type Millis = u64;

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::keeper::{Before, Keeper, CELL_WORDS};
 use crate::sys::Mapping;
 
-/// Cells of one worker: a call takes four, two to four more for each leg with SRTP, and as many
-/// again for the keys of a handshake. The file has holes: only pages that were written take memory.
+/// Cells of one worker: a call takes four, two to four more for each leg with SRTP, as many again for
+/// the keys of a handshake, and two where it is transcoded. The file has holes: only pages that were
+/// written take memory.
 const CELLS: usize = 65_536;
 
 /// A directory with the files of this process and of those before it.

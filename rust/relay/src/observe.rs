@@ -1,7 +1,7 @@
 //! What the packets of one side say of its quality: receive statistics by source (RFC 3550 appendix
 //! A), what the peer reports of us, and the round trip between the peer and us.
 
-use rtp::{RtcpHeader, RtpHeader};
+use rtp::{ReportBlock, RtcpHeader, RtpHeader};
 
 use crate::format::{Codec, Format};
 use crate::Millis;
@@ -51,6 +51,10 @@ pub(crate) struct Observer {
     seen: u32,
     latest: usize,
     sent: Vec<(u32, Millis)>,
+    /// The peer's last sender report, and when it came.
+    came: Option<(u32, Millis)>,
+    /// Expected and received when we reported last.
+    told: (u64, u64),
     round_trip_ms: Option<f64>,
     reported: Option<Reported>,
     discard: Option<f64>,
@@ -157,6 +161,7 @@ impl Observer {
     /// Reads the reports of this side's peer.
     pub fn rtcp(&mut self, datagram: &[u8], now: Millis) {
         for packet in RtcpHeader::compound(datagram) {
+            self.came = packet.report_time().map(|time| (time, now)).or(self.came);
             for block in packet.blocks().take(1) {
                 self.reported = Some(Reported {
                     loss: f64::from(block.fraction_lost) / 256.0,
@@ -184,6 +189,29 @@ impl Observer {
             }
             self.sent.push((time, now));
         }
+    }
+
+    /// A report of ours on what the side sends (RFC 3550 section 6.4.1); None: it has sent nothing.
+    pub fn block(&mut self, now: Millis) -> Option<ReportBlock> {
+        let source = self.sources.get(self.latest)?;
+        let (expected, received) = (source.expected(), source.before.1 + source.received);
+        let told = std::mem::replace(&mut self.told, (expected, received));
+        // Of another source than the last report's everything is new.
+        let told = if told.0 > expected { (0, 0) } else { told };
+        let due = expected - told.0;
+        let lost = due.saturating_sub(received.saturating_sub(told.1));
+        let (last_report, delay) = self.came.map_or((0, 0), |(time, at)| {
+            (time, (now.saturating_sub(at) * 65_536 / 1000) as u32)
+        });
+        Some(ReportBlock {
+            ssrc: source.ssrc,
+            fraction_lost: (lost * 256 / due.max(1)).min(255) as u8,
+            lost: source.lost() as i32,
+            highest: source.highest,
+            jitter: source.jitter as u32,
+            last_report,
+            delay,
+        })
     }
 
     /// The statistics; `clock` is that of the stream that the peer gets from the other side.

@@ -55,6 +55,8 @@ pub enum Reason {
     Recorded,
     /// Music is played there, or has been: what follows is counted on from it.
     Music,
+    /// The two sides share no codec.
+    Transcoded,
     /// Signaling has named no payload type that could be relayed there.
     NoPayloadTypes,
     /// The kernel is about to take it.
@@ -76,6 +78,7 @@ impl fmt::Display for Reason {
             Self::Digits => out.write_str("digits"),
             Self::Music => out.write_str("music"),
             Self::Recorded => out.write_str("recorded"),
+            Self::Transcoded => out.write_str("transcoded"),
             Self::NoPayloadTypes => out.write_str("no payload types"),
             Self::Settling => out.write_str("settling"),
         }

@@ -17,6 +17,7 @@ use crate::report::{Event, Report};
 use crate::types::{
     Content, Counters, Datagram, Key, Kind, PortStats, Remote, StreamPorts, Transmit, Verdict,
 };
+use crate::voice::Voice;
 use crate::{Millis, SideIndex};
 
 mod bundle;
@@ -27,6 +28,7 @@ mod music;
 mod notice;
 mod recording;
 mod settling;
+mod transcoding;
 
 use notice::Senses;
 use settling::Share;
@@ -73,6 +75,8 @@ struct Port {
     copies: Option<Key>,
     /// Copies leave here, and nothing that comes in goes on.
     is_copy: bool,
+    /// What makes what the side gets, where it shares no codec with the other; at the RTP port.
+    voice: Option<Box<Voice>>,
     share: Share,
 }
 
@@ -108,6 +112,8 @@ pub struct Shard {
     keeper: Option<Box<Keeper>>,
     /// RTP ports with a telephone-event that goes on.
     dialling: Vec<Key>,
+    /// Streams that are transcoded, and when their next reports are due.
+    transcoded: Vec<([[Key; 2]; 2], Millis)>,
     offloads: VecDeque<Offload>,
     taps: VecDeque<Tap>,
     /// When music is to be sent towards which RTP port's side.
@@ -167,6 +173,7 @@ impl Shard {
                     recording: None,
                     copies: None,
                     is_copy: false,
+                    voice: None,
                     share: Share::default(),
                 });
             }
@@ -319,6 +326,11 @@ impl Shard {
         }
         let overheard = self.overhear(home, class, data.bytes(), now);
         let copy = self.copy(home, class, data.bytes());
+        if let Some(passed) = self.transcode_packet(home, peers, class, data, now) {
+            self.send_copy(copy.filter(|_| passed), now);
+            self.heard(overheard.filter(|_| passed));
+            return Verdict::Handled;
+        }
         if class == Class::Rtp && !self.edit(home, exit, data, now) {
             return Verdict::Handled;
         }
@@ -326,7 +338,8 @@ impl Shard {
             self.note_outlet(exit, data, now);
         }
         let verdict = self.leave(exit, class, data, now);
-        self.send_copy(copy, verdict, now);
+        let passed = matches!(verdict, Verdict::Forward { .. });
+        self.send_copy(copy.filter(|_| passed), now);
         self.passed(overheard, verdict)
     }
 
@@ -457,6 +470,7 @@ impl Shard {
     /// is reported once a silence.
     pub fn tick(&mut self, limit: Millis, now: Millis) {
         self.end_digits(now);
+        self.report_quality(now);
         for (id, session) in &mut self.sessions {
             let keys = session
                 .streams
@@ -498,7 +512,12 @@ impl Shard {
         let across = self
             .port(port.peers[0])
             .and_then(|peer| peer.senses.as_ref());
-        let clock = across.and_then(|one| one.observer.clock());
+        let ours = port.voice.as_ref().map(|one| one.wanted.codec.clock());
+        let clock = ours.or(across.and_then(|one| one.observer.clock()));
+        let becomes = self
+            .port(port.peers[0])
+            .and_then(|peer| peer.voice.as_ref());
+        let becomes = becomes.filter(|_| port.kind == Kind::Rtp);
         let senses = port.senses.as_ref();
         PortStats {
             stream: port.stream,
@@ -514,6 +533,7 @@ impl Shard {
             suite,
             idle: port.last_seen.map(|seen| now.saturating_sub(seen)),
             why: self.why_user(port),
+            transcoding: becomes.map(|one| one.wanted.codec.name()),
             quality: senses.map(|one| one.observer.quality(clock)),
         }
     }

@@ -126,6 +126,8 @@ pub struct PortStats {
     pub idle: Option<Millis>,
     /// Why the relay itself forwards what comes in here; None: the kernel does.
     pub why: Option<Reason>,
+    /// What comes in here is transcoded to this codec, by SDP's name; with RTP ports only.
+    pub transcoding: Option<&'static str>,
     /// The statistics of the side; with its RTP port only.
     pub quality: Option<Quality>,
 }
@@ -174,13 +176,14 @@ pub enum Verdict {
     Unauthentic,
     /// It could not be protected for the other side.
     Unprotected,
-    /// It was for the relay itself (ICE, DTLS): `Shard::poll_transmit` has what there is to answer.
+    /// It was for the relay itself (ICE, DTLS), or is transcoded: `Shard::poll_transmit` has what there
+    /// is to send.
     Handled,
     /// The port was closed meanwhile.
     Gone,
 }
 
-/// A datagram of the relay's own: an answer to a check, a DTLS flight.
+/// A datagram of the relay's own: an answer to a check, a DTLS flight, a transcoded packet, a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transmit {
     /// The port to send it from.
@@ -189,4 +192,6 @@ pub struct Transmit {
     pub to: SocketAddr,
     /// The datagram.
     pub bytes: Vec<u8>,
+    /// It is media: what becomes of it goes to `Shard::forwarded`.
+    pub counted: bool,
 }

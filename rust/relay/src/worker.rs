@@ -22,6 +22,7 @@ use crate::report::Report;
 use crate::shard::Shard;
 use crate::sys::{Batch, Epoll, EventFd, Outgoing, BATCH};
 use crate::types::{Content, Key, PortStats, Remote, StreamPorts, Transmit, Verdict};
+use crate::voice::{Origin, Wanted};
 use crate::{Millis, SideIndex};
 
 /// How often silence is looked for, in milliseconds.
@@ -73,6 +74,11 @@ pub(crate) enum Command {
         stream: u16,
         side: SideIndex,
         formats: Vec<Format>,
+    },
+    Transcode {
+        session: u64,
+        stream: u16,
+        sides: Option<Box<[(Wanted, Origin); 2]>>,
     },
     Withhold {
         session: u64,
@@ -337,6 +343,13 @@ impl State {
                 side,
                 withheld,
             } => self.shard.withhold(session, stream, side, withheld),
+            Command::Transcode {
+                session,
+                stream,
+                sides,
+            } => self
+                .shard
+                .transcode(session, stream, sides.map(|one| *one), now),
             Command::Dial {
                 session,
                 side,
@@ -461,10 +474,19 @@ impl State {
     /// Sends what the shard has to say itself. What the system does not take is lost like any
     /// datagram: checks and handshakes are repeated.
     fn transmit(&mut self) {
-        while let Some(Transmit { via, to, bytes }) = self.shard.poll_transmit() {
-            let via = self.shard.outlet(via);
-            if let Some(Some(Watched { socket, .. })) = self.sockets.get(via.index()) {
-                drop(socket.send_to(&bytes, to));
+        while let Some(one) = self.shard.poll_transmit() {
+            let Transmit {
+                via,
+                to,
+                bytes,
+                counted,
+            } = one;
+            let outlet = self.shard.outlet(via);
+            if let Some(Some(Watched { socket, .. })) = self.sockets.get(outlet.index()) {
+                let sent = socket.send_to(&bytes, to).is_ok();
+                if counted {
+                    self.shard.forwarded(via, bytes.len(), sent);
+                }
             }
         }
     }

@@ -1,11 +1,13 @@
-//! RTP and RTCP headers (RFC 3550), read without copying.
+//! RTP and RTCP headers (RFC 3550), read without copying; reports, written.
 #![forbid(unsafe_code)]
 
+mod compose;
 mod divide;
 mod extension;
 mod header;
 mod report;
 
+pub use compose::{compose, SenderInfo};
 pub use divide::{divide, Owners};
 pub use extension::replace_extensions;
 pub use header::{RtpHeader, RTP_FIXED};

@@ -3,8 +3,8 @@
 /// Length of the common part with the sender's SSRC, in bytes.
 pub const RTCP_FIXED: usize = 8;
 /// Packet types (RFC 3550 section 12.1, RFC 3611 section 2).
-const SENDER_REPORT: u8 = 200;
-const RECEIVER_REPORT: u8 = 201;
+pub(crate) const SENDER_REPORT: u8 = 200;
+pub(crate) const RECEIVER_REPORT: u8 = 201;
 const EXTENDED_REPORT: u8 = 207;
 /// Length of a report block, and of the sender's information before the first.
 const BLOCK: usize = 24;
@@ -30,6 +30,8 @@ pub struct ReportBlock {
     pub fraction_lost: u8,
     /// Lost since the beginning; less than none where packets came twice.
     pub lost: i32,
+    /// The highest sequence number that came, with the number of its rounds before it.
+    pub highest: u32,
     /// Interarrival jitter, in units of the source's clock.
     pub jitter: u32,
     /// The middle 32 bits of the NTP time of the last sender report; 0: none came.
@@ -137,6 +139,7 @@ impl<'a> RtcpHeader<'a> {
                 ssrc: word(block, 0),
                 fraction_lost: block[4],
                 lost,
+                highest: word(block, 8),
                 jitter: word(block, 12),
                 last_report: word(block, 16),
                 delay: word(block, 20),
@@ -229,6 +232,7 @@ mod tests {
             ssrc: 9,
             fraction_lost: 64,
             lost: -2,
+            highest: 0x0001_0002,
             jitter: 80,
             last_report: 0x0102_0304,
             delay: 65_536,

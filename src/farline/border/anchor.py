@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from farline.border import hold
 from farline.border.exchange import Side
-from farline.border.media_policy import MediaPolicy, narrow
+from farline.border.media_policy import MediaPolicy, Narrowed, narrow, narrow_shown
 from farline.border.steps import Ask
 from farline.media.engine import Answer, MediaReply, Offer
 from farline.media.engine import Side as MediaSide
@@ -22,7 +22,7 @@ from farline.sdp.fields import address_type
 from farline.sdp.narrow import without_ice
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from farline.sip import Message
 
@@ -133,7 +133,7 @@ def describe(
 ) -> Generator[Ask, Any, MediaReply]:
     """Show the engine an offer, or an `answer`. `late`: an offer that came in a response."""
     one, other = anchored.sides_from(sender)
-    passed = _passed(anchored, sender, sdp)
+    passed = _passed(anchored, sender, sdp, narrow)
     if isinstance(passed, MediaReply):
         return passed
     if not answer and not anchored.fax and _FAX.search(sdp):
@@ -147,7 +147,11 @@ def describe(
         reply = yield Ask(kind(anchored.media, passed, one, other))
     if reply.error is not None or reply.sdp is None:
         return reply
-    shown = reply.sdp
+    anchored.open = True
+    fitting = _passed(anchored, sender, reply.sdp, narrow_shown)
+    if isinstance(fitting, MediaReply):
+        return fitting
+    shown = fitting
     if sender in anchored.policies and not anchored.policies[sender].ice_to_receiver:
         shown = without_ice(parse(shown))
     if sender.other in anchored.origins:
@@ -171,7 +175,12 @@ def _hush(anchored: Anchored, sender: Side, shown: bytes, *, answer: bool) -> by
     return shown
 
 
-def _passed(anchored: Anchored, sender: Side, sdp: bytes) -> bytes | MediaReply:
+def _passed(
+    anchored: Anchored,
+    sender: Side,
+    sdp: bytes,
+    narrow: Callable[[MediaPolicy, bytes], Narrowed],
+) -> bytes | MediaReply:
     """What the rules of both legs let pass of a description, or why nothing does."""
     policy = anchored.policies.get(sender)
     if policy is None:

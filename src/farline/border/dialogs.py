@@ -138,9 +138,9 @@ def _media_side(
     rule = rules.media
     classes = (("audio", rule.voice_qos), ("video", rule.video_qos))
     latches = source if rules.border.nat else ""
-    record = rules.recording.record_to_file
+    record, music, more = rules.recording.record_to_file, rule.hold_music, rule.audio.transcoding
     return MediaSide(
-        name, interface, latches, rule.encryption, classes, events, record, rule.hold_music
+        name, interface, latches, rule.encryption, classes, events, record, music, more
     )
 
 

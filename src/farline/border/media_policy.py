@@ -20,6 +20,8 @@ class MediaPolicy:
     """What two legs of a call let pass in one direction."""
 
     wanted: Wanted = field(default_factory=Wanted)
+    shown: Wanted = field(default_factory=Wanted)
+    """What may stay once the engine has added codecs to be transcoded."""
     ice_from_sender: bool = True
     ice_to_receiver: bool = True
     place: str = ""
@@ -38,28 +40,41 @@ class Narrowed:
 def between(sender: Rules, receiver: Rules, refused: frozenset[str]) -> MediaPolicy:
     """The policy for descriptions of the sender's leg that go to the receiver's.
 
-    Codecs are allowed where both legs allow them; the receiver's leg says what it prefers.
+    Codecs are allowed where both legs allow them; the receiver's leg says what it prefers. Where a
+    leg has codecs to be transcoded, the engine sees all that the sender's leg allows, and the
+    receiver what its own leg allows.
     """
     out = set(refused)
     for name in ("bfcp", "fecc"):
         if not (getattr(sender.media, name) and getattr(receiver.media, name)):
             out.add(name)
-    allowed, preferred = {}, {}
+    allowed, preferred, shown = {}, {}, {}
     for kind in ("audio", "video"):
         one: Codecs = getattr(sender.media, kind)
         other: Codecs = getattr(receiver.media, kind)
         lists = [_lower(codecs.allowed) for codecs in (one, other) if codecs.allowed]
-        if lists:
+        if kind == "audio" and (sender.media.audio.transcoding or receiver.media.audio.transcoding):
+            allowed.update(_allowed(sender))
+            shown.update(_allowed(receiver))
+        elif lists:
             allowed[kind] = frozenset.intersection(*map(frozenset, lists))
         if other.preferred:
             preferred[kind] = _lower(other.preferred)
     strict = receiver if receiver.media.audio.allowed or receiver.media.video.allowed else sender
     return MediaPolicy(
         Wanted(allowed, preferred, frozenset(out)),
+        Wanted(shown),
         sender.border.natting_by_ice,
         receiver.border.natting_by_ice,
         strict.place("media", "Allowed Codecs"),
     )
+
+
+def _allowed(leg: Rules) -> dict[str, frozenset[str]]:
+    """The codecs of audio on a leg, with those that may be added there; empty: all."""
+    codecs = leg.media.audio
+    names = {*_lower(codecs.allowed), *codecs.transcoding} if codecs.allowed else ()
+    return {"audio": frozenset(names)} if names else {}
 
 
 def narrow(policy: MediaPolicy, data: bytes) -> Narrowed:
@@ -70,7 +85,18 @@ def narrow(policy: MediaPolicy, data: bytes) -> Narrowed:
     description = sdp.parse(data)
     if not ice:
         description = sdp.parse(without_ice(description))
-    shown, said = narrowed(description, policy.wanted)
+    return _narrowed(description, policy.wanted)
+
+
+def narrow_shown(policy: MediaPolicy, data: bytes) -> Narrowed:
+    """What the receiver is shown of the engine's description. Raises SdpError."""
+    if policy.shown.everything:
+        return Narrowed(data)
+    return _narrowed(sdp.parse(data), policy.shown)
+
+
+def _narrowed(description: sdp.Description, wanted: Wanted) -> Narrowed:
+    shown, said = narrowed(description, wanted)
     lived = any(not media.rejected for media in description.media)
     refused = bool(said) and lived and all(one.rejected for one in sdp.parse(shown).media)
     return Narrowed(shown, tuple(said), refused)

@@ -48,6 +48,11 @@ def print_media(console: Console, state: dict[str, Any]) -> None:
         for shared in sorted(bundles(ports)):
             console.print(Text(plain(shared)), soft_wrap=True)
         console.print(Text(plain(state["diagnoses"].get(session, ""))), soft_wrap=True)
+        for port in ports:
+            if port.get("transcoding"):
+                heard = (port["quality"] or {}).get("codec") or "nothing yet"
+                line = f"{port['side']}: transcoding {heard}→{port['transcoding']}"
+                console.print(Text(plain(line)), soft_wrap=True)
         for because in sorted({port.get("why") or "" for port in ports} - {""}):
             console.print(Text(f"user path: {plain(because)}"), soft_wrap=True)
 

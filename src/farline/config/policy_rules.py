@@ -97,6 +97,17 @@ class Codecs(Form):
     """These come first, in this order, in offers that leave by the flow."""
 
 
+class AudioCodecs(Codecs):
+    """Codec names of audio, and those that the border may add."""
+
+    transcoding: tuple[Literal["opus", "g722", "pcma", "pcmu"], ...] = Field(
+        (), title="Transcoding Codecs", max_length=4
+    )
+    """These are added, as the least wanted, to offers that leave by the flow. Where the answer then
+    has no codec of the offer, the media engine transcodes. Allowed Codecs of the other flow of a
+    call are not asked about them. Empty: nothing is added."""
+
+
 class MediaRule(Form):
     """What media of a flow are like."""
 
@@ -106,7 +117,7 @@ class MediaRule(Form):
     """SRTP on the flow's leg, with keys in SDP: "preferred" takes it where the peer can, "required"
     refuses RTP in the clear (488). "dtls": keys by DTLS-SRTP with ICE, for browsers, and nothing
     else (488). Off on both legs of a call: what the peers agree on passes."""
-    audio: Codecs = Codecs()
+    audio: AudioCodecs = AudioCodecs()
     video: Codecs = Codecs()
     voice_qos: DsByte = Field(184, title="Voice QoS (DS byte)")
     video_qos: DsByte = Field(136, title="Video QoS (DS byte)")

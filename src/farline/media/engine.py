@@ -39,6 +39,9 @@ class Side:
     """The policy of this leg asks for a recording of the call; one leg is enough."""
     music: str = ""
     """What the peer hears while the other holds it: a WAV file of the engine's; empty: nothing."""
+    transcoding: tuple[str, ...] = ()
+    """Codecs, by SDP's names in lower case, that may be added to what it is offered; the engine
+    transcodes where the two sides then share none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,8 @@ class StreamStats:
     """The crypto suite of the side, by SDP's name; None: in the clear, or not agreed yet."""
     path: str = "user"
     """Who forwards what comes in here: "kernel" (the fast path) or "user" (the relay itself)."""
+    transcoding: str | None = None
+    """The codec that what comes in here becomes; None: it passes as it is."""
     why: str | None = None
     """With "user": why it is not the kernel."""
     untargeted_packets: int = 0

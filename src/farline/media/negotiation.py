@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 from farline.media.handshake import PROFILE, Handshake, Invitation
 from farline.media.security import Keys, accept_answer, accept_offer, make_offer
-from farline.sdp import Endpoint, MediaSecurity, Transport, bundle_group, without_clashes
+from farline.media.transcoding import CODECS, helpers, outcome
+from farline.sdp import (
+    Endpoint,
+    MediaSecurity,
+    OtherFormats,
+    Transport,
+    bundle_group,
+    parse,
+    with_formats,
+    without_clashes,
+)
 from farline.sdp.bundle import MAX_MID
 
 if TYPE_CHECKING:
@@ -15,7 +25,8 @@ if TYPE_CHECKING:
 
     from farline.media.engine import Side
     from farline.media.security import Agreement, Draw, Proposal
-    from farline.sdp import Crypto, Description, Fingerprint, Media
+    from farline.media.transcoding import Outcome
+    from farline.sdp import Crypto, Description, Fingerprint, Format, Media
 
     Before = tuple[Agreement | None, Agreement | None]
     """What has protected an m= line's two legs so far: the offerer's and the other's."""
@@ -56,6 +67,8 @@ class Negotiation:
     """Of our certificate."""
     offered: Grouping = Grouping()
     """What the other leg is offered to bundle."""
+    added: tuple[tuple[Format, ...], ...] = ()
+    """What the other leg is offered besides, by m= line, to be transcoded."""
 
     @classmethod
     def begin(
@@ -95,6 +108,29 @@ class Negotiation:
         invited = [one for one, line in zip(media, lines, strict=True) if _has_mid(line)]
         grouping = Grouping(without_clashes(invited), mid_extension if len(invited) > 1 else 0)
         return cls(description, offerer, True, keys, lines, secure, fingerprint, grouping)
+
+    @property
+    def widened(self) -> Description:
+        """The offer with what was added."""
+        if not any(self.added):
+            return self.description
+        pairs = zip(self.description.media, self.added, strict=True)
+        changes = [OtherFormats(frozenset(range(128)), more) if more else None for _, more in pairs]
+        return parse(with_formats(self.description, changes))
+
+    def outcomes(self, answer: Description) -> list[Outcome]:
+        """What an answer makes of the codecs, by m= line."""
+        added = self.added or ((),) * len(answer.media)
+        pairs = zip(self.description.media, answer.media, added, strict=True)
+        return [outcome(ours, theirs, more) for ours, theirs, more in pairs]
+
+    def told(self, answer: Description) -> Description:
+        """The answer with the offerer's own codecs only."""
+        outcomes = self.outcomes(answer)
+        if all(one.kept is None for one in outcomes):
+            return answer
+        pairs = zip(self.description.media, answer.media, outcomes, strict=True)
+        return parse(with_formats(answer, [_told(*pair) for pair in pairs]))
 
     def bridged(self, index: int) -> bool:
         """Whether a leg of an m= line is a browser's, so that its transport ends here."""
@@ -164,6 +200,16 @@ class Negotiation:
         grouped = media.index in grouping.indices
         extension = grouping.mid_extension if grouped else 0
         return Endpoint(self.fingerprint, setup, leg.mid, leg.ours, grouped, extension)
+
+
+def _told(ours: Media, theirs: Media, found: Outcome) -> OtherFormats | None:
+    """The formats of an answer's m= line that the offerer reads."""
+    if found.pair is None:
+        return None if found.kept is None else OtherFormats(found.kept)
+    codec = found.pair[0]
+    said = replace(codec, parameters=CODECS[codec.name.lower()].parameters)
+    formats = (said, *helpers(ours, theirs, codec))
+    return OtherFormats(frozenset(), formats, packets=False)
 
 
 def _transport(end: Endpoint, profile: str, place: Place | None) -> Transport:

@@ -17,7 +17,8 @@ from farline.media.negotiation import Grouping, Negotiation
 from farline.media.security import Keys
 from farline.media.session import MediaSession
 from farline.media.stream import Remote, Stream
-from farline.sdp import Crypto, IceCredentials, SdpError, parse, unfolded
+from farline.media.transcoding import Voice  # noqa: TC001 - msgspec reads the annotations
+from farline.sdp import Crypto, Format, IceCredentials, SdpError, parse, unfolded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +53,7 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):
     remotes: tuple[Remote, Remote]
     audio: bool = False
     music: tuple[str, str] = ("", "")
+    voices: tuple[Voice, Voice] | None = None
 
 
 _Streams = dict[Annotated[int, msgspec.Meta(ge=0, le=1000)], StreamRecord]
@@ -69,6 +71,7 @@ class OfferRecord(msgspec.Struct, frozen=True, kw_only=True):
     invited: tuple[Invitation | None, ...]
     secure: tuple[bool, ...]
     offered: Grouping
+    added: tuple[tuple[Format, ...], ...] = ()
 
 
 class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,6 +160,7 @@ def _stream(stream: Stream) -> StreamRecord:
         remotes=(stream.remotes[0], stream.remotes[1]),
         audio=stream.audio,
         music=(stream.music[0], stream.music[1]),
+        voices=stream.voices,
     )
 
 
@@ -174,6 +178,7 @@ def _restored(record: StreamRecord) -> Stream:
         remotes=list(record.remotes),
         audio=record.audio,
         music=list(record.music),
+        voices=record.voices,
     )
 
 
@@ -188,6 +193,7 @@ def _offer(offered: Negotiation) -> OfferRecord:
         invited=tuple(one if isinstance(one, Invitation) else None for one in offered.lines),
         secure=offered.secure,
         offered=offered.offered,
+        added=offered.added,
     )
 
 
@@ -196,7 +202,8 @@ def _negotiation(record: OfferRecord, fingerprint: Fingerprint | None) -> Negoti
     if record.ended:
         description = unfolded(description)
     by_line = (record.keys, record.shaken, record.lines, record.invited, record.secure)
-    if {len(description.media)} != {len(one) for one in by_line}:
+    lengths = {len(one) for one in by_line} | ({len(record.added)} if record.added else set())
+    if lengths != {len(description.media)}:
         raise SdpError(0, "the offer has not as many m= lines as keys")
     return Negotiation(
         description,
@@ -207,4 +214,5 @@ def _negotiation(record: OfferRecord, fingerprint: Fingerprint | None) -> Negoti
         record.secure,
         fingerprint,
         record.offered,
+        record.added,
     )

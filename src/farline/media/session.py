@@ -18,6 +18,7 @@ from farline.media.handshake import Handshake, Invitation
 from farline.media.negotiation import Grouping, Negotiation, Place
 from farline.media.stream import Remote, Stream
 from farline.media.subscription import Subscription
+from farline.media.transcoding import additions, draw_source, voice
 from farline.sdp import (
     Direction,
     MediaPorts,
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
     from farline.media.engine import Side
     from farline.media.music import Studio
     from farline.media.security import Agreement, Draw, Proposal
-    from farline.sdp import Description, Fingerprint, IceCredentials, Media, MediaSecurity
+    from farline.media.transcoding import Voice
+    from farline.sdp import Description, Fingerprint, Format, IceCredentials, Media, MediaSecurity
 
 
 MID_EXTENSION: Final = 1
@@ -101,6 +103,9 @@ class RelayControl(Protocol):
         self, session: str, stream: int, side: int, credentials: tuple[str, str] | None, /
     ) -> None:
         """Our ICE credentials on one side; None: ICE is not spoken there."""
+
+    def transcode(self, session: str, stream: int, sides: tuple[Voice, Voice] | None, /) -> None:
+        """What each side gets; None: packets pass as they are."""
 
     def withhold(self, session: str, stream: int, side: int, withheld: bool, /) -> None:
         """Whether telephone-events are kept from one side."""
@@ -209,6 +214,8 @@ class MediaSession:
             for index in list(self.fresh):
                 self._close(self.fresh, index)
             raise
+        offered = replace(offered, added=self._added(description, 1 - offerer, receiver))
+        widened = offered.widened
         self.offered = offered
         self.sides[offerer], self.sides[1 - offerer] = sender, receiver
         for media in description.media:
@@ -219,11 +226,12 @@ class MediaSession:
                 self._signal(stream, offerer, media)
                 self._signal(stream, 1 - offerer, None)
                 if stream.rtp:
-                    self._describe(stream, 1 - offerer, media, media)
+                    wide = widened.media[media.index]
+                    self._describe(stream, 1 - offerer, wide, wide)
         if self.fresh and not self.streams:
             self._hold(True)  # ringing may take longer than silence is allowed to
         shown = self._shown(
-            description, 1 - offerer, offered.shown_offer(self._places(description, 1 - offerer))
+            widened, 1 - offerer, offered.shown_offer(self._places(description, 1 - offerer))
         )
         return music_rules.offered(description, shown) if receiver.music else shown
 
@@ -247,6 +255,7 @@ class MediaSession:
         for ours, theirs in zip(offer.media, description.media, strict=True):
             agreed = (self.offered.keys[ours.index], keys[ours.index])
             self._settle(ours, theirs, answerer, agreed)
+        self._agree_on_codecs(self.offered, description, answerer)
         grouping = self._bundle_offerer(self.offered, description, standing)
         self._bundle_answerer(self.offered, description)
         self._close_resting()
@@ -255,7 +264,7 @@ class MediaSession:
         self._record()
         places = self._places(description, 1 - answerer)
         security = self.offered.shown_answer(description, places, grouping)
-        shown = self._shown(description, 1 - answerer, security)
+        shown = self._shown(self.offered.told(description), 1 - answerer, security)
         music = (bool(sender.music), bool(receiver.music))
         return music_rules.answered(offer, description, shown, music)
 
@@ -321,6 +330,8 @@ class MediaSession:
                 self._tell_remote(stream, side)
                 if stream.formats[side]:
                     self._tell_formats(stream, side)
+                if stream.voices is not None and side == 1:
+                    self.relay.transcode(self.name, stream.number, stream.voices)
                 if stream.rtp and stream.answered:
                     withheld = not self.sides[side].events
                     self.relay.withhold(self.name, stream.number, side, withheld)
@@ -427,11 +438,48 @@ class MediaSession:
         for side, said, agreed in ((1 - answerer, ours, keys[0]), (answerer, theirs, keys[1])):
             self._signal(stream, side, said, muxed=self._muxed(ours, theirs, agreed))
         if stream.rtp:
-            self._describe(stream, 1 - answerer, theirs, ours)
-            self._describe(stream, answerer, ours, theirs)
             for side, wanted in enumerate(self.sides):
                 self.relay.withhold(self.name, stream.number, side, not wanted.events)
             self._play(stream, (ours, theirs) if answerer else (theirs, ours))
+
+    def _added(
+        self, description: Description, side: int, receiver: Side
+    ) -> tuple[tuple[Format, ...], ...]:
+        """What is added to an offer on its way to a side, by m= line."""
+        known = [self.streams.get(media.index) for media in description.media]
+        voices = [None if one is None or one.voices is None else one.voices[side] for one in known]
+        pairs = zip(description.media, voices, strict=True)
+        return tuple(additions(media, receiver.transcoding, one) for media, one in pairs)
+
+    def _agree_on_codecs(self, offered: Negotiation, answer: Description, answerer: int) -> None:
+        """Tell the relay what each side sends and gets from now on."""
+        widened, told = offered.widened, offered.told(answer)
+        for found, theirs in zip(offered.outcomes(answer), answer.media, strict=True):
+            index = theirs.index
+            stream, ours = self.streams.get(index), offered.description.media[index]
+            if stream is None or not stream.rtp:
+                continue
+            self._describe(stream, 1 - answerer, told.media[index], ours)
+            self._describe(stream, answerer, widened.media[index], theirs)
+            voices = None
+            if found.pair is not None:
+                sources = self._sources(stream)
+                said = [(found.pair[0], ours, theirs), (found.pair[1], theirs, ours)]
+                if answerer == 0:
+                    said.reverse()
+                one, other = (
+                    voice(*what, source) for what, source in zip(said, sources, strict=True)
+                )
+                voices = (one, other)
+            if voices != stream.voices:
+                stream.voices = voices
+                self.relay.transcode(self.name, stream.number, voices)
+
+    def _sources(self, stream: Stream) -> list[tuple[int, int, int]]:
+        """Our sources on the two sides of a stream; those that are there go on."""
+        if stream.voices is None:
+            return [draw_source(self.draw), draw_source(self.draw)]
+        return [(one.ssrc, one.sequence, one.timestamp) for one in stream.voices]
 
     def _describe(self, stream: Stream, side: int, wanted: Media, own: Media) -> None:
         """Tell the relay what one side sends: what the other wants, by the other's numbers.

@@ -206,6 +206,7 @@ def _stats(session: MediaSession, ports: Iterable[PortStats]) -> tuple[StreamSta
             suite=port["suite"],
             path="kernel" if port["why_user"] is None else "user",
             why=port["why_user"],
+            transcoding=port["transcoding"],
             untargeted_packets=port["untargeted_packets"],
             target=port["target"],
             stranger=port["stranger"],

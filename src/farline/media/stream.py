@@ -9,6 +9,7 @@ from farline.sdp import ip_version
 
 if TYPE_CHECKING:
     from farline.media.security import Agreement
+    from farline.media.transcoding import Voice
     from farline.sdp import IceCredentials, Media
 
 HostPort = tuple[str, int]
@@ -68,6 +69,8 @@ class Stream:
     """Sides at which nothing passes until the keys are agreed."""
     formats: list[list[tuple[int, str, int]]] = field(default_factory=lambda: [[], []])
     """What the payload types mean that each side sends: (number, encoding name, clock)."""
+    voices: tuple[Voice, Voice] | None = None
+    """What each side gets, where they share no codec."""
     ice: list[IceCredentials | None] = field(default_factory=lambda: [None, None])
     """Ours on each side; None: ICE is not spoken there."""
     remotes: list[Remote] = field(default_factory=lambda: [Remote(), Remote()])

@@ -3,7 +3,7 @@
 SDP travels as text with one character a byte (ISO 8859-1), so any bytes survive.
 
     {"op": "offer", "session": ..., "sdp": ..., "sender": {"name", "interface",
-     "signaling_source", "encryption", "classes", "events", "record", "music"},
+     "signaling_source", "encryption", "classes", "events", "record", "music", "transcoding"},
      "receiver": {...}}
     {"op": "answer", ...the same}  {"op": "delete", "session", "reason"}  {"op": "query", "session"}
     {"op": "dial", "session", "side", "digit", "duration_ms"}
@@ -30,6 +30,7 @@ from farline.media.engine import (
     SubscribeAnswer,
 )
 from farline.media.security import RULES
+from farline.media.transcoding import CODECS
 
 MAX_CLASSES = 16
 MAX_DURATION = 60_000
@@ -163,6 +164,9 @@ def _side(value: dict[str, Any], name: str) -> Side:
         raise MediaWireError(f"encryption is none of {', '.join(RULES)}")
     source = _text(side, "signaling_source")
     classes = _classes(side.get("classes", ()))
+    transcoding = side.get("transcoding", ())
+    if not isinstance(transcoding, list | tuple) or not set(map(str, transcoding)) <= CODECS.keys():
+        raise MediaWireError(f"transcoding has other than {', '.join(CODECS)}")
     events = side.get("events")
     if not isinstance(events, bool):
         raise MediaWireError("events is neither true nor false")
@@ -171,7 +175,7 @@ def _side(value: dict[str, Any], name: str) -> Side:
         raise MediaWireError("record is neither true nor false")
     names = _text(side, "name"), _text(side, "interface")
     music = _text(side, "music") if "music" in side else ""
-    return Side(*names, source, encryption, classes, events, record, music)
+    return Side(*names, source, encryption, classes, events, record, music, tuple(transcoding))
 
 
 def _classes(value: object) -> tuple[tuple[str, int], ...]:

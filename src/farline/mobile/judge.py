@@ -87,13 +87,16 @@ def judge(
     recorded: NDArray[np.int16],
     *,
     codec: str = "PCMA",
+    required: float = REQUIRED,
     sent_at: float | None = None,
     recorded_at: float | None = None,
 ) -> Judgement:
     """Compare what was sent with what was recorded.
 
-    `sent_at` and `recorded_at` are when the first sample of each left and arrived, in seconds of
-    one clock; with both the delay is given. Raises ValueError when `sent` is silence.
+    `required`: the correlation that will do; a path on which speech is coded anew by another
+    codec gives less than G.711's. `sent_at` and `recorded_at` are when the first sample of each
+    left and arrived, in seconds of one clock; with both the delay is given. Raises ValueError when
+    `sent` is silence.
     """
     control = through_codec(sent, codec).astype(np.float64)
     heard = recorded.astype(np.float64)
@@ -112,7 +115,7 @@ def judge(
     delay = None
     if sent_at is not None and recorded_at is not None:
         delay = (recorded_at + lag / RATE - sent_at) * 1000.0
-    finding, reason = _verdict(correlation, alike, lost, frames)
+    finding, reason = _verdict(correlation, alike, lost, frames, required)
     return Judgement(finding, reason, correlation, lag * 1000.0 / RATE, delay, frames, lost)
 
 
@@ -124,7 +127,9 @@ def one_way(first: Judgement, second: Judgement) -> str | None:
     return "first" if silent[0] else "second"
 
 
-def _verdict(correlation: float, alike: float, lost: int, frames: int) -> tuple[Finding, str]:
+def _verdict(
+    correlation: float, alike: float, lost: int, frames: int, required: float
+) -> tuple[Finding, str]:
     """`alike` is the correlation over those frames that are not missing."""
     if alike < RECOGNISED:
         return Finding.WRONG_AUDIO, (
@@ -132,9 +137,9 @@ def _verdict(correlation: float, alike: float, lost: int, frames: int) -> tuple[
         )
     if lost:
         return Finding.LOST_FRAMES, f"{lost} of {frames} frames of 20 ms are missing"
-    if correlation < REQUIRED:
+    if correlation < required:
         return Finding.DAMAGED, (
-            f"the speech arrived damaged: correlation {correlation:.4f}, {REQUIRED} is required"
+            f"the speech arrived damaged: correlation {correlation:.4f}, {required} is required"
         )
     return Finding.GOOD, f"the speech arrived whole (correlation {correlation:.4f})"
 

@@ -4,6 +4,7 @@ Nothing here resolves names, opens ports or keeps state. Lines not rewritten kee
 """
 
 from farline.sdp.bundle import bundle_group, unfolded, without_clashes
+from farline.sdp.codecs import OtherFormats, with_formats
 from farline.sdp.crypto import KEY_LENGTHS, Crypto
 from farline.sdp.description import Description, Direction, Media
 from farline.sdp.dtls import Fingerprint, IceCredentials
@@ -31,6 +32,7 @@ __all__ = [
     "MediaPorts",
     "MediaSecurity",
     "Origin",
+    "OtherFormats",
     "Rtcp",
     "SdpError",
     "Transport",
@@ -39,5 +41,6 @@ __all__ = [
     "parse",
     "rewrite",
     "unfolded",
+    "with_formats",
     "without_clashes",
 ]

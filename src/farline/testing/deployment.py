@@ -24,7 +24,7 @@ from farline.lab.lab import DNS_PORT, Lab
 from farline.lab.loopback import loopback_port
 from farline.lab.phones import Phone, speech
 from farline.lab.prepare import Prepared, prepare
-from farline.mobile.judge import Judgement, judge
+from farline.mobile.judge import REQUIRED, Judgement, judge
 from farline.mobile.wav import RATE, read_wav, write_wav
 from farline.runtime.control import call
 from farline.sip.transport import Address
@@ -274,9 +274,9 @@ async def phones(site: Site, directory: Path) -> AsyncIterator[Phones]:
         yield made
 
 
-def heard(who: str, recording: Path, times: int = 1) -> Judgement:
+def heard(who: str, recording: Path, times: int = 1, required: float = REQUIRED) -> Judgement:
     """Whether what "ruel" or "dora" said (so many times) is in a recording, whole."""
-    return judge(spoken(who, times), read_wav(recording))
+    return judge(spoken(who, times), read_wav(recording), required=required)
 
 
 def spoken(who: str, times: int = 1) -> NDArray[np.int16]:

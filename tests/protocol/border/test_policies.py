@@ -14,7 +14,9 @@ from farline.config.policy_rules import (
 )
 from farline.media.engine import Offer
 from farline.media.reports import CallRecorded
+from farline.media.sessions import MediaSessions
 from farline.sip import responses
+from farline.testing import SeededIds
 from farline.testing.border import BorderWorld, changed
 from farline.testing.border_phone import DOMAIN, OFFICE, Phone, offer
 
@@ -32,6 +34,35 @@ AUDIO = (
     b"a=rtcp-fb:96 nack\r\na=rtpmap:9 G722/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
     b"a=fmtp:101 0-15\r\n"
 )
+
+
+class Relay:
+    """Takes everything; notes what is transcoded."""
+
+    voices = None
+
+    def open(self, session, stream, interfaces, rtp, /):
+        return 35000, 35000
+
+    def transcode(self, session, stream, sides, /):
+        self.voices = sides
+
+    def __getattr__(self, name):
+        return lambda *_, **__: None
+
+
+@pytest.fixture
+def engine_of():
+    """Gives a border the built-in engine, beside a relay that takes everything."""
+
+    def make(world):
+        relay = Relay()
+        sessions = MediaSessions(relay, world.config.media_addresses(), SeededIds())
+        world.engine.perform = sessions.perform
+        sessions.relay = relay
+        return sessions
+
+    return make
 
 
 @pytest.fixture
@@ -214,6 +245,74 @@ def test_codecs_have_to_be_allowed_on_both_legs(policed):
     phone.office_answer(inner, 200, body=AUDIO.replace(b"96 9 0 8 101 13", b"96 101"))
     world.take(phone.flow)
     assert formats(world.take(phone.flow)) == [b"96", b"101"]
+
+
+def test_transcoding_codecs_are_told_to_the_engine(policed):
+    world, phone = policed(
+        media(audio={"transcoding": ["opus", "g722"]}), media(audio={"transcoding": ["pcma"]})
+    )
+    phone.call_office()
+    offered = world.engine.requests[0]
+    assert offered.sender.transcoding == ("opus", "g722")
+    assert offered.receiver.transcoding == ("pcma",)
+
+
+def test_allowed_codecs_of_each_leg_where_codecs_are_transcoded(policed, engine_of):
+    world, phone = policed(
+        media(audio={"allowed": ["opus"]}),
+        media(audio={"allowed": ["PCMU"], "transcoding": ["pcma"]}),
+    )
+    engine_of(world)
+    inner = passed(world, phone, "INVITE", body=AUDIO)
+    assert formats(inner) == [b"101", b"13", b"8"]
+    answer = AUDIO.replace(b"96 9 0 8 101 13", b"8 101")
+    phone.office_answer(inner, 200, body=answer)
+    world.take(phone.flow)
+    shown = world.take(phone.flow)
+    assert formats(shown) == [b"96", b"101"] and b"opus" in shown.body
+
+
+def test_a_call_that_is_transcoded_lives_with_hold_from_either_side(policed, engine_of):
+    world, phone = policed(
+        media(audio={"allowed": ["opus"]}), media(audio={"transcoding": ["pcma"]})
+    )
+    sessions = engine_of(world)
+    opus = AUDIO.replace(b"96 9 0 8 101 13", b"96 101")
+    alaw = AUDIO.replace(b"96 9 0 8 101 13", b"8 101")
+    inner = passed(world, phone, "INVITE", body=opus)
+    assert formats(inner) == [b"96", b"101", b"8"]
+    assert world.take(phone.flow).status == 100
+    for status in (183, 200):
+        phone.office_answer(inner, status, body=alaw)
+        answer = world.take(phone.flow)
+        assert (answer.status, formats(answer)) == (status, [b"96", b"101"])
+    voices = sessions.relay.voices
+    assert [one.codec for one in voices] == ["opus", "PCMA"]
+    world.receive(phone.flow, phone.in_dialog("ACK", cseq=phone.cseq))
+    assert world.take(phone.upstream).method == "ACK"
+
+    # The phone holds the call, without a word of what the office speaks.
+    world.receive(phone.flow, phone.in_dialog("INVITE", body=opus + b"a=sendonly\r\n"))
+    held = world.take(phone.upstream)
+    assert formats(held) == [b"96", b"101", b"8"] and b"a=sendonly" in held.body
+    phone.office_answer(held, 200, body=alaw + b"a=recvonly\r\n")
+    assert world.take(phone.flow).status == 100
+    answer = world.take(phone.flow)
+    assert formats(answer) == [b"96", b"101"] and b"a=recvonly" in answer.body
+    world.receive(phone.flow, phone.in_dialog("ACK", cseq=phone.cseq))
+    world.take(phone.upstream)
+
+    # The office takes it up. The rule of the phone leg adds nothing: what it has stays.
+    tag = {"call": inner.call_id, "to_tag": inner.from_tag, "from_tag": "office"}
+    again = phone.office_request("INVITE", cseq=7, body=alaw, **tag)
+    world.receive(phone.upstream, again)
+    outer = world.take(phone.flow)
+    assert formats(outer) == [b"101", b"96", b"97"]
+    phone.answer(outer, 200, to_tag="phone", body=opus)
+    assert world.take(phone.upstream).status == 100
+    answer = world.take(phone.upstream)
+    assert formats(answer) == [b"8", b"101"]
+    assert [one.ssrc for one in sessions.relay.voices] == [one.ssrc for one in voices]
 
 
 def test_no_codec_left(policed):

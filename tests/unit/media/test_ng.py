@@ -1,6 +1,7 @@
 """Bencode, ng datagrams, and what requests and replies become in them."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -116,6 +117,12 @@ def test_an_offer_says_both_interfaces_by_rtpengines_names():
     assert (said["from-tag"], said["to-tag"]) == ("outside", "inside")
     assert said["received from"] == ["IP4", "192.0.2.61"]
     assert (said["TOS"], said["ICE"], said["replace"]) == (184, "remove", ["origin"])
+
+
+def test_an_offer_names_the_codecs_to_be_transcoded():
+    wide = replace(OFFER, receiver=replace(OFFER.receiver, transcoding=("opus", "g722")))
+    assert document_of(wide, PLACES, "outside")["codec"] == {"transcode": ["opus", "g722"]}
+    assert "codec" not in document_of(OFFER, PLACES, "outside")
 
 
 def test_the_from_tag_of_an_answer_is_who_offered():

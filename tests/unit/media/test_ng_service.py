@@ -119,7 +119,8 @@ def test_the_newest_answer_counts_and_only_its_tag_is_known(service, engine):
         ("offer", {"transport_protocol": "RTP/SAVPF"}, "RTP/AVP is not turned into RTP/SAVPF"),
         ("offer", {"flags": ["asymmetric"]}, "flag 'asymmetric'"),
         ("offer", {"flags": ["always transcode"]}, "flag 'always-transcode'"),
-        ("offer", {"codec": {"transcode": ["opus"]}}, "'codec'"),
+        ("offer", {"codec": {"mask": ["opus"], "strip": []}}, "'codec-mask'"),
+        ("offer", {"codec": {"transcode": ["G729"]}}, "codec 'g729'"),
         ("offer", {"record_call": "yes"}, "'record-call'"),
         ("offer", {"rtcp_mux": ["require"]}, "'rtcp-mux'"),
         ("offer", {"media_address": "192.0.2.1"}, "'media-address'"),
@@ -134,6 +135,12 @@ def test_the_newest_answer_counts_and_only_its_tag_is_known(service, engine):
 def test_what_is_not_done_is_refused_with_the_reason(service, engine, command, keys, reason):
     assert reason in refusal(serve(service, command, **keys))
     assert (engine.requests, len(service)) == ([], 0)
+
+
+def test_codecs_to_be_transcoded_are_the_receivers(service, engine):
+    serve(service, "offer", codec={"transcode": ["opus/48000/2", "PCMA"], "strip": []})
+    assert engine.last.receiver.transcoding == ("opus", "pcma")
+    assert engine.last.sender.transcoding == ()
 
 
 def test_harmless_wishes_are_done_without_and_told(service):

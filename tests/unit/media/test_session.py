@@ -63,6 +63,8 @@ class Notebook:
 
     def bundle(self, session, carrier, side, mid_extension, members, /): ...
 
+    def transcode(self, session, stream, sides, /): ...
+
     def dial(self, session, side, digit, duration_ms, /): ...
 
     def describe(self, session, stream, side, formats, /):
@@ -97,7 +99,7 @@ class Notebook:
         stats |= {"unsent_packets": 0, "kind": "rtp", "local": "10.10.10.7:35000"}
         stats |= {"side": 1, "latched": None, "last_seen_ms": None, "suite": None}
         stats |= {"unauthentic_packets": 0, "replayed_packets": 0, "quality": None}
-        stats |= {"why_user": "off"}
+        stats |= {"why_user": "off", "transcoding": None}
         stats |= {
             "untargeted_packets": 0,
             "target": None,

@@ -116,7 +116,12 @@ impl Shard {
                 self.keep(via, true);
                 let bytes = part.bytes().to_vec();
                 self.forwarded(via, bytes.len(), true);
-                self.outbox.push_back(Transmit { via, to, bytes });
+                self.outbox.push_back(Transmit {
+                    via,
+                    to,
+                    bytes,
+                    counted: false,
+                });
             }
         }
         Verdict::Handled

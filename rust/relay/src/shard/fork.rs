@@ -37,14 +37,9 @@ impl Shard {
         Some((copies, copy))
     }
 
-    /// Sends a copy on its way, if what it was made of has passed.
-    pub(super) fn send_copy(
-        &mut self,
-        copy: Option<(Key, Vec<u8>)>,
-        verdict: Verdict,
-        now: Millis,
-    ) {
-        let (Some((via, mut packet)), Verdict::Forward { .. }) = (copy, verdict) else {
+    /// Sends a copy on its way: what it was made of has passed.
+    pub(super) fn send_copy(&mut self, copy: Option<(Key, Vec<u8>)>, now: Millis) {
+        let Some((via, mut packet)) = copy else {
             return;
         };
         let length = packet.len();
@@ -54,7 +49,12 @@ impl Shard {
             self.keep(via, true);
             let bytes = data.bytes().to_vec();
             self.forwarded(via, bytes.len(), true);
-            self.outbox.push_back(Transmit { via, to, bytes });
+            self.outbox.push_back(Transmit {
+                via,
+                to,
+                bytes,
+                counted: false,
+            });
         }
     }
 }

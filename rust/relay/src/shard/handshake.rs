@@ -126,6 +126,7 @@ impl Shard {
                 via: home,
                 to,
                 bytes,
+                counted: false,
             };
             self.outbox.extend(packets.map(transmit));
         }
@@ -143,6 +144,7 @@ impl Shard {
             via: key,
             to: from,
             bytes: checked.answer,
+            counted: false,
         });
         self.begin(key, now);
         Some(Verdict::Handled)

@@ -65,6 +65,15 @@ impl Outlet {
         self.playing.is_none() && self.shift.is_none()
     }
 
+    /// Where music has gone on with a source of ours: its last timestamp, and when. What follows is of
+    /// the source itself, which counts on from there without a shift.
+    pub fn behind_music(&mut self, ssrc: u32) -> Option<(u32, Millis)> {
+        let ours = |one: &&mut Sent| one.ours && one.ssrc == ssrc;
+        let last = self.last.as_mut().filter(ours)?;
+        last.ours = false;
+        Some((last.timestamp, last.at))
+    }
+
     /// Whether the last packet was music.
     fn ends_with_ours(&self) -> bool {
         self.last.is_some_and(|one| one.ours)
@@ -245,6 +254,7 @@ impl Shard {
 
     /// Puts a packet of ours on its way to a side, in the form that is agreed there.
     fn emit(&mut self, home: Key, mut packet: Vec<u8>, now: Millis) {
+        self.voice_behind(home, &packet);
         let length = packet.len();
         packet.resize(length + GROWTH, 0);
         let mut data = Datagram::new(&mut packet, length);
@@ -252,7 +262,12 @@ impl Shard {
             self.keep(via, true);
             let bytes = data.bytes().to_vec();
             self.forwarded(via, bytes.len(), true);
-            self.outbox.push_back(Transmit { via, to, bytes });
+            self.outbox.push_back(Transmit {
+                via,
+                to,
+                bytes,
+                counted: false,
+            });
         }
     }
 

@@ -58,9 +58,12 @@ impl Shard {
 
     /// What was overheard is recorded if it has passed.
     pub(super) fn passed(&mut self, overheard: Option<Heard>, verdict: Verdict) -> Verdict {
-        if let (Some(heard), Verdict::Forward { .. }) = (overheard, verdict) {
-            self.taps.push_back(Tap::Packet(heard));
-        }
+        self.heard(overheard.filter(|_| matches!(verdict, Verdict::Forward { .. })));
         verdict
+    }
+
+    /// What has passed is recorded.
+    pub(super) fn heard(&mut self, heard: Option<Heard>) {
+        self.taps.extend(heard.map(Tap::Packet));
     }
 }

@@ -163,11 +163,14 @@ impl Shard {
         if port.kind == Kind::Rtcp {
             return Err(Reason::Rtcp);
         }
+        let exit = self.port(port.peers[Kind::Rtp as usize]);
+        let exit = exit.ok_or(Reason::NotLatched)?;
+        if exit.voice.is_some() {
+            return Err(Reason::Transcoded);
+        }
         if let Err(why) = &self.kernel.0 {
             return Err(Reason::NoKernel(why.clone()));
         }
-        let exit = self.port(port.peers[Kind::Rtp as usize]);
-        let exit = exit.ok_or(Reason::NotLatched)?;
         let (gate, far) = (self.gate(port), self.gate(exit));
         if !gate.guard.is_plain() || !far.guard.is_plain() {
             return Err(Reason::Crypto);

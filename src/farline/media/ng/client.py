@@ -68,6 +68,8 @@ def _offer(offer: Offer, places: NgPlaces) -> dict[str, Encodable]:
     said["direction"] = [places.names.get(name, name) for name in ours]
     if ours[0] in places.traffic_classes:
         said["TOS"] = places.traffic_classes[ours[0]]
+    if offer.receiver.transcoding:
+        said["codec"] = {"transcode": list(offer.receiver.transcoding)}
     return said | _received(offer.sender)
 
 

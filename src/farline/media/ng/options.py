@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from farline.media.ng.message import text, texts
+from farline.media.ng.message import section, text, texts
+from farline.media.transcoding import CODECS
 
 if TYPE_CHECKING:
     from farline.media.ng.bencode import Bencoded
@@ -62,7 +63,6 @@ OFF = frozenset(
 REFUSED_KEYS = frozenset(
     [
         "media-address",
-        "codec",
         "record-call",
         "media-echo",
         "t.38",
@@ -120,6 +120,8 @@ class Options:
     source: str
     """Where the sender's signaling comes from; empty when not told."""
     replace_origin: bool
+    transcoding: tuple[str, ...]
+    """Codecs that the receiver may be offered besides, in lower case."""
     rtcp_attribute: bool
     """Whether a=rtcp may stay."""
     rtcp_mux: bool
@@ -148,12 +150,13 @@ def read_options(document: Document) -> Options:
     refused = [f"flag {name!r}" for name in undone if name in REFUSED_FLAGS]
     for key, value in document.items():
         name = _name(key)
-        if name in PLAIN or _is_off(value):
+        if name in PLAIN or name == "codec" or _is_off(value):
             continue
         if name in REFUSED_KEYS:
             refused.append(f"{name!r}")
         else:
             undone.append(name)
+    transcoding = _transcoding(document, refused)
     if refused:
         raise Refusal(f"this engine does not do: {', '.join(refused)[:200]}")
     _check_ice(document)
@@ -165,9 +168,23 @@ def read_options(document: Document) -> Options:
         source=_source(document),
         replace_origin="origin" in replace,
         rtcp_mux=not _apart(document),
+        transcoding=transcoding,
         rtcp_attribute="no-rtcp-attribute" not in flags,
         warning=f"done without: {shown}" if undone else "",
     )
+
+
+def _transcoding(document: Document, refused: list[str]) -> tuple[str, ...]:
+    """The codecs to add (codec: transcode); all other wishes about codecs are `refused`."""
+    names: list[str] = []
+    for wish, value in section(document.get("codec")).items():
+        asked = [entry.partition("/")[0].lower() for entry in texts(value)]
+        if _name(wish) != "transcode":
+            refused += [] if _is_off(value) else [f"'codec-{_name(wish)}'"]
+            continue
+        refused += [f"codec {one!r}" for one in asked if one not in CODECS]
+        names += asked
+    return tuple(dict.fromkeys(names))
 
 
 def _name(text_: str) -> str:
