@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from farline.media.music import Studio
+    from farline.media.relay_control import RelayControl
     from farline.media.security import Agreement, Draw
-    from farline.media.session import RelayControl
     from farline.sdp import Fingerprint
 
 VERSION = 2
@@ -129,10 +129,10 @@ def decode(
     session = MediaSession(
         record.name, relay, addresses, draw, sides, fingerprint=fingerprint, studio=studio
     )
-    session.streams = {index: _restored(one) for index, one in record.streams.items()}
+    session.streams.update({index: _restored(one) for index, one in record.streams.items()})
     session.fresh = {index: _restored(one) for index, one in record.fresh.items()}
-    session.resting = [_restored(one) for one in record.resting]
-    session.bundles = list(record.bundles)
+    session.resting.extend(_restored(one) for one in record.resting)
+    session.bundles[:] = record.bundles
     session.opened, session.offered, session.held = record.opened, offered, record.held
     return session
 

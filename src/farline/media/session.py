@@ -9,155 +9,39 @@ for early media.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from farline._core import RelayError
 from farline.media import music as music_rules
-from farline.media.bundle import Bundle, make_bundle, shared_streams
-from farline.media.handshake import Handshake, Invitation
-from farline.media.negotiation import Grouping, Negotiation, Place
-from farline.media.stream import Remote, Stream
+from farline.media.handshake import Handshake
+from farline.media.negotiation import Negotiation, Place
+from farline.media.sharing import Sharing
+from farline.media.stream import Stream
 from farline.media.subscription import Subscription
+from farline.media.telling import Telling
 from farline.media.transcoding import additions, draw_source, voice
 from farline.sdp import (
     Direction,
     MediaPorts,
     SdpError,
-    bundle_group,
     ip_version,
     rewrite,
     unfolded,
-    without_clashes,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from farline._core import PortStats
+    from farline.media.bundle import Bundle
     from farline.media.engine import Side
     from farline.media.music import Studio
-    from farline.media.security import Agreement, Draw, Proposal
-    from farline.media.transcoding import Voice
-    from farline.sdp import Description, Fingerprint, Format, IceCredentials, Media, MediaSecurity
+    from farline.media.relay_control import RelayControl
+    from farline.media.security import Agreement, Draw
+    from farline.sdp import Description, Fingerprint, Format, Media, MediaSecurity
 
 
 MID_EXTENSION: Final = 1
 """The identifier that we offer for the MID's header extension."""
-
-
-class RelayControl(Protocol):
-    """What a session needs of `farline._core.Relay`."""
-
-    def open(
-        self, session: str, stream: int, interfaces: tuple[str, str], rtp: bool, /
-    ) -> tuple[int, int]:
-        """Open a stream and return the RTP port of each side; raises RelayError."""
-
-    def signal(
-        self,
-        session: str,
-        stream: int,
-        side: int,
-        *,
-        rtp: tuple[str, int] | None,
-        rtcp: tuple[str, int] | None,
-        source: str | None,
-        muted: bool,
-        muxed: bool = False,
-    ) -> None:
-        """Take what signaling says of one side."""
-
-    def protect(
-        self,
-        session: str,
-        stream: int,
-        side: int,
-        keys: tuple[str, bytes, bytes] | None,
-        /,
-        *,
-        closed: bool = False,
-    ) -> None:
-        """Set what protects one side: suite, the peer's key, ours; `closed`: nothing passes."""
-
-    def describe(
-        self, session: str, stream: int, side: int, formats: list[tuple[int, str, int]], /
-    ) -> None:
-        """What the payload types mean that one side sends: (number, encoding name, clock)."""
-
-    def gather(self, gathering: bool, /) -> None:
-        """What is told meanwhile takes effect at its end (False) at the latest."""
-
-    def shake(
-        self,
-        session: str,
-        stream: int,
-        side: int,
-        fingerprints: Sequence[tuple[str, bytes]],
-        /,
-        *,
-        active: bool,
-    ) -> None:
-        """Let the keys of one side come out of a DTLS handshake."""
-
-    def ice(
-        self, session: str, stream: int, side: int, credentials: tuple[str, str] | None, /
-    ) -> None:
-        """Our ICE credentials on one side; None: ICE is not spoken there."""
-
-    def transcode(self, session: str, stream: int, sides: tuple[Voice, Voice] | None, /) -> None:
-        """What each side gets; None: packets pass as they are."""
-
-    def withhold(self, session: str, stream: int, side: int, withheld: bool, /) -> None:
-        """Whether telephone-events are kept from one side."""
-
-    def dial(self, session: str, side: int, digit: str, duration_ms: int, /) -> None:
-        """Put a digit into what leaves towards one side."""
-
-    def reopen(
-        self,
-        session: str,
-        stream: int,
-        interfaces: tuple[str, str],
-        rtp: bool,
-        ports: tuple[int, int],
-        /,
-    ) -> None:
-        """Open a stream of the process before this one; raises RelayError."""
-
-    def resume(self, session: str, stream: int, /) -> None:
-        """Go on with a reopened stream."""
-
-    def record(self, session: str, stream: int, stem: str | None, /) -> None:
-        """Record a stream into a file of that name; None: no longer."""
-
-    def fork(self, session: str, stream: int, to: int | None, /) -> None:
-        """Send copies of a stream through another; None: no longer."""
-
-    def play(self, session: str, stream: int, side: int, name: str | None, /) -> None:
-        """Play music towards a side while the other sends nothing; None: no longer."""
-
-    def bundle(
-        self,
-        session: str,
-        carrier: int,
-        side: int,
-        mid_extension: int,
-        members: Sequence[tuple[int, bytes, Sequence[int], Sequence[int]]],
-        /,
-    ) -> None:
-        """Let streams of one side share a transport: (number, mid, payload types, sources)."""
-
-    def hold(self, session: str, held: bool, /) -> None:
-        """On hold, silence is not reported."""
-
-    def close(self, session: str, stream: int, /) -> None:
-        """End one stream."""
-
-    def query(self, session: str, /) -> Sequence[PortStats] | None:
-        """The counters."""
-
-    def delete(self, session: str, /) -> Sequence[PortStats] | None:
-        """End the session."""
 
 
 class SessionError(ValueError):
@@ -194,6 +78,12 @@ class MediaSession:
     """For recordings and music; None: there are none here."""
     subscription: Subscription | None = None
     """The recording server that gets copies."""
+    telling: Telling = field(init=False)
+    sharing: Sharing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.telling = Telling(self.name, self.relay, self.bundles, self.studio)
+        self.sharing = Sharing(self.telling, self.streams, self.resting, self.bundles)
 
     def offer(self, description: Description, sender: Side, receiver: Side) -> bytes:
         """Take an offer, and return it as the receiver is to see it.
@@ -221,13 +111,13 @@ class MediaSession:
         for media in description.media:
             stream = self._newest(media.index)
             if stream is not None and not stream.answered:
-                self._protect(stream, offerer, offered.keys[media.index])
-                self._propose(stream, 1 - offerer, offered.lines[media.index])
-                self._signal(stream, offerer, media)
-                self._signal(stream, 1 - offerer, None)
+                self.telling.protect(stream, offerer, offered.keys[media.index])
+                self.telling.propose(stream, 1 - offerer, offered.lines[media.index])
+                self.telling.signal(stream, offerer, media, sender.signaling_source)
+                self.telling.signal(stream, 1 - offerer, None, receiver.signaling_source)
                 if stream.rtp:
                     wide = widened.media[media.index]
-                    self._describe(stream, 1 - offerer, wide, wide)
+                    self.telling.describe(stream, 1 - offerer, wide, wide)
         if self.fresh and not self.streams:
             self._hold(True)  # ringing may take longer than silence is allowed to
         shown = self._shown(
@@ -256,9 +146,9 @@ class MediaSession:
             agreed = (self.offered.keys[ours.index], keys[ours.index])
             self._settle(ours, theirs, answerer, agreed)
         self._agree_on_codecs(self.offered, description, answerer)
-        grouping = self._bundle_offerer(self.offered, description, standing)
-        self._bundle_answerer(self.offered, description)
-        self._close_resting()
+        grouping = self.sharing.offerer(self.offered, description, standing)
+        self.sharing.answerer(self.offered, description)
+        self.sharing.close_resting()
         idle = not self.streams or offer.on_hold or description.on_hold
         self._hold(idle)
         self._record()
@@ -323,23 +213,12 @@ class MediaSession:
         for stream in streams:
             known = (stream.interfaces, stream.rtp, stream.ports)
             self.relay.reopen(self.name, stream.number, *known)
-            for side in (0, 1):
-                if stream.ice[side] is not None and not self._carried(stream, side):
-                    self._tell_ice(stream, side)
-                self._tell_keys(stream, side)
-                self._tell_remote(stream, side)
-                if stream.formats[side]:
-                    self._tell_formats(stream, side)
-                if stream.voices is not None and side == 1:
-                    self.relay.transcode(self.name, stream.number, stream.voices)
-                if stream.rtp and stream.answered:
-                    withheld = not self.sides[side].events
-                    self.relay.withhold(self.name, stream.number, side, withheld)
-                if stream.music[side]:
-                    self._tell_music(stream, side)
+            self.telling.again(stream)
+            if stream.rtp and stream.answered:
+                self._withhold(stream)
         for side, bundle in enumerate(self.bundles):
             if bundle is not None:
-                self._tell_bundle(bundle, side)
+                self.telling.bundle(bundle, side)
         for stream in streams:
             self.relay.resume(self.name, stream.number)
         if self.streams or self.fresh:
@@ -433,14 +312,20 @@ class MediaSession:
             self._close(self.streams, index)
             return
         stream.answered = True
-        self._protect(stream, 1 - answerer, keys[0])
-        self._protect(stream, answerer, keys[1])
+        self.telling.protect(stream, 1 - answerer, keys[0])
+        self.telling.protect(stream, answerer, keys[1])
         for side, said, agreed in ((1 - answerer, ours, keys[0]), (answerer, theirs, keys[1])):
-            self._signal(stream, side, said, muxed=self._muxed(ours, theirs, agreed))
+            source = self.sides[side].signaling_source
+            muxed = self._muxed(ours, theirs, agreed)
+            self.telling.signal(stream, side, said, source, muxed=muxed)
         if stream.rtp:
-            for side, wanted in enumerate(self.sides):
-                self.relay.withhold(self.name, stream.number, side, not wanted.events)
+            self._withhold(stream)
             self._play(stream, (ours, theirs) if answerer else (theirs, ours))
+
+    def _withhold(self, stream: Stream) -> None:
+        """Keep telephone-events from the sides that hear of digits otherwise."""
+        for side, wanted in enumerate(self.sides):
+            self.relay.withhold(self.name, stream.number, side, not wanted.events)
 
     def _added(
         self, description: Description, side: int, receiver: Side
@@ -459,8 +344,8 @@ class MediaSession:
             stream, ours = self.streams.get(index), offered.description.media[index]
             if stream is None or not stream.rtp:
                 continue
-            self._describe(stream, 1 - answerer, told.media[index], ours)
-            self._describe(stream, answerer, widened.media[index], theirs)
+            self.telling.describe(stream, 1 - answerer, told.media[index], ours)
+            self.telling.describe(stream, answerer, widened.media[index], theirs)
             voices = None
             if found.pair is not None:
                 sources = self._sources(stream)
@@ -480,19 +365,6 @@ class MediaSession:
         if stream.voices is None:
             return [draw_source(self.draw), draw_source(self.draw)]
         return [(one.ssrc, one.sequence, one.timestamp) for one in stream.voices]
-
-    def _describe(self, stream: Stream, side: int, wanted: Media, own: Media) -> None:
-        """Tell the relay what one side sends: what the other wants, by the other's numbers.
-
-        Before the answer, and from peers that do not keep to it, packets have the side's own.
-        """
-        formats = {one.payload_type: one for one in (*own.formats, *wanted.formats)}
-        told = [(one.payload_type, one.name, one.clock) for one in formats.values()]
-        stream.formats[side] = told
-        self._tell_formats(stream, side)
-
-    def _tell_formats(self, stream: Stream, side: int) -> None:
-        self.relay.describe(self.name, stream.number, side, stream.formats[side])
 
     def _record(self) -> None:
         """Record the first stream of sound while the policy of a leg asks for it, no other."""
@@ -517,12 +389,7 @@ class MediaSession:
             music = self.sides[side].music if music_rules.hears(said[side], said[1 - side]) else ""
             if stream.audio and music != stream.music[side]:
                 stream.music[side] = music
-                self._tell_music(stream, side)
-
-    def _tell_music(self, stream: Stream, side: int) -> None:
-        name = stream.music[side]
-        if self.studio is not None and (not name or self.studio.has_music(name)):
-            self.relay.play(self.name, stream.number, side, name or None)
+                self.telling.music(stream, side)
 
     def _hold(self, held: bool) -> None:
         self.held = held
@@ -533,103 +400,9 @@ class MediaSession:
         if stream is None:
             return
         if any(one and one.carrier == stream.number and one.is_shared for one in self.bundles):
-            self._rest(stream)
+            self.sharing.rest(stream)
         else:
             self.relay.close(self.name, stream.number)
-
-    def _rest(self, stream: Stream) -> None:
-        """Its m= line is gone, but others share its transport."""
-        self.resting.append(stream)
-        for side in (0, 1):
-            stream.remotes[side] = Remote(muted=True, muxed=stream.remotes[side].muxed)
-            self._tell_remote(stream, side)
-
-    def _close_resting(self) -> None:
-        """Close what nobody shares any more."""
-        carriers = {one.carrier for one in self.bundles if one is not None}
-        for stream in [one for one in self.resting if one.number not in carriers]:
-            self.resting.remove(stream)
-            self.relay.close(self.name, stream.number)
-
-    def _bundle_offerer(
-        self, offered: Negotiation, answer: Description, standing: frozenset[int]
-    ) -> Grouping:
-        """Put into force what the offerer's leg shares; what it is told of that."""
-        side = offered.offerer
-        streams = shared_streams(bundle_group(offered.description), self.streams, side)
-        fitting = without_clashes([answer.media[index] for index, _ in streams])
-        streams = [(index, one) for index, one in streams if index in fitting]
-        before = self.bundles[side]
-        bundle = make_bundle(streams, side, offered.description, before, standing)
-        self._share(side, bundle)
-        indices = tuple(index for index, _ in streams)
-        return Grouping(indices, bundle.mid_extension if bundle is not None else 0)
-
-    def _bundle_answerer(self, offered: Negotiation, answer: Description) -> None:
-        """Put into force what the answerer's leg shares: its first section's transport."""
-        side = 1 - offered.offerer
-        streams = shared_streams(offered.answered_group(answer), self.streams, side)
-        before = self.bundles[side]
-        self._share(side, make_bundle(streams, side, answer, before, frozenset()))
-
-    def _share(self, side: int, bundle: Bundle | None) -> None:
-        """Let the streams of a side share a transport, and no longer another."""
-        before = self.bundles[side]
-        if bundle is not None:
-            self._renew_carrier(bundle, side)
-        if bundle == before:
-            return
-        if before is not None and (bundle is None or bundle.carrier != before.carrier):
-            self.relay.bundle(self.name, before.carrier, side, 0, ())
-        self.bundles[side] = bundle
-        for stream in self.streams.values():
-            was = before is not None and before.carries(stream.number)
-            if was != self._carried(stream, side):
-                self._tell_ice(stream, side)
-                self._tell_keys(stream, side)
-        if bundle is not None:
-            self._tell_bundle(bundle, side)
-
-    def _renew_carrier(self, bundle: Bundle, side: int) -> None:
-        """A carrier without an m= line has what is agreed for those that it carries."""
-        carrier = next((one for one in self.resting if one.number == bundle.carrier), None)
-        member = next(one for one in self.streams.values() if bundle.has(one.number))
-        if carrier is not None:
-            self._protect(carrier, side, member.keys[side])
-
-    def _tell_bundle(self, bundle: Bundle, side: int) -> None:
-        members = [(m.stream, m.mid, m.payload_types, m.sources) for m in bundle.members]
-        self.relay.bundle(self.name, bundle.carrier, side, bundle.mid_extension, members)
-
-    def _carried(self, stream: Stream, side: int) -> bool:
-        bundle = self.bundles[side]
-        return bundle is not None and bundle.carries(stream.number)
-
-    def _signal(
-        self, stream: Stream, side: int, media: Media | None, *, muxed: bool = False
-    ) -> None:
-        """Tell the relay what one side said (None: nothing yet) and where its signaling is from."""
-        source = self.sides[side].signaling_source or None
-        before = stream.remotes[side]
-        if media is None:
-            remote = replace(before, source=source)
-        else:
-            remote = replace(Remote.of(media, source, before), muxed=muxed)
-        stream.remotes[side] = remote
-        self._tell_remote(stream, side)
-
-    def _tell_remote(self, stream: Stream, side: int) -> None:
-        remote = stream.remotes[side]
-        self.relay.signal(
-            self.name,
-            stream.number,
-            side,
-            rtp=remote.rtp,
-            rtcp=remote.rtcp,
-            source=remote.source,
-            muted=remote.muted,
-            muxed=remote.muxed,
-        )
 
     def _muxed(self, ours: Media, theirs: Media, agreed: Agreement | None) -> bool:
         """Whether RTCP shares the RTP port of a leg.
@@ -641,62 +414,16 @@ class MediaSession:
         bridged = self.offered is not None and self.offered.bridged(ours.index)
         return ours.rtcp_mux and theirs.rtcp_mux and not bridged
 
-    def _propose(self, stream: Stream, side: int, offered: Proposal) -> None:
-        """Nothing passes until a leg that is offered keys has answered; its checks are answered."""
-        self._protect(stream, side, None, closed=bool(offered))
-        if isinstance(offered, Invitation):
-            self._speak_ice(stream, side, offered.ours)
-
-    def _protect(
-        self, stream: Stream, side: int, keys: Agreement | None, *, closed: bool = False
-    ) -> None:
-        """Tell the relay what protects one side, where that has changed."""
-        if not stream.rtp or (stream.keys[side], stream.closed[side]) == (keys, closed):
-            return
-        stream.keys[side], stream.closed[side] = keys, closed
-        self._speak_ice(stream, side, keys.ours if isinstance(keys, Handshake) else None)
-        self._tell_keys(stream, side)
-
-    def _tell_keys(self, stream: Stream, side: int) -> None:
-        keys, closed = stream.keys[side], stream.closed[side]
-        if not stream.rtp:
-            return
-        if self._carried(stream, side):
-            keys, closed = None, True  # its own transport serves nobody
-        if isinstance(keys, Handshake):
-            named = [(one.hash, one.digest) for one in keys.fingerprints]
-            self.relay.shake(self.name, stream.number, side, named, active=keys.active)
-            return
-        told = None if keys is None else (keys.suite, keys.theirs, keys.ours)
-        self.relay.protect(self.name, stream.number, side, told, closed=closed)
-
-    def _speak_ice(self, stream: Stream, side: int, ours: IceCredentials | None) -> None:
-        """Tell the relay our ICE credentials on one side, where they have changed."""
-        if stream.ice[side] != ours:
-            stream.ice[side] = ours
-            self._tell_ice(stream, side)
-
-    def _tell_ice(self, stream: Stream, side: int) -> None:
-        ours = None if self._carried(stream, side) else stream.ice[side]
-        told = None if ours is None else (ours.fragment, ours.password)
-        self.relay.ice(self.name, stream.number, side, told)
-
     def _places(self, description: Description, side: int) -> list[Place | None]:
         """Where our ends of the m= lines are, on one side."""
         address = self.addresses[self.sides[side].interface]
         places: list[Place | None] = []
         for media in description.media:
             stream = self._newest(media.index)
-            places.append(None if stream is None else Place(address, self._port(stream, side)))
+            places.append(
+                None if stream is None else Place(address, self.sharing.port(stream, side))
+            )
         return places
-
-    def _port(self, stream: Stream, side: int) -> int:
-        """Where a stream's packets come on a side."""
-        bundle = self.bundles[side]
-        if bundle is None or not bundle.carries(stream.number):
-            return stream.ports[side]
-        known = (*self.streams.values(), *self.resting)
-        return next(one.ports[side] for one in known if one.number == bundle.carrier)
 
     def _shown(
         self, description: Description, side: int, security: Sequence[MediaSecurity | None]

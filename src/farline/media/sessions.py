@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from farline._core import PortStats
     from farline.media.engine import MediaRequest
     from farline.media.music import Studio
+    from farline.media.relay_control import RelayControl
     from farline.media.security import Draw
-    from farline.media.session import RelayControl
     from farline.sdp import Fingerprint
     from farline.sip.ids import Ids
 

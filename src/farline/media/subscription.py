@@ -24,8 +24,8 @@ from farline.sdp import (
 
 if TYPE_CHECKING:
     from farline.media.engine import Side
+    from farline.media.relay_control import RelayControl
     from farline.media.security import Draw, Proposal
-    from farline.media.session import RelayControl
     from farline.sdp import Crypto, Description
 
 Formats = list[tuple[int, str, int]]
