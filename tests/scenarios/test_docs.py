@@ -5,10 +5,11 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from farline.config import load_deployment
 from farline.lab.loopback import to_loopback
 from farline.lab.namespaces import missing_for_namespaces
-from farline.lab.prepare import dump_deployment
+from farline.lab.prepare import CLAIM, dump_deployment
 from farline.runtime.control import ControlError, call
 from farline.testing.pages import commands, quotes
 
@@ -46,6 +47,9 @@ SERVERS = {
 }
 """Commands that go on until Ctrl-C, and the sign that they serve (None: the role answers)."""
 
+EMS_PORT = re.compile(r"^ems:.*?^  port: (\d+)", re.MULTILINE | re.DOTALL)
+"""Each loopback lab has its own, counted from the guide's 8090."""
+
 ADDRESS = re.compile(r"\b127\.\d+\.\d+\.\d+\b")
 
 
@@ -61,6 +65,7 @@ class Reader:
     def __init__(self, directory):
         self.directory = directory
         self.servers = []
+        self.claim = None
         for entry in ROOT.iterdir():
             if entry.name not in ("run", "lab", "target", ".git"):
                 (directory / entry.name).symlink_to(entry)
@@ -76,6 +81,8 @@ class Reader:
 
     def type(self, command):
         text = self.translated(command.text)
+        if re.match(r"make run|farline lab run", command.text):
+            self.release()
         for pattern, sign in SERVERS.items():
             if re.fullmatch(pattern, command.text) and not command.status:
                 self.serve(text, sign)
@@ -87,6 +94,8 @@ class Reader:
         )  # fmt: skip
         where = f"line {command.line}: {text}\n{done.stdout}"
         assert done.returncode == command.status, f"exit {done.returncode}: {where}"
+        if command.text.startswith("farline lab down"):
+            self.hold()
         for line in command.quoted:
             assert quotes(self.translated(line), done.stdout), f"no {line!r}: {where}"
 
@@ -119,16 +128,34 @@ class Reader:
             return False
         return True
 
+    def hold(self):
+        """Keep the addresses of the lab that has ended from other tests' labs: they are used on."""
+        there = self.directory / "run" / "deployment.yaml"
+        if self.claim is None and there.exists():
+            port = re.search(EMS_PORT, there.read_text(encoding="utf-8"))[1]
+            claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            with suppress(OSError):  # another lab of this page has it still
+                claim.bind(f"\0{CLAIM}-{int(port) - 8090}")
+                self.claim = claim
+
+    def release(self):
+        """A new lab takes addresses of its own."""
+        if self.claim is not None:
+            self.claim.close()
+            self.claim = None
+
     def end(self):
         """Ctrl-C for every server, the last one first."""
         while self.servers:
             process, text, log = self.servers.pop()
-            os.killpg(process.pid, signal.SIGINT)
+            with suppress(ProcessLookupError):  # its status says why it ended
+                os.killpg(process.pid, signal.SIGINT)
             status = process.wait(60)
             words = log.read_text(errors="replace")
             if "tcpdump" not in text:
                 assert status in (0, 130, -signal.SIGINT), f"{text} ended with {status}\n{words}"
             assert "Traceback" not in words, words
+        self.hold()
 
     def translated(self, text):
         """Pages show the addresses of the first lab on loopback; this may be the third."""
@@ -144,7 +171,7 @@ class Reader:
         assert len(shown) == len(real)
         known = dict(zip(shown, real, strict=True))
         text = ADDRESS.sub(lambda found: known.get(found[0], found[0]), text)
-        port = re.search(r"^ems:.*?^  port: (\d+)", ours, re.MULTILINE | re.DOTALL)
+        port = re.search(EMS_PORT, ours)
         return text.replace(":8090", f":{port[1]}")
 
 
@@ -158,6 +185,7 @@ def reader(tmp_path):
     finally:
         with ExitStack() as stack:
             stack.callback(shutil.rmtree, directory, ignore_errors=True)
+            stack.callback(reader.release)
             stack.callback(end_lab, reader, "run")
             stack.callback(end_lab, reader, "lab")
             stack.callback(reader.end)
