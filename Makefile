@@ -11,9 +11,10 @@ TEST_PACKAGES := $(RUN_PACKAGES) baresip-core sip-tester tshark curl iproute2 nf
 	rtpengine-daemon kamailio chromium pebble
 BENCH_PACKAGES := $(RUN_PACKAGES) sip-tester iproute2 kamailio kamailio-outbound-modules rtpengine-daemon
 
-# Tests that judge what a foreign phone recorded. It plays out in real time and drops a frame of its own
-# when it is not scheduled, so these have the machine to themselves, and that one finding is tried again.
-FOREIGN := tests/interop/test_baresip.py tests/interop/test_srtp.py
+# Tests that judge what a foreign phone recorded, and how long calls were silent. A phone plays out in real
+# time and drops a frame of its own when it is not scheduled, so these have the machine to themselves, and
+# that one finding is tried again.
+FOREIGN := tests/interop/test_baresip.py tests/interop/test_srtp.py tests/scenarios/test_survival.py
 
 RUST := $(shell find rust -name '*.rs' -o -name '*.c' -o -name Cargo.toml) Cargo.toml Cargo.lock
 

@@ -182,6 +182,8 @@ async def listens(site, port):
         _, writer = await asyncio.open_connection(site.border_ip, port)
     except ConnectionRefusedError:
         return False
+    except ConnectionResetError:  # it closed while we were waiting for it to accept
+        return True
     writer.close()
     return True
 

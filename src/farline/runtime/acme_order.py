@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import requests
 from acme import client, crypto_util, errors, messages
@@ -28,6 +28,22 @@ if TYPE_CHECKING:
 
 ORDER_SECONDS = 180
 REQUEST_SECONDS = 30
+NONCE_ROUNDS = 3
+"""How often the library's two tries are made of a request that is told that its nonce is bad."""
+
+
+class _Network(client.ClientNetwork):
+    """A request is sent again as often as it takes to have a good nonce (RFC 8555 section 6.5)."""
+
+    def post(self, *args: Any, **kwargs: Any) -> requests.Response:
+        """As the library's, whose two tries may both have had a nonce that the server forgot."""
+        for _ in range(NONCE_ROUNDS - 1):
+            try:
+                return super().post(*args, **kwargs)
+            except messages.Error as error:
+                if error.code != "badNonce":
+                    raise
+        return super().post(*args, **kwargs)
 
 
 def order(
@@ -60,7 +76,7 @@ def _client(form: AcmeOrder, account: Secret, base: Path) -> tuple[client.Client
     pem = serialization.load_pem_private_key(account.reveal().encode(), None)
     key = JWKEC(key=pem)
     agent = f"farline/{__version__}"
-    network = client.ClientNetwork(key, alg=ES256, user_agent=agent, timeout=REQUEST_SECONDS)
+    network = _Network(key, alg=ES256, user_agent=agent, timeout=REQUEST_SECONDS)
     if form.directory_authorities is not None:
         # `requests` takes a file here, which the library's annotation does not say.
         network.verify_ssl = str(base / form.directory_authorities)  # type: ignore[assignment]

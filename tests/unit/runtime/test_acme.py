@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import requests
+from acme import client, messages
 from pydantic import ValidationError
 
 from farline.config import ConfigError, TlsServerProfile, load_with_warnings
 from farline.config.tls import AcmeOrder
-from farline.runtime import acme_files
+from farline.runtime import acme_files, acme_order
 from farline.runtime.acme_http import MAX_CONNECTIONS, answering
 from farline.runtime.certificates import make_certificates
 from farline.runtime.preflight import preflight
@@ -148,3 +150,24 @@ def test_names_that_clients_dial_are_ordered(tmp_path):
         if problem.place == "tls_server_profiles[0].acme.names"
     ]
     assert said == ["ipo1xp.ipolab.com is not ordered: phones dial it at IPORWB1Sig"]
+
+
+def test_a_request_is_sent_again_until_its_nonce_is_good(monkeypatch):
+    tried = []
+    bad = [True] * (2 * acme_order.NONCE_ROUNDS - 1)
+
+    def answer(_self, url):
+        tried.append(url)
+        if len(tried) <= len(bad):
+            raise messages.Error(typ="urn:ietf:params:acme:error:badNonce")
+        return requests.Response()
+
+    monkeypatch.setattr(client.ClientNetwork, "_post_once", answer)
+    network = acme_order._Network()
+    network.post("https://ca.example/order")
+    assert len(tried) == len(bad) + 1
+    tried.clear()
+    bad.append(True)
+    with pytest.raises(messages.Error):
+        network.post("https://ca.example/order")
+    assert len(tried) == len(bad)
