@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import requests
 from acme import client, crypto_util, errors, messages
@@ -35,7 +35,7 @@ NONCE_ROUNDS = 3
 class _Network(client.ClientNetwork):
     """A request is sent again as often as it takes to have a good nonce (RFC 8555 section 6.5)."""
 
-    def post(self, *args: Any, **kwargs: Any) -> requests.Response:
+    def post(self, *args: object, **kwargs: object) -> requests.Response:
         """As the library's, whose two tries may both have had a nonce that the server forgot."""
         for _ in range(NONCE_ROUNDS - 1):
             try:
