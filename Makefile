@@ -50,7 +50,7 @@ test: .venv/.ready ## everything: linters, types, Rust and Python tests, the lab
 	$(MAKE) lint rust
 	$(BIN)/pytest -q tests/unit tests/protocol -n 2
 	$(BIN)/pytest -q tests --ignore=tests/unit --ignore=tests/protocol $(FOREIGN:%=--ignore=%) -n 2 --dist loadfile
-	$(BIN)/pytest -q $(FOREIGN) --reruns 1 --only-rerun 'frames of 20 ms are missing'
+	$(BIN)/pytest -q $(FOREIGN) --reruns 2 --only-rerun 'frames of 20 ms are missing'
 
 lint: .venv/.ready ## style, types, architecture
 	$(BIN)/ruff check

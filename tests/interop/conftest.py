@@ -1,5 +1,8 @@
 """One deployment on loopback for all tests here that need a whole one."""
 
+import os
+import subprocess
+import sys
 from contextlib import closing
 
 import pytest
@@ -7,6 +10,28 @@ import pytest
 from farline.lab.lab import Lab
 from farline.testing.deployment import phones as make_phones
 from farline.testing.deployment import prepare_site, running
+
+
+SPIN = """
+import os, sys
+os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+while os.getppid() == int(sys.argv[1]):
+    pass
+"""
+
+
+@pytest.fixture(scope="session")
+def awake():
+    """No core halts meanwhile: in a virtual machine one wakes too late for a phone that plays out.
+
+    What spins has only the time that nobody else wants, and ends with us.
+    """
+    command = [sys.executable, "-c", SPIN, str(os.getpid())]
+    spinning = [subprocess.Popen(command) for _ in range(os.cpu_count() or 1)]
+    yield
+    for one in spinning:
+        one.kill()
+        one.wait()
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from farline.testing.deployment import phones as make_phones
 from farline.testing.sipp import listening
 
 pytest.importorskip("baresip", reason="the PyPI package baresip-python is missing")
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("awake"), pytest.mark.timeout(120)]
 
 SCENARIOS = Path(__file__).parent / "sipp"
 TALK = 4.2
