@@ -11,7 +11,6 @@ from farline.lab.lab import Lab
 from farline.testing.deployment import phones as make_phones
 from farline.testing.deployment import prepare_site, running
 
-
 SPIN = """
 import os, sys
 os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
