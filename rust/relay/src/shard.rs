@@ -27,6 +27,7 @@ mod keep;
 mod music;
 mod notice;
 mod recording;
+mod sending;
 mod settling;
 mod transcoding;
 
@@ -34,7 +35,7 @@ use notice::Senses;
 use settling::Share;
 
 /// What a packet of ours grows by at most: a header extension with its MID, the tag of SRTP.
-const GROWTH: usize = 64;
+const GROWTH: usize = 128;
 
 #[derive(Debug)]
 struct Port {

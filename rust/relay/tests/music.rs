@@ -98,6 +98,7 @@ fn listen(shard: &mut Shard, until: u64) -> Vec<(u64, Vec<u8>)> {
         shard.wake(due);
         while let Some(transmit) = shard.poll_transmit() {
             assert_eq!(transmit.to, at(PHONE));
+            shard.forwarded(transmit.via, transmit.bytes.len(), true); // the driver's word
             told.push((due, transmit.bytes));
         }
     }

@@ -5,9 +5,10 @@
 
 use rtp::Class;
 
-use super::{Port, Shard, GROWTH};
+use super::sending::roomy;
+use super::{Port, Shard};
 use crate::bundle::{strip, Member};
-use crate::types::{Datagram, Key, Transmit, Verdict};
+use crate::types::{Datagram, Key, Verdict};
 use crate::{Millis, SideIndex};
 
 impl Shard {
@@ -104,25 +105,14 @@ impl Shard {
             self.oversized(key);
             return Verdict::Malformed;
         }
-        for (stream, mut room) in parts {
+        for (stream, part) in parts {
             let Some(home) = self.beside(key, stream) else {
                 continue;
             };
-            let length = room.len();
-            room.resize(length + GROWTH, 0);
+            let (mut room, length) = roomy(part);
             let mut part = Datagram::new(&mut room, length);
             let verdict = self.arrive(home, Class::Rtcp, &mut part, (length, false), now);
-            if let Verdict::Forward { via, to } = verdict {
-                self.keep(via, true);
-                let bytes = part.bytes().to_vec();
-                self.forwarded(via, bytes.len(), true);
-                self.outbox.push_back(Transmit {
-                    via,
-                    to,
-                    bytes,
-                    counted: false,
-                });
-            }
+            self.queue(verdict, &part);
         }
         Verdict::Handled
     }

@@ -4,7 +4,7 @@
 use rtp::Class;
 
 use super::{Shard, GROWTH};
-use crate::types::{Datagram, Key, Transmit, Verdict};
+use crate::types::Key;
 use crate::Millis;
 
 impl Shard {
@@ -39,22 +39,8 @@ impl Shard {
 
     /// Sends a copy on its way: what it was made of has passed.
     pub(super) fn send_copy(&mut self, copy: Option<(Key, Vec<u8>)>, now: Millis) {
-        let Some((via, mut packet)) = copy else {
-            return;
-        };
-        let length = packet.len();
-        packet.resize(length + GROWTH, 0);
-        let mut data = Datagram::new(&mut packet, length);
-        if let Verdict::Forward { via, to } = self.leave(via, Class::Rtp, &mut data, now) {
-            self.keep(via, true);
-            let bytes = data.bytes().to_vec();
-            self.forwarded(via, bytes.len(), true);
-            self.outbox.push_back(Transmit {
-                via,
-                to,
-                bytes,
-                counted: false,
-            });
+        if let Some((via, packet)) = copy {
+            self.dispatch(via, Class::Rtp, packet, now);
         }
     }
 }

@@ -13,7 +13,7 @@ use super::{Shard, GROWTH};
 use crate::format::Format;
 use crate::keeper::name_of;
 use crate::music::{Music, FRAME};
-use crate::types::{Datagram, Key, Transmit, Verdict};
+use crate::types::{Datagram, Key};
 use crate::{Millis, SideIndex};
 
 /// How long the other side must have been silent.
@@ -253,22 +253,9 @@ impl Shard {
     }
 
     /// Puts a packet of ours on its way to a side, in the form that is agreed there.
-    fn emit(&mut self, home: Key, mut packet: Vec<u8>, now: Millis) {
+    fn emit(&mut self, home: Key, packet: Vec<u8>, now: Millis) {
         self.voice_behind(home, &packet);
-        let length = packet.len();
-        packet.resize(length + GROWTH, 0);
-        let mut data = Datagram::new(&mut packet, length);
-        if let Verdict::Forward { via, to } = self.leave(home, Class::Rtp, &mut data, now) {
-            self.keep(via, true);
-            let bytes = data.bytes().to_vec();
-            self.forwarded(via, bytes.len(), true);
-            self.outbox.push_back(Transmit {
-                via,
-                to,
-                bytes,
-                counted: false,
-            });
-        }
+        self.dispatch(home, Class::Rtp, packet, now);
     }
 
     /// Notes a packet of RTP in the clear that is about to leave through a side's port.

@@ -2,16 +2,15 @@
 
 use rtp::{compose, Class, RtpHeader, SenderInfo};
 
+use super::sending::roomy;
 use super::Shard;
-use crate::types::{Datagram, Key, Transmit, Verdict};
+use crate::types::{Datagram, Key};
 use crate::voice::{Course, Made, Origin, Voice, Wanted};
 use crate::Millis;
 
 /// Between two reports (RFC 3550 section 6.2), and before the first.
 const INTERVAL: Millis = 5_000;
 const FIRST: Millis = 2_500;
-/// What SRTP, SRTCP and a header extension (MID) add at most.
-const SEAL: usize = 128;
 
 impl Shard {
     /// Takes what each side of a stream gets, as sources with these origins; None: packets pass as
@@ -146,22 +145,8 @@ impl Shard {
         if let Some(senses) = self.senses(exit) {
             senses.outlet.leaves(&mut data, clock, now);
         }
-        self.dispatch(exit, Class::Rtp, &mut data, now)
-    }
-
-    fn dispatch(&mut self, via: Key, class: Class, data: &mut Datagram<'_>, now: Millis) -> bool {
-        let Verdict::Forward { via, to } = self.leave(via, class, data, now) else {
-            return false;
-        };
-        self.keep(via, true);
-        let bytes = data.bytes().to_vec();
-        self.outbox.push_back(Transmit {
-            via,
-            to,
-            bytes,
-            counted: true,
-        });
-        true
+        let verdict = self.leave(exit, Class::Rtp, &mut data, now);
+        self.queue(verdict, &data)
     }
 
     /// Sends the reports that are due: to each side of a transcoded stream of what it gets and sends.
@@ -190,10 +175,8 @@ impl Shard {
         }
         // Not linkable beyond the stream (RFC 7022 section 4.2).
         let name = format!("{ssrc:08x}");
-        let (mut room, length) = roomy(compose(ssrc, info, block, &name));
         let exit = self.exit(side, Class::Rtcp);
-        let mut data = Datagram::new(&mut room, length);
-        self.dispatch(exit, Class::Rtcp, &mut data, now);
+        self.dispatch(exit, Class::Rtcp, compose(ssrc, info, block, &name), now);
     }
 }
 
@@ -212,11 +195,4 @@ impl Voice {
             octets,
         })
     }
-}
-
-/// A packet in a buffer in which it can be protected, and its length.
-fn roomy(mut bytes: Vec<u8>) -> (Vec<u8>, usize) {
-    let length = bytes.len();
-    bytes.resize(length + SEAL, 0);
-    (bytes, length)
 }
