@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from farline.border import flow as flows
 from farline.border.exchange import Exchange, Refusal, Side, Verdict
+from farline.border.line import token_of
 from farline.border.registering import guest
 from farline.border.registration import are_one_device
-from farline.border.topology import token_of
 from farline.sip import NameAddr, Uri, Via, WireError
 from farline.sip.headers import via_address
 

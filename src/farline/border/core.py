@@ -25,10 +25,10 @@ from farline.border.context import Context
 from farline.border.exchange import Refusal, Verdict
 from farline.border.far_ends import FarEnds
 from farline.border.limits import Limits
+from farline.border.line import token_of
 from farline.border.scripts import Manipulated
 from farline.border.show import calls, show
 from farline.border.steps import Aborted, Cancelled, Operation, Unreachable
-from farline.border.topology import token_of
 from farline.media.engine import MediaDone
 from farline.media.reports import MediaReport
 from farline.sip import Message, WireError, responses, stun

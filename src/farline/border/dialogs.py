@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from farline.border import admitting
 from farline.border.anchor import Anchored
 from farline.border.exchange import Side
+from farline.border.line import is_line_of
 from farline.border.session import End, Names, Session
-from farline.border.topology import is_line_of, routes_behind, target_of
+from farline.border.targets import routes_behind, target_of
 from farline.config.subnets import literal
 from farline.media.engine import Side as MediaSide
 from farline.trace.events import CallChanged, MediaSeen, Trace
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from farline.border.context import Context
+    from farline.border.line import Line
     from farline.border.passage import Passage
     from farline.border.registration import Binding
-    from farline.border.topology import Line
     from farline.config import Rules, ServerFlow
     from farline.sip import Flow, Message
 

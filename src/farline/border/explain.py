@@ -13,7 +13,7 @@ from farline.border import explain_candidates as candidates
 from farline.border import flow as flows
 from farline.border import routing
 from farline.border.exchange import Exchange
-from farline.border.topology import token_of
+from farline.border.line import token_of
 from farline.border.ways import called
 from farline.sip import Address, Flow, Message, NameAddr, Transport, WireError
 from farline.trace.events import Decision, Note, Refused

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from farline.border.credentials import again
 from farline.border.exchange import Side
+from farline.border.line import SUBID
 from farline.border.steps import NEXT, NoAnswer, Operation
-from farline.border.topology import SUBID, routes_behind, target_of, target_or_name
+from farline.border.targets import routes_behind, target_of, target_or_name
 from farline.sip import Message
 from farline.sip.transaction import Cause, RequestFailed, ResponseArrived, TransactionEnded
 

@@ -14,10 +14,11 @@ from farline.border.anchor import Anchored, describe
 from farline.border.exchange import Side
 from farline.border.interworking import RELIABLE
 from farline.border.legs import Leg
+from farline.border.line import contact_inside, contact_outside
 from farline.border.session import Joint
 from farline.border.steps import NEXT, Cancelled
+from farline.border.targets import target_of
 from farline.border.teardown import make_ack
-from farline.border.topology import contact_inside, contact_outside, target_of
 from farline.media.engine import MediaReply
 from farline.sip import Message, WireError, responses
 from farline.sip.transaction import RequestFailed, ResponseArrived, TransactionEnded

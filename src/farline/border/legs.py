@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from farline.border.credentials import CHALLENGES, insist, server_of
 from farline.border.exchange import Side
+from farline.border.line import contact_inside, contact_outside
 from farline.border.steps import NEXT, Operation, Reach
 from farline.border.teardown import flow_to, make_ack, make_request
-from farline.border.topology import contact_inside, contact_outside
 from farline.sip import WireError
 from farline.sip.transaction import RequestFailed, ResponseArrived, TransactionEnded
 

@@ -14,8 +14,8 @@ from farline.sip import NameAddr
 from farline.sip.routing import MAX_ROUTES
 
 if TYPE_CHECKING:
+    from farline.border.line import Line
     from farline.border.registering import Registration, Wanted
-    from farline.border.topology import Line
     from farline.config import SubscriberFlow
     from farline.config.registrations import Registrations
     from farline.sip import Message, Uri

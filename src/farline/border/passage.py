@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from farline.border.context import Context
     from farline.border.exchange import Verdict
     from farline.border.interworking import Interworking
+    from farline.border.line import Line
     from farline.border.registration import Binding
     from farline.border.session import End, Found, Session
     from farline.border.steps import RunScript, Step
-    from farline.border.topology import Line
     from farline.config import RoutingProfile, Rules
     from farline.config.interworking import InterworkingProfile
     from farline.sip import Message

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from farline.border import failover, guard, lease, outbound
 from farline.border import flow as flows
 from farline.border.exchange import Exchange, Refusal, Side, Verdict
+from farline.border.line import contact_inside, make_line
 from farline.border.passage import Passage
 from farline.border.registration import Binding, contact_key
 from farline.border.screening import screen_flow
 from farline.border.teardown import drop_binding, lose_phone
-from farline.border.topology import contact_inside, make_line
 from farline.sip import NameAddr, Uri, WireError, headers
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from farline.border.nat import NatTime
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from farline.border.line import Line
     from farline.border.peers import PeerFlow
-    from farline.border.topology import Line
     from farline.border.upstream import Upstream
     from farline.config import ServerFlow, SubscriberFlow
     from farline.sip import Flow, NameAddr

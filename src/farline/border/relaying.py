@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from farline.border import anchor, dialogs, dtmf, failover, transfer
 from farline.border.passage import Passage
-from farline.border.topology import target_of
+from farline.border.targets import target_of
 from farline.sip import WireError, headers
 
 if TYPE_CHECKING:

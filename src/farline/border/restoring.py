@@ -13,6 +13,7 @@ from farline.border import dialogs, records
 from farline.border.anchor import Anchored
 from farline.border.exchange import Side
 from farline.border.keeping import session_key
+from farline.border.line import make_line
 from farline.border.links import udp_flow
 from farline.border.peers import PeerFlow
 from farline.border.plan import Candidate
@@ -29,7 +30,6 @@ from farline.border.registering import watch_expiry
 from farline.border.registration import Binding
 from farline.border.session import Joint, Session
 from farline.border.teardown import hang_up
-from farline.border.topology import make_line
 from farline.border.ways import WORD
 from farline.media.engine import Delete, Media
 from farline.media.reports import MediaSessions

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from farline.border.credentials import insist
 from farline.border.exchange import Side
 from farline.border.steps import Aborted, Operation, Reach
-from farline.border.topology import target_or_name
+from farline.border.targets import target_or_name
 from farline.sip import Message
 
 if TYPE_CHECKING:

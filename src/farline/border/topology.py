@@ -7,246 +7,29 @@ headers that are not named here keep their bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from sys import intern
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from farline.border import bodies
-from farline.border.call_ids import CallIds, cross_headers
-from farline.border.header_hiding import HeaderHiding, Way, readable
-from farline.border.peers import PeerFlow
-from farline.sip import Address, NameAddr, Uri, WireError
+from farline.border.body_hiding import hide_in_inward_body, hide_in_outward_body
+from farline.border.call_ids import cross_headers
+from farline.border.header_hiding import Way, readable
+from farline.border.line import contact_inside, contact_outside
+from farline.sip import NameAddr, Uri, WireError
 from farline.sip.routing import next_hop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from farline.border.hiding import Hider
-    from farline.border.plan import Candidate, Plan
+    from farline.border.line import Line
+    from farline.border.plan import Plan
     from farline.border.session import End
-    from farline.config import ServerFlow, SubscriberFlow
-    from farline.sip import Flow, Message
+    from farline.sip import Message
 
 RECORDED = frozenset({"INVITE", "ACK", "SUBSCRIBE", "NOTIFY", "REFER"})
 """Requests that get our Record-Route; ACK because the guide's does."""
 
-SUBID = "subid_ipcs"
-"""URI parameter that names the binding; it is written on the inside only."""
-
-NAMING = frozenset({"application/simple-message-summary", "message/sipfrag", "multipart/related"})
-"""Kinds of bodies beside XML that name addresses."""
-
-NO_MARKUP = str.maketrans("", "", "<>&\"'")
-OUTER = "-o"
-"""Behind the token of a way between servers: it was given to the server that began."""
-
 MAX_CONTACTS = 16
 DEFAULT_MAX_FORWARDS = 70
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """How one binding looks from each side; the texts are made once for every message."""
-
-    subid: str
-    domain: str
-    outside: Address
-    """Our address as the phone knows it."""
-
-    inside: Address
-    """Our address as the office knows it."""
-
-    hop: Address
-    """The office, as the upstream connection reaches it."""
-
-    outside_transport: str
-    inside_transport: str
-    outside_route: str
-    inside_route: str
-    server: ServerFlow
-    outside_contact: Address
-    """What our Contact and Record-Route show the phone: our address, or a name of ours."""
-
-    inside_contact: Address
-    """The same for the office."""
-
-    phone: Address
-    next_hop: str
-    """The office as the routing profile names it."""
-
-    outside_token: str = ""
-    """What our Contact and Record-Route bear outside; only servers, who begin ways, get one."""
-
-    peer_hiding: HeaderHiding | None = None
-    """The profile of the server flow that a way begins at."""
-
-    shields: bool = True
-    """Whether the outside may read nothing of the inside."""
-
-    shields_inside: bool = False
-    """The same of the inside: it is a trunk."""
-
-    inside_domain: str = ""
-    """What identities of the inside say to such an inside."""
-
-    hiding: HeaderHiding | None = None
-    call_ids: CallIds | None = None
-    """None: Call-IDs stay."""
-
-    @property
-    def call_id_host(self) -> str:
-        """What stands behind the @ of a hidden Call-ID."""
-        own = self.hiding.call_id_host if self.hiding is not None else ""
-        return own or (self.peer_hiding.call_id_host if self.peer_hiding is not None else "")
-
-    def seen_from(self, other: Line) -> Line:
-        """This line for a phone that is reached by the flow of another one of its bindings."""
-        return replace(
-            self,
-            outside=other.outside,
-            outside_transport=other.outside_transport,
-            outside_route=other.outside_route,
-            outside_contact=other.outside_contact,
-            phone=other.phone,
-        )
-
-    def crossed(self, call_id: str) -> str:
-        """The Call-ID by which the other side knows a dialog."""
-        if self.call_ids is None:
-            return call_id
-        return self.call_ids.crossed(call_id, self.call_id_host)
-
-
-def make_line(
-    plan: Plan,
-    *,
-    subid: str,
-    domain: str,
-    subscriber: SubscriberFlow,
-    phone: Flow,
-    server: ServerFlow,
-    candidate: Candidate,
-) -> Line:
-    """The line of a binding whose phone is on `phone` and whose next hop is `candidate`."""
-    outside = plan.address(phone.interface, phone.transport)
-    inside = plan.address(server.signaling_interface, candidate.transport)
-    out_transport, in_transport = phone.transport.uri_param, candidate.transport.uri_param
-    number = plan.lines[subscriber.name]
-    hiding = plan.hiding.get(server.topology_hiding_profile or "")
-    peer = subscriber.server if isinstance(subscriber, PeerFlow) else None
-    outer, outer_kind, token = hiding, "endpoint", ""
-    if peer is not None:
-        outer, outer_kind = plan.hiding.get(peer.topology_hiding_profile or ""), "server"
-        token = f"{subid}{OUTER}"
-    out_contact = _shown(outer, outer_kind, outside)
-    in_contact = _shown(hiding, "server", inside)
-    out_route = _shown(outer, outer_kind, outside, "Record-Route")
-    in_route = _shown(hiding, "server", inside, "Record-Route")
-    out_token = f";{SUBID}={token}" if token else ""
-    hides = [one for one in (hiding, outer) if one is not None and one.hides_call_id]
-    trunk = plan.nature(server.server_profile).is_outsider
-    return Line(
-        subid=subid,
-        domain=intern(domain),
-        outside=outside,
-        inside=inside,
-        hop=candidate.remote,
-        outside_transport=out_transport,
-        inside_transport=in_transport,
-        outside_route=intern(
-            f"<sip:{out_route};ipcs-line={number};lr;transport={out_transport}{out_token}>"
-        ),
-        inside_route=(
-            f"<sip:{in_route};ipcs-line={number};lr;transport={in_transport};{SUBID}={subid}>"
-        ),
-        server=server,
-        outside_contact=out_contact,
-        inside_contact=in_contact,
-        phone=phone.remote,
-        next_hop=candidate.remote.host,
-        hiding=hiding,
-        call_ids=plan.call_ids if hides else None,
-        outside_token=token,
-        peer_hiding=outer if peer is not None else None,
-        shields=peer is None or plan.nature(peer.server_profile).is_outsider,
-        shields_inside=trunk and inside.host not in plan.inside,
-        inside_domain=plan.servers[server.server_profile].sip_domain or in_contact.host,
-    )
-
-
-def _shown(
-    hiding: HeaderHiding | None, towards: str, own: Address, header: str = "Contact"
-) -> Address:
-    """Our address, or the name of ours that a rule puts in its place."""
-    name = hiding.own_host(header, towards) if hiding is not None else ""
-    return Address(name, own.port) if name else own
-
-
-def contact_inside(line: Line, value: str) -> str:
-    """A Contact of the phone as the office reads it: our address and the binding's token."""
-    contact = NameAddr.parse(value)
-    params: list[tuple[str, str | None]] = [
-        ("transport", line.inside_transport),
-        (SUBID, line.subid),
-    ]
-    host, port = line.inside_contact
-    return str(contact.with_uri(Uri.build(host, user=contact.uri.user, port=port, params=params)))
-
-
-def contact_outside(line: Line, value: str) -> str:
-    """A Contact of the office as the phone reads it: our address."""
-    contact = NameAddr.parse(value)
-    params: list[tuple[str, str | None]] = [("transport", line.outside_transport)]
-    if line.outside_token:
-        params.append((SUBID, line.outside_token))
-    host, port = line.outside_contact
-    return str(contact.with_uri(Uri.build(host, user=contact.uri.user, port=port, params=params)))
-
-
-def target_of(message: Message) -> str:
-    """The URI in Contact, "" without a readable one."""
-    value = message.get("Contact")
-    if value is None:
-        return ""
-    try:
-        return str(NameAddr.parse(value).uri)
-    except WireError:
-        return ""
-
-
-def target_or_name(target: str, name: str) -> str:
-    """The remote target; of who gave no Contact the URI of its From or To.
-
-    RFC 3261 section 12.1 asks for one; a peer that breaks the rule is to get its BYE nevertheless.
-    """
-    if target:
-        return target
-    try:
-        return str(NameAddr.parse(name).uri)
-    except WireError:
-        return "sip:unknown.invalid"
-
-
-def routes_behind(message: Message, own: Callable[[str], bool]) -> tuple[str, ...]:
-    """The Record-Routes that are not ours, in the order in which they stand."""
-    return tuple(value for value in message.values("Record-Route") if not own(value))
-
-
-def is_line_of(line: Line, value: str) -> bool:
-    """Whether a Route or Record-Route value is one that we wrote for this line."""
-    return value in (line.inside_route, line.outside_route) or (
-        f"{SUBID}={line.subid}" in value
-        or value.startswith(line.outside_route.partition("ipcs-line=")[0])
-    )
-
-
-def token_of(request: Message) -> str:
-    """The binding's token of a request from inside: in its Request-URI, else in its first Route."""
-    for text in (request.uri, *request.values("Route")[:1]):
-        _, found, rest = text.partition(f";{SUBID}=")
-        if found:
-            return rest.partition(";")[0].partition(">")[0].strip('"')
-    return ""
 
 
 # ---- the four ways ----
@@ -279,7 +62,7 @@ def inward_request(
         if value is not None:
             out.set(name, _own_name_to_hop(plan, line, value))
     _cross(line, out)
-    _body(line, out, lambda *uri: _uri_inside(plan, line, contact, *uri))
+    hide_in_inward_body(plan, line, contact, out)
     _rules(line, out, contact, towards="server", initial=far is None)
     if hider is not None and line.shields_inside:
         _hide_from_trunk(line, hider, out)
@@ -316,7 +99,7 @@ def outward_request(
     else:
         out.remove("Record-Route")
     _cross(line, out)
-    _body(line, out, lambda *uri: _uri_outside(line, contact, *uri))
+    hide_in_outward_body(line, contact, out)
     _rules(line, out, contact, towards="endpoint")
     _hide(line, hider, out)
     return out
@@ -330,7 +113,7 @@ def outward_response(line: Line, hider: Hider, response: Message, request: Messa
     if response.get("Record-Route") is not None:
         out.set_all("Record-Route", [line.outside_route, *request.all("Record-Route")])
     _cross_back(line, out, request)
-    _body(line, out, lambda *uri: _uri_outside(line, "", *uri))
+    hide_in_outward_body(line, "", out)
     _rules(line, out, "", towards="endpoint")
     _hide(line, hider, out)
     return out
@@ -430,52 +213,6 @@ def _rules(line: Line, out: Message, contact: str, *, towards: str, initial: boo
         hop = readable(contact) or line.phone.host
         way = Way(towards, line.outside, line.phone, hop)
     line.hiding.apply(out, way, initial=initial)
-
-
-Place: TypeAlias = "Callable[[str, int | None, str], str | None]"
-
-
-def _body(line: Line, out: Message, place: Place) -> None:
-    """URIs and Call-IDs in bodies that name them (RFC 3680, 4235, 3863, 3842)."""
-    kind = bodies.kind_of(out)
-    if (
-        not out.body
-        or not (kind.endswith("xml") or kind in NAMING)
-        or bodies.is_words_of_people(out)
-    ):
-        return
-    text = bodies.text_of(out)
-    if text is None:
-        out.body = b""  # nobody could look for addresses in it
-        out.remove("Content-Encoding")
-        return
-    crossed = line.crossed if line.call_ids is not None else None
-    changed = bodies.rewritten(text, place, crossed=crossed).encode("utf-8", "surrogateescape")
-    if changed != out.body:
-        out.body = changed
-
-
-def _uri_inside(
-    plan: Plan, line: Line, contact: str, host: str, port: int | None, rest: str
-) -> str | None:
-    """What stands inside for host, port and parameters of a URI in a phone's body."""
-    own = Uri.parse(contact) if contact else None
-    hosts = (own.host, line.phone.host) if own is not None else (line.phone.host,)
-    if host in hosts and own is not None and port in (None, own.port, line.phone.port):
-        return f"{line.inside_contact};transport={line.inside_transport};{SUBID}={line.subid}"
-    if plan.is_own(host, port):
-        return f"{line.hop}{rest}"
-    return None
-
-
-def _uri_outside(line: Line, contact: str, host: str, port: int | None, rest: str) -> str | None:
-    """What stands outside: the phone's own Contact for its token, our address for others'."""
-    del host, port
-    if f";{SUBID}=" not in rest:
-        return None
-    if f";{SUBID}={line.subid}" in rest and contact:
-        return contact.partition(":")[2].rpartition("@")[2].translate(NO_MARKUP)
-    return f"{line.outside_contact};transport={line.outside_transport}"
 
 
 def _hide_from_trunk(line: Line, hider: Hider, out: Message) -> None:

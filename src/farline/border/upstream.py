@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from farline.border import flow as flows
 from farline.border import routing
+from farline.border.line import make_line
 from farline.border.links import udp_flow
 from farline.border.plan import Candidate
 from farline.border.steps import Connect, Dial, Operation, Unreachable
-from farline.border.topology import make_line
 from farline.sip import Address, Flow, Transport
 from farline.sip.effects import Close
 from farline.sip.routing import is_numeric

@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from farline.border.exchange import Refusal, Side, Verdict
+from farline.border.line import OUTER
 from farline.border.links import udp_flow
 from farline.border.plan import Candidate
 from farline.border.steps import Connect
-from farline.border.topology import OUTER, target_of
+from farline.border.targets import target_of
 from farline.sip import Flow, Transport, Uri, WireError
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from farline.border.call_ids import CallIds
 from farline.border.hiding import Hider
 from farline.border.inside import InsideAddresses
+from farline.border.line import make_line
 from farline.border.plan import Candidate, Plan
 from farline.border.topology import (
     inward_request,
     inward_response,
-    make_line,
     outward_request,
     outward_response,
 )
