@@ -10,9 +10,9 @@ from farline.border.teardown import hang_up, make_ack
 from farline.sip import WireError
 
 if TYPE_CHECKING:
+    from farline.border.binding import Binding
     from farline.border.context import Context
     from farline.border.exchange import Side
-    from farline.border.registration import Binding
     from farline.border.session import Found
     from farline.border.steps import Steps
     from farline.sip import Message

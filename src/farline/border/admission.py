@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from farline.border import flow as flows
+from farline.border.binding import are_one_device
 from farline.border.exchange import Exchange, Refusal, Side, Verdict
 from farline.border.line import token_of
-from farline.border.registering import guest
-from farline.border.registration import are_one_device
+from farline.border.registration import guest
 from farline.sip import NameAddr, Uri, Via, WireError
 from farline.sip.headers import via_address
 
 if TYPE_CHECKING:
+    from farline.border.binding import Binding
     from farline.border.context import Context
-    from farline.border.registration import Binding
     from farline.border.session import Found
     from farline.config import ServerFlow, SubscriberFlow
     from farline.sip import Flow, Message

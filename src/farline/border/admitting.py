@@ -9,10 +9,10 @@ from farline.border.exchange import Refusal, Side, Verdict
 from farline.border.policy import Held
 
 if TYPE_CHECKING:
+    from farline.border.binding import Binding
     from farline.border.context import Context
     from farline.border.media_policy import MediaPolicy
     from farline.border.passage import Passage
-    from farline.border.registration import Binding
     from farline.border.session import Session
     from farline.config import Rules
     from farline.sip import Message

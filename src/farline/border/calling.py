@@ -21,8 +21,8 @@ from farline.sip.transaction import Cause, RequestFailed, ResponseArrived, Trans
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from farline.border.binding import Binding
     from farline.border.context import Context
-    from farline.border.registration import Binding
     from farline.border.session import Found, Session
     from farline.border.steps import Operation, Steps
     from farline.sip import Flow, Message

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from farline.border import policy, siprec
 from farline.border.accounts import Accounts
+from farline.border.bindings import BindingTable
 from farline.border.charging import charges
 from farline.border.credentials import Credentials
 from farline.border.dos import Guards
@@ -19,7 +20,6 @@ from farline.border.marking import Marking
 from farline.border.pacing import Pacer
 from farline.border.plan import Plan
 from farline.border.push import Pushes
-from farline.border.registration import BindingTable
 from farline.border.screening import Rates
 from farline.border.scripts import Manipulate, Manipulated
 from farline.border.session import SessionTable
@@ -52,9 +52,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from farline.border.anchor import Anchored
+    from farline.border.binding import Binding
     from farline.border.exchange import Refusal, Verdict
     from farline.border.limits import Limits
-    from farline.border.registration import Binding
     from farline.border.session import Session
     from farline.border.siprec import Recorder
     from farline.border.steps import Steps

@@ -18,10 +18,10 @@ from farline.trace.events import CallChanged, MediaSeen, Trace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from farline.border.binding import Binding
     from farline.border.context import Context
     from farline.border.line import Line
     from farline.border.passage import Passage
-    from farline.border.registration import Binding
     from farline.config import Rules, ServerFlow
     from farline.sip import Flow, Message
 

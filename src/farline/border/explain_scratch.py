@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from farline import sdp
+from farline.border.bindings import SUBID_BITS
 from farline.border.core import BorderCore
-from farline.border.registration import SUBID_BITS
 from farline.border.scripts import Manipulate, Manipulated
 from farline.border.steps import Operation, Reach
 from farline.media.engine import Answer, Delete, Media, MediaDone, MediaReply, Offer

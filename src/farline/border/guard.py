@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from farline.border.bans import Ban, Banned, Lifted
 
 if TYPE_CHECKING:
+    from farline.border.binding import Binding
     from farline.border.context import Context
     from farline.border.exchange import Verdict
-    from farline.border.registration import Binding
     from farline.sip import Flow, Message
 
 REFUND = 3.0

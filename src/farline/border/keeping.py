@@ -24,8 +24,8 @@ from farline.border.records import (
 from farline.store.state import Persist
 
 if TYPE_CHECKING:
+    from farline.border.binding import Binding
     from farline.border.context import Context
-    from farline.border.registration import Binding
     from farline.border.session import Session, SessionKey
 
 

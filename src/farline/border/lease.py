@@ -14,9 +14,9 @@ from farline.border.exchange import Verdict
 from farline.sip import NameAddr, responses
 
 if TYPE_CHECKING:
+    from farline.border.binding import Binding
     from farline.border.context import Context
-    from farline.border.registering import Registration, Wanted
-    from farline.border.registration import Binding
+    from farline.border.registration import Registration, Wanted
     from farline.config.registrations import Registrations
     from farline.sip import Message
     from farline.sip.transaction import ServerTransaction
@@ -74,14 +74,14 @@ def for_phone(want: Wanted, granted: float) -> float:
     return min(wanted, granted, want.asked or granted)
 
 
-def ask_long(plan: Registration, out: Message) -> None:
+def ask_long(registration: Registration, out: Message) -> None:
     """Ask the office for the long lease; who leaves still leaves."""
-    options = plan.way.subscriber.registrations
-    if not is_split(options) or plan.everything or not plan.wanted:
+    options = registration.way.subscriber.registrations
+    if not is_split(options) or registration.everything or not registration.wanted:
         return
     text = str(options.office_lease)
     lines = []
-    for want, value in zip(plan.wanted, out.values("Contact"), strict=False):
+    for want, value in zip(registration.wanted, out.values("Contact"), strict=False):
         longer = NameAddr.parse(value)
         lines.append(str(longer.with_param("expires", text)) if want.asked > 0 else value)
     out.set_all("Contact", lines)
@@ -95,11 +95,11 @@ def keep(binding: Binding, answer: Message) -> None:
     binding.answer = tuple(found[:MAX_KEPT])
 
 
-def same_phone(plan: Registration, tx: ServerTransaction) -> str:
+def same_phone(registration: Registration, tx: ServerTransaction) -> str:
     """Why a REGISTER is not a plain refresh of a known binding; "" when it is."""
-    if len(plan.wanted) != 1 or plan.everything:
-        return f"{len(plan.wanted)} contacts"
-    (want,) = plan.wanted
+    if len(registration.wanted) != 1 or registration.everything:
+        return f"{len(registration.wanted)} contacts"
+    (want,) = registration.wanted
     binding = want.binding
     if not binding.registered:
         return "it is not registered"
@@ -112,16 +112,16 @@ def same_phone(plan: Registration, tx: ServerTransaction) -> str:
     return "" if want.asked > 0 else "the phone leaves"
 
 
-def decide(context: Context, plan: Registration, tx: ServerTransaction) -> Verdict[bool]:
+def decide(context: Context, registration: Registration, tx: ServerTransaction) -> Verdict[bool]:
     """Whether a REGISTER is answered here, for the office knows enough."""
-    flow = plan.way.subscriber
+    flow = registration.way.subscriber
     if flow.registrations.phone_lease is None:
         return _WHOLE
     form = f"{flow.form}: {flow.name}: Lease to the Phone"
-    why = same_phone(plan, tx)
+    why = same_phone(registration, tx)
     if why:
         return Verdict(False, why, form)
-    binding = plan.way
+    binding = registration.way
     upstream = binding.upstream
     if upstream is None or upstream.flow is None:
         return Verdict(False, "the connection to the office was lost: it may have forgotten", form)
@@ -138,9 +138,11 @@ def decide(context: Context, plan: Registration, tx: ServerTransaction) -> Verdi
 _WHOLE = Verdict(False, "phones get the office's lease")
 
 
-def answer(context: Context, plan: Registration, tx: ServerTransaction, lease: float) -> None:
+def answer(
+    context: Context, registration: Registration, tx: ServerTransaction, lease: float
+) -> None:
     """Answer a refresh with the office's last answer and a lease of ours."""
-    (want,) = plan.wanted
+    (want,) = registration.wanted
     contact = NameAddr.parse(want.header).with_param("expires", f"{lease:.0f}")
     headers = (("Contact", str(contact)), *want.binding.answer)
     tag = context.ids.token()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from farline.border.registration import BindingLimits
+from farline.border.bindings import BindingLimits
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from farline.sip.routing import MAX_ROUTES
 
 if TYPE_CHECKING:
     from farline.border.line import Line
-    from farline.border.registering import Registration, Wanted
+    from farline.border.registration import Registration, Wanted
     from farline.config import SubscriberFlow
     from farline.config.registrations import Registrations
     from farline.sip import Message, Uri
@@ -67,18 +67,18 @@ def push_of(uri: Uri) -> tuple[tuple[str, str], ...]:
     return found if complete and all(len(value) <= MAX_PUSH for _, value in found) else ()
 
 
-def to_office(plan: Registration, line: Line, request: Message, out: Message) -> None:
+def to_office(registration: Registration, line: Line, request: Message, out: Message) -> None:
     """Path and push parameters as the office reads them."""
-    options = plan.way.subscriber.registrations
+    options = registration.way.subscriber.registrations
     out.remove("Path")
     wanted = options.path == "always" or (
         options.path == "supported" and _says(request, "Supported", "path")
     )
     if wanted:
-        ob = ";ob" if options.outbound and any(want.is_flow for want in plan.wanted) else ""
+        ob = ";ob" if options.outbound and any(want.is_flow for want in registration.wanted) else ""
         out.set("Path", line.inside_route.replace(">", f"{ob}>"))
-    if options.push_url is None and [want for want in plan.wanted if want.push]:
-        out.set_all("Contact", _with_push(plan.wanted, out.values("Contact")))
+    if options.push_url is None and [want for want in registration.wanted if want.push]:
+        out.set_all("Contact", _with_push(registration.wanted, out.values("Contact")))
 
 
 def _with_push(wanted: tuple[Wanted, ...], values: list[str]) -> list[str]:
@@ -93,17 +93,17 @@ def _with_push(wanted: tuple[Wanted, ...], values: list[str]) -> list[str]:
     return lines
 
 
-def to_phone(plan: Registration, request: Message, out: Message) -> None:
+def to_phone(registration: Registration, request: Message, out: Message) -> None:
     """What the 200 says of flows, Path and push."""
-    options = plan.way.subscriber.registrations
+    options = registration.way.subscriber.registrations
     out.remove("Path")
-    if not plan.wanted:
+    if not registration.wanted:
         return
-    first = plan.wanted[0]
+    first = registration.wanted[0]
     if first.path and _says(request, "Supported", "path"):
         out.set_all("Path", list(first.path))
     if options.outbound:
-        _say_outbound(options, out, any(want.is_flow for want in plan.wanted))
+        _say_outbound(options, out, any(want.is_flow for want in registration.wanted))
     if options.push_url is not None and first.push:
         out.add("Feature-Caps", f'*;+sip.pns="{_token(dict(first.push)["pn-provider"])}"')
 

@@ -24,11 +24,11 @@ from farline.sip.transaction import Cause
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from farline.border.binding import Binding
     from farline.border.context import Context
     from farline.border.exchange import Verdict
     from farline.border.interworking import Interworking
     from farline.border.line import Line
-    from farline.border.registration import Binding
     from farline.border.session import End, Found, Session
     from farline.border.steps import RunScript, Step
     from farline.config import RoutingProfile, Rules

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from farline.border.binding import Binding
     from farline.border.context import Context
-    from farline.border.registration import Binding
     from farline.border.steps import Operation
 
 MAX_WAITING = 16

@@ -1,354 +1,203 @@
-"""Bindings: which phone is behind which address of ours, over which connections (RFC 5626).
-
-A binding begins pending, when a REGISTER is forwarded, and is registered when the office's 200 says
-so; only then do requests of the phone pass. A REGISTER that is not accepted changes nothing of the
-binding that it names.
-"""
+"""What a REGISTER asks for, and whether it is served."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
-from math import inf
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
-from farline.border.exchange import Side
-from farline.border.nat import NatTime
+from farline.border import flow as flows
+from farline.border import guard, lease, outbound
+from farline.border.binding import contact_key
+from farline.border.exchange import Exchange, Refusal, Verdict
+from farline.border.expiry import watch_expiry
+from farline.sip import NameAddr, WireError, headers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from farline.border.binding import Binding
+    from farline.border.context import Context
+    from farline.config import SubscriberFlow
+    from farline.sip import Message, Uri
+    from farline.sip.transaction import ServerTransaction
 
-    from farline.border.line import Line
-    from farline.border.peers import PeerFlow
-    from farline.border.upstream import Upstream
-    from farline.config import ServerFlow, SubscriberFlow
-    from farline.sip import Flow, NameAddr
-    from farline.sip.ids import Ids
-    from farline.sip.schedule import Alarm
-
-BindingKey = tuple[str, ...]
-
-INSTANCE_KEY = 4
-"""Parts of the key of a phone with instance: user, domain, instance, reg-id."""
-
-PENDING_SECONDS = 40.0
-"""Life of a binding whose REGISTER is not answered with 200: a transaction and some."""
-
-CONTACT_KEY = 3
-"""Parts of the key of a phone without instance: user, domain, Contact URI."""
-
-SUBID_BITS = 48
-"""Size of `subid_ipcs`: not to be guessed, and taken only from the server side anyway."""
+MAX_CONTACTS = 4
+"""Contacts in one REGISTER: an old and a new one is usual."""
 
 
-@dataclass(slots=True, eq=False)
-class Binding:
-    """One contact of one phone."""
+@dataclass(slots=True)
+class Wanted:
+    """One Contact of a REGISTER: the binding that it means and the URI to reach the phone at."""
 
-    subid: str
-    key: BindingKey
-    user: str
-    domain: str
-    subscriber: SubscriberFlow
+    binding: Binding
     contact: str
-    """The phone's Contact URI, as registered."""
+    header: str
+    uri: Uri
+    outbound: bool
+    """It has a reg-id."""
 
-    phone: Flow | None
-    """The flow that the phone registered on; None while its connection is lost."""
+    is_flow: bool
+    """The phone asks for RFC 5626."""
 
-    expires_at: float
-    registered: bool = False
-    outbound: bool = False
-    """The phone speaks RFC 5626 (it sent reg-id): a lost flow is then told with 430."""
+    asked: float
+    """Seconds of lease; 0: the phone leaves."""
 
-    service_routes: tuple[str, ...] = ()
-    path: tuple[str, ...] = ()
-    """The Path that came with the REGISTER: the way back to the phone behind an edge proxy."""
-
-    push: tuple[tuple[str, str], ...] = ()
-    """Push parameters of the Contact (RFC 8599), complete or none."""
-
-    answer: tuple[tuple[str, str], ...] = ()
-    """Headers of the office's 200, for refreshes that are answered here."""
-
-    office_lease: float = 0.0
-    """Seconds that the office granted last, at `last_registered`."""
-
-    phone_until: float = inf
-    """End of the phone's own lease; after it the phone counts as lost, and the binding stays."""
-
-    nat: NatTime = field(default_factory=NatTime)
-    watch: Alarm | None = None
-    """Looks after both leases."""
-
-    watch_at: float = 0.0
-    """When it looks next; what is later then it sees by itself."""
-
-    upstream: Upstream | None = None
-    line: Line | None = None
-    sessions: int = 0
-    """Calls and subscriptions."""
-
-    calls: int = 0
-    last_registered: float = field(default=0.0)
-    last_flow: Flow | None = None
-    """The flow of the last registration, also when it is lost."""
-
-    peer: ServerFlow | None = None
-    """The server flow that a way between servers begins at; None: this is a phone's."""
-
-    @property
-    def aor(self) -> str:
-        """user@domain."""
-        return f"{self.user}@{self.domain}"
-
-    @property
-    def is_way(self) -> bool:
-        """Whether it joins two servers."""
-        return self.peer is not None
-
-    def configured(self, side: Side) -> SubscriberFlow | ServerFlow | None:
-        """The flow (of the forms) of a side's leg; None where no server was reached yet."""
-        if side is Side.OUTSIDE:
-            return self.subscriber
-        return self.line.server if self.line is not None else None
+    path: tuple[str, ...]
+    push: tuple[tuple[str, str], ...]
+    fresh: bool
+    """This REGISTER made the binding."""
 
 
-@dataclass(frozen=True, slots=True)
-class BindingLimits:
-    """Table sizes."""
+@dataclass(slots=True)
+class Registration:
+    """What a REGISTER asks for."""
 
-    total: int = 200_000
-    pending: int = 20_000
-    per_user: int = 10
+    way: Binding
+    """The binding whose upstream connection is used."""
 
-
-def contact_key(user: str, domain: str, contact: NameAddr) -> BindingKey:
-    """What makes two REGISTERs mean the same binding: instance and reg-id, else the contact URI."""
-    instance = contact.param("+sip.instance")
-    if instance:
-        return user, domain.lower(), instance, contact.param("reg-id") or ""
-    return user, domain.lower(), str(contact.uri)
+    wanted: tuple[Wanted, ...]
+    everything: bool = False
+    """Contact is `*`: remove all bindings of the address."""
 
 
-def are_one_device(one: Binding, other: Binding) -> bool:
-    """Whether two bindings are flows of one device, or the same."""
-    if one is other:
-        return True
-    return len(one.key) == INSTANCE_KEY == len(other.key) and one.key[:3] == other.key[:3]
+class _Told(NamedTuple):
+    """What stands in a REGISTER, read and no more."""
+
+    user: str
+    host: str
+    contacts: list[NameAddr]
+    everything: bool
+    path: tuple[str, ...]
 
 
-class BindingTable:
-    """All bindings, found by subid, by key and by the phone's flow."""
+def understand(context: Context, tx: ServerTransaction) -> Verdict[Registration | Refusal]:
+    """Whether a REGISTER is served, and what it means; makes the pending bindings that it needs."""
+    found = flows.decide(context.plan, Exchange(tx.request, tx.flow))
+    if found.value is None:
+        return Verdict(Refusal(403, "no-flow"), found.because)
+    if found.value.source == "click_to_call":
+        field = f"{found.form}: Source"
+        return Verdict(Refusal(403, "unknown-phone"), "a click-to-call flow has no phones", field)
+    told = _read(tx.request)
+    if isinstance(told, Verdict):
+        return _refused(told)
+    barred = _barred(context, tx, told)
+    if barred is not None:
+        return _refused(barred)
+    wanted: list[Wanted] = []
+    for contact in told.contacts:
+        want = _want(context, tx, found.value, told, contact)
+        if isinstance(want, Verdict):
+            return _refused(want)
+        wanted.append(want)
+    way = wanted[-1].binding if wanted else _anybody(context, tx, found.value, told)
+    if isinstance(way, str):
+        return Verdict(Refusal(503, "full"), way)
+    return Verdict(Registration(way, tuple(wanted), told.everything), found.because, found.form)
 
-    def __init__(self, ids: Ids, limits: BindingLimits) -> None:
-        self._ids = ids
-        self._limits = limits
-        self._by_subid: dict[str, Binding] = {}
-        self._by_key: dict[BindingKey, Binding] = {}
-        self._by_flow: dict[Flow, dict[str, Binding]] = {}
-        self._hosts: Counter[str] = Counter()
-        self._of_aor: dict[tuple[str, str], tuple[str, ...]] = {}
-        self.pending = 0
 
-    def __len__(self) -> int:
-        return len(self._by_subid)
+def _refused(verdict: Verdict[Refusal]) -> Verdict[Registration | Refusal]:
+    return Verdict(verdict.value, verdict.because, verdict.form)
 
-    def __iter__(self) -> Iterator[Binding]:
-        return iter(tuple(self._by_subid.values()))
 
-    def by_subid(self, subid: str) -> Binding | None:
-        """The binding of a URI of ours."""
-        return self._by_subid.get(subid)
+def _read(request: Message) -> _Told | Verdict[Refusal]:
+    """The headers that say who registers, and where."""
+    try:
+        to = NameAddr.parse(request.get("To") or "").uri
+        who = NameAddr.parse(request.get("From") or "").uri
+        everything = headers.is_star(request)
+        contacts = [] if everything else [NameAddr.parse(v) for v in request.values("Contact")]
+        path = outbound.path_of(request)
+    except WireError as error:
+        return Verdict(Refusal(400, "malformed"), f"{error.where}: {error.reason}")
+    if not to.user or who.user != to.user or who.host.lower() != to.host.lower():
+        return Verdict(Refusal(403, "identity"), "From is not the address that To registers")
+    return _Told(to.user, to.host, contacts, everything, path)
 
-    def by_key(self, key: BindingKey) -> Binding | None:
-        """The binding that a contact means."""
-        return self._by_key.get(key)
 
-    def registered_on(self, flow: Flow) -> dict[str, Binding]:
-        """The registered bindings of a phone's flow by user; empty for a stranger."""
-        return self._by_flow.get(flow) or {}
+def _barred(context: Context, tx: ServerTransaction, told: _Told) -> Verdict[Refusal] | None:
+    """Why a REGISTER that can be read is refused, before anything is kept of it."""
+    tries = tx.request.get("Authorization") is not None
+    if tries and not guard.may_register(context, tx.flow, told.user, told.host):
+        return Verdict(Refusal(403, "passwords"), f"passwords of {told.user} are being guessed")
+    count = len(told.contacts)
+    if count > MAX_CONTACTS:
+        return Verdict(Refusal(403, "contacts"), f"{count} contacts; {MAX_CONTACTS} may be")
+    return None
 
-    def any_from(self, host: str) -> bool:
-        """Whether a phone is registered from an address."""
-        return host in self._hosts
 
-    def of_aor(self, user: str, domain: str) -> list[Binding]:
-        """Every binding of an address of record."""
-        return [self._by_subid[subid] for subid in self._of_aor.get((user, domain.lower()), ())]
+def _want(
+    context: Context,
+    tx: ServerTransaction,
+    subscriber: SubscriberFlow,
+    told: _Told,
+    contact: NameAddr,
+) -> Wanted | Verdict[Refusal]:
+    """One Contact with its binding."""
+    is_flow = outbound.is_outbound(contact, tx.request)
+    refused = outbound.refused(subscriber, tx.request, told.path) if is_flow else None
+    if refused is not None:
+        return refused
+    held = len(context.bindings)
+    binding = _binding(context, tx, subscriber, told.user, told.host, contact)
+    if isinstance(binding, str):
+        return Verdict(Refusal(503, "full"), binding)
+    return Wanted(
+        binding,
+        str(contact.uri),
+        str(contact),
+        contact.uri,
+        outbound=contact.param("reg-id") is not None,
+        is_flow=is_flow,
+        asked=lease.asked(contact, tx.request),
+        path=told.path,
+        push=outbound.push_of(contact.uri),
+        fresh=len(context.bindings) > held,
+    )
 
-    def other_flows(self, binding: Binding) -> list[Binding]:
-        """The other bindings of the same device that can be reached (RFC 5626: other reg-ids)."""
-        if len(binding.key) != INSTANCE_KEY:
-            return []
-        return [
-            other
-            for other in self.of_aor(binding.user, binding.domain)
-            if other is not binding
-            and other.phone is not None
-            and other.registered
-            and are_one_device(binding, other)
-        ]
 
-    def lose(self, binding: Binding) -> None:
-        """The phone's own lease is over: it is not reached until it registers again."""
-        self._leave_flow(binding)
-        binding.phone = None
+def _binding(
+    context: Context,
+    tx: ServerTransaction,
+    subscriber: SubscriberFlow,
+    user: str,
+    domain: str,
+    contact: NameAddr,
+) -> Binding | str:
+    """The binding that a contact means: a known one, or a new pending one; text when none fits."""
+    key = contact_key(user, domain, contact)
+    known = context.bindings.by_key(key)
+    if known is not None:
+        known.subscriber = subscriber  # which a changed configuration may decide anew
+        return known
+    full = context.bindings.full(user, domain)
+    if full is not None:
+        return full
+    binding = context.bindings.add(
+        key,
+        user=user,
+        domain=domain,
+        subscriber=subscriber,
+        contact=str(contact.uri),
+        phone=tx.flow,
+        now=context.now,
+    )
+    watch_expiry(context, binding)
+    return binding
 
-    def full(self, user: str, domain: str) -> str | None:
-        """Why no further binding fits; None when one does."""
-        if len(self._by_subid) >= self._limits.total:
-            return f"{self._limits.total} bindings"
-        if self.pending >= self._limits.pending:
-            return f"{self._limits.pending} registrations under way"
-        if len(self._of_aor.get((user, domain.lower()), ())) >= self._limits.per_user:
-            return f"{self._limits.per_user} bindings of {user}@{domain}"
-        return None
 
-    def add(
-        self,
-        key: BindingKey,
-        *,
-        user: str,
-        domain: str,
-        subscriber: SubscriberFlow,
-        contact: str,
-        phone: Flow,
-        now: float,
-    ) -> Binding:
-        """A pending binding with a fresh subid."""
-        subid = self._fresh()
-        binding = Binding(
-            subid, key, user, domain, subscriber, contact, phone, now + PENDING_SECONDS
-        )
-        self._by_subid[subid] = binding
-        self._by_key[key] = binding
-        aor = (user, domain.lower())
-        self._of_aor[aor] = (*self._of_aor.get(aor, ()), subid)
-        self.pending += 1
-        return binding
+def _anybody(
+    context: Context, tx: ServerTransaction, subscriber: SubscriberFlow, told: _Told
+) -> Binding | str:
+    """Whose connection a REGISTER without contact uses: the phone's, else a pending one's."""
+    mine = context.bindings.registered_on(tx.flow).get(told.user)
+    if mine is not None:
+        return mine
+    return guest(context, tx, subscriber, told.user, told.host)
 
-    def crowded(self) -> str:
-        """Why no further way between servers fits; "" when one does."""
-        return f"{len(self)} bindings" if len(self) >= self._limits.total else ""
 
-    def add_way(
-        self,
-        key: BindingKey,
-        *,
-        user: str,
-        domain: str,
-        peer: PeerFlow,
-        contact: str,
-        phone: Flow,
-        now: float,
-        expires_at: float,
-    ) -> Binding:
-        """A way between servers; nobody finds it by its user, which may be a phone's too."""
-        subid = self._fresh()
-        binding = Binding(
-            subid, key, user, domain, peer, contact, phone, expires_at, registered=True,
-            last_registered=now, phone_until=expires_at, peer=peer.server,
-        )  # fmt: skip
-        self.take_way(binding)
-        return binding
-
-    def take_way(self, binding: Binding) -> None:
-        """Let a way be found by its token and its key."""
-        self._by_subid[binding.subid] = binding
-        self._by_key[binding.key] = binding
-
-    def _fresh(self) -> str:
-        subid = str(self._ids.number(SUBID_BITS))
-        while subid in self._by_subid:
-            subid = str(self._ids.number(SUBID_BITS))
-        return subid
-
-    def register(self, binding: Binding, flow: Flow, contact: str, expires_at: float) -> None:
-        """The office accepted a REGISTER that came on `flow`."""
-        if not binding.registered:
-            binding.registered = True
-            self.pending -= 1
-        if binding.phone != flow:
-            self._leave_flow(binding)
-        binding.phone = binding.last_flow = flow
-        binding.contact = contact
-        binding.expires_at = binding.phone_until = expires_at
-        there = self._by_flow.get(flow)
-        if there is None:
-            there = self._by_flow[flow] = {}
-            self._hosts[flow.remote.host] += 1
-        there[binding.user] = binding
-
-    def restore(self, binding: Binding) -> None:
-        """Take in a registered binding of the process before this one."""
-        self._by_subid[binding.subid] = binding
-        self._by_key[binding.key] = binding
-        aor = (binding.user, binding.domain.lower())
-        self._of_aor[aor] = (*self._of_aor.get(aor, ()), binding.subid)
-        if binding.phone is not None:
-            self._by_flow.setdefault(binding.phone, {})[binding.user] = binding
-
-    def flow_lost(self, flow: Flow) -> list[Binding]:
-        """The phone's connection is gone: its bindings are unreachable until it registers again."""
-        lost = list(self._by_flow.get(flow, {}).values())
-        self._forget_flow(flow)
-        for binding in lost:
-            for mine in self.of_aor(binding.user, binding.domain):
-                if mine.phone == flow:  # its own, or an older one that follows it
-                    mine.phone = None
-        return lost
-
-    def followers(self, binding: Binding, flow: Flow) -> list[Binding]:
-        """Older bindings with dialogs of the phone that has registered `binding` on `flow`.
-
-        A phone without instance that comes back over another connection may bear another Contact:
-        to the office another phone. Its calls go on where the same user comes from the same host.
-        """
-        mine = self.of_aor(binding.user, binding.domain)
-        if len(mine) < 2:
-            return []
-        return [
-            old
-            for old in mine
-            if old is not binding
-            and old.sessions
-            and old.registered
-            and old.phone in (None, flow)
-            and len(old.key) == len(binding.key) == CONTACT_KEY
-            and old.last_flow is not None
-            and old.last_flow.remote.host == flow.remote.host
-        ]
-
-    def remove(self, binding: Binding) -> None:
-        """Forget a binding; removing it twice does nothing."""
-        if self._by_subid.pop(binding.subid, None) is None:
-            return
-        if self._by_key.get(binding.key) is binding:
-            del self._by_key[binding.key]
-        if binding.is_way:
-            return
-        aor = (binding.user, binding.domain.lower())
-        mine = tuple(subid for subid in self._of_aor.pop(aor) if subid != binding.subid)
-        if mine:
-            self._of_aor[aor] = mine
-        if not binding.registered:
-            self.pending -= 1
-        self._leave_flow(binding)
-
-    def _leave_flow(self, binding: Binding) -> None:
-        if binding.phone is None:
-            return
-        there = self._by_flow.get(binding.phone)
-        if there is not None and there.get(binding.user) is binding:
-            del there[binding.user]
-            if not there:
-                self._forget_flow(binding.phone)
-
-    def _forget_flow(self, flow: Flow) -> None:
-        if self._by_flow.pop(flow, None) is None:
-            return
-        host = flow.remote.host
-        self._hosts[host] -= 1
-        if not self._hosts[host]:
-            del self._hosts[host]
+def guest(
+    context: Context, tx: ServerTransaction, subscriber: SubscriberFlow, user: str, domain: str
+) -> Binding | str:
+    """A pending binding for somebody who is not registered; text when none fits."""
+    flow = tx.flow
+    contact = NameAddr.parse(f"<sip:{flow.remote};transport={flow.transport.uri_param}>")
+    return _binding(context, tx, subscriber, user, domain, contact)

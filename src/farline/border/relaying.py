@@ -12,9 +12,9 @@ from farline.sip import WireError, headers
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from farline.border.binding import Binding
     from farline.border.context import Context
     from farline.border.exchange import Side
-    from farline.border.registration import Binding
     from farline.border.session import Found, Session
     from farline.border.steps import Operation, Steps
     from farline.sip import Message

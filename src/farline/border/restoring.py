@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from farline.border import dialogs, records
 from farline.border.anchor import Anchored
+from farline.border.binding import Binding
 from farline.border.exchange import Side
+from farline.border.expiry import watch_expiry
 from farline.border.keeping import session_key
 from farline.border.line import make_line
 from farline.border.links import udp_flow
@@ -26,8 +28,6 @@ from farline.border.records import (
     RecordError,
     SessionRecord,
 )
-from farline.border.registering import watch_expiry
-from farline.border.registration import Binding
 from farline.border.session import Joint, Session
 from farline.border.teardown import hang_up
 from farline.border.ways import WORD

@@ -8,8 +8,8 @@ from farline.border import signaling_policy
 from farline.border.exchange import Refusal, Side, Verdict
 
 if TYPE_CHECKING:
+    from farline.border.binding import Binding
     from farline.border.context import Context
-    from farline.border.registration import Binding
     from farline.config import Rules, ServerFlow, SubscriberFlow
     from farline.sip import Message
 

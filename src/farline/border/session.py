@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from farline.border.anchor import Anchored
+    from farline.border.binding import Binding
     from farline.border.exchange import Side
-    from farline.border.registration import Binding
     from farline.border.siprec import Recorder
     from farline.border.steps import Operation
     from farline.border.transfer import Transfer

@@ -11,8 +11,8 @@ from farline.border.targets import target_or_name
 from farline.sip import Message
 
 if TYPE_CHECKING:
+    from farline.border.binding import Binding
     from farline.border.context import Context
-    from farline.border.registration import Binding
     from farline.border.session import End, Session
     from farline.border.steps import Steps
     from farline.sip import Flow

@@ -26,8 +26,8 @@ from farline.sip.transaction import RequestFailed, ResponseArrived
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from farline.border.binding import Binding
     from farline.border.context import Context
-    from farline.border.registration import Binding
     from farline.border.session import Session
     from farline.border.steps import Step, Steps
     from farline.media.engine import MediaReply

@@ -24,9 +24,9 @@ from farline.sip.routing import is_numeric
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from farline.border.binding import Binding
     from farline.border.context import Context
     from farline.border.exchange import Verdict
-    from farline.border.registration import Binding
     from farline.border.steps import Reach, Step, Steps
     from farline.config import NextHop, RoutingProfile, ServerFlow
     from farline.sip.dns import Found, Question

@@ -20,8 +20,8 @@ from farline.sip import Flow, Transport, Uri, WireError
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from farline.border.binding import Binding
     from farline.border.context import Context
-    from farline.border.registration import Binding
     from farline.border.steps import Step
     from farline.config import ServerFlow
     from farline.sip import Message
