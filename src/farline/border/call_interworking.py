@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farline.border import anchor
-from farline.border.exchange import Side
+from farline.border.exchange import Refusal, Side, Verdict
 from farline.border.interworking import RELIABLE
-from farline.sip import headers
+from farline.sip import WireError, headers
 
 if TYPE_CHECKING:
     from farline.border.passage import Passage
@@ -26,7 +26,23 @@ TIMER_C_SECONDS = 185.0
 """How long a call may ring without news: over three minutes (RFC 3261 section 16.6 step 11)."""
 
 
-def too_short(passage: Passage) -> int | None:
+def unfit(passage: Passage) -> Verdict[Refusal] | None:
+    """Why the server's profile excludes what the call wants; None when all is well."""
+    try:
+        least, unsupported = _too_short(passage), _needs_unsupported(passage)
+    except WireError as error:
+        refusal = Refusal(error.status or 400, "malformed")
+        return Verdict(refusal, f"{error.where}: {error.reason}")
+    if least is not None:
+        refusal = Refusal(422, "session-interval", (("Min-SE", str(least)),))
+        return Verdict(refusal, f"shorter than Min-SE {least}")
+    if unsupported:
+        refusal = Refusal(420, "extension", (("Unsupported", RELIABLE),))
+        return Verdict(refusal, "it requires 100rel")
+    return None
+
+
+def _too_short(passage: Passage) -> int | None:
     """The server's Min-SE, when the phone wants a shorter session; None when all is well.
 
     Raises WireError for a Session-Expires that cannot be read.
@@ -40,7 +56,7 @@ def too_short(passage: Passage) -> int | None:
     return least if wanted is not None and wanted.interval < least else None
 
 
-def needs_unsupported(passage: Passage) -> bool:
+def _needs_unsupported(passage: Passage) -> bool:
     """Whether a call requires reliable provisional answers and the server has none (RFC 3262).
 
     Raises WireError for a Require that cannot be read.

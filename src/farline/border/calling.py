@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from farline.border import anchor, call_interworking, dialogs, failover
 from farline.border.admitting import admit_call, admit_side
+from farline.border.call_media import CallMedia
+from farline.border.call_timers import CallTimers
 from farline.border.credentials import again
 from farline.border.exchange import Side
-from farline.border.interworking import RELIABLE
-from farline.border.passage import Passage
+from farline.border.forwarding import Forwarding
 from farline.border.redirecting import Redirections
 from farline.border.steps import NEXT, Aborted, Cancelled, NoAnswer, TimerC
 from farline.border.teardown import hang_up, refuse_answer
-from farline.config.interworking import InterworkingProfile
-from farline.media.engine import MediaReply
 from farline.sip import WireError
 from farline.sip.transaction import Cause, RequestFailed, ResponseArrived, TransactionEnded
 
@@ -23,10 +22,10 @@ if TYPE_CHECKING:
 
     from farline.border.binding import Binding
     from farline.border.context import Context
-    from farline.border.session import Found, Session
+    from farline.border.session import Found
     from farline.border.steps import Operation, Steps
+    from farline.media.engine import MediaReply
     from farline.sip import Flow, Message
-    from farline.sip.schedule import Alarm
     from farline.sip.transaction import ClientTransaction, ServerTransaction
 
 
@@ -53,7 +52,7 @@ def invite(
         call.over()
 
 
-class Calling:
+class Calling(Forwarding):
     """One INVITE transaction through the border."""
 
     def __init__(
@@ -65,16 +64,10 @@ class Calling:
         sender: Side,
         found: Found | None,
     ) -> None:
-        self.context = context
-        self.operation = operation
-        self.tx = tx
+        super().__init__(context, operation, tx, binding, sender, found)
         self.initial = found is None
-        self.passage = Passage(context, binding, sender, tx.request, found)
-        self.session: Session | None = found.session if found else None
-        self.offered = False
-        self.made = False
-        """The offer is the border's own: the INVITE had none."""
-
+        self._media = CallMedia(context, self.passage)
+        self._timers = CallTimers(context, operation, self.passage)
         self.rang = False
         """An answer other than 100 came: no other next hop may be tried."""
 
@@ -86,9 +79,6 @@ class Calling:
         """The caller has a final answer."""
 
         self._redirections = Redirections()
-        self._timer_c: Alarm | None = None
-        self._silence: Alarm | None = None
-        """Runs while a next hop has said nothing and there is another."""
 
     def run(self) -> Steps:
         """Next hop by next hop until there is a final answer."""
@@ -111,23 +101,14 @@ class Calling:
             out = yield from self.passage.manipulated(out, self.passage.sender.other)
             if self._given_up():
                 return
-            side, manner = self.passage.sender.other, self.passage.manner
-            client = self.context.request(self.operation, out, flow, side, manner)
-            yield from self._follow(client)
+            yield from self._follow(self.send(out, flow))
 
     def _unfit(self) -> bool:
         """Whether the call wants what the server's profile excludes; the caller is told."""
-        try:
-            least = call_interworking.too_short(self.passage)
-            unsupported = call_interworking.needs_unsupported(self.passage)
-        except WireError as error:
-            self._fail(error.status or 400, f"{error.where}: {error.reason}")
-            return True
-        if least is not None:
-            self._fail(422, f"shorter than Min-SE {least}", (("Min-SE", str(least)),))
-        elif unsupported:
-            self._fail(420, "it requires 100rel", (("Unsupported", RELIABLE),))
-        return least is not None or unsupported
+        verdict = call_interworking.unfit(self.passage)
+        if verdict is not None:
+            self._fail(verdict.value.status, verdict.because, verdict.value.headers)
+        return verdict is not None
 
     def _not_admitted(self) -> bool:
         """Whether the rules of a server flow that was found only now let no call begin."""
@@ -143,9 +124,7 @@ class Calling:
 
     def over(self) -> None:
         """The transaction has ended, however."""
-        for alarm in (self._timer_c, self._silence):
-            if alarm is not None:
-                alarm.stop()
+        self._timers.over()
         if self.session is not None and self.session.pending is self.operation:
             self.session.pending = None
 
@@ -165,49 +144,17 @@ class Calling:
             self.session = dialogs.open_session(self.context, self.passage, out, is_call=True)
             self.session.pending = self.operation
         dialogs.open_anchor(self.context, self.session, flow, self.passage)
-        sdp = anchor.description(self.tx.request)
-        if sdp is None:
-            sdp = call_interworking.made_offer(self.passage, self.session)
-            if sdp is None:
-                return True
-            self.made = True
-            out.set("Content-Type", "application/sdp")
-            form = f"{InterworkingProfile.form}: Delayed SDP Handling"
-            self.context.decided("anchor", "offer inserted", "the INVITE has no SDP", form)
-        if self.session.anchored is not None:
-            self.session.anchored.inserted = self.made
-        self.offered = True
-        reply = yield from self._carry(self.passage.sender, self.tx.request, sdp)
+        reply = yield from self._media.offer(self.session, self.tx.request, out)
+        if reply is None:
+            return True
         if reply.error is not None:
             self._fail(reply.status or 500, reply.error)
             return False
-        out.body = reply.sdp or b""
         return not self._given_up()
-
-    def _carry(self, sender: Side, message: Message, sdp: bytes) -> Generator[Any, Any, MediaReply]:
-        anchored = self.session.anchored if self.session is not None else None
-        if anchored is None:
-            return MediaReply(error="the phone is not reachable", status=480)
-        known = anchored.last.get(sender)
-        repeated = known is not None and known[:2] == (message.to_tag, sdp)
-        reply = yield from anchor.carry(anchored, sender, message, sdp, offered=self.offered)
-        if self.made and not message.is_request and not repeated and reply.error is None:
-            # What answers our offer is itself the offer to the caller.
-            tag = message.to_tag
-            reply = yield from anchor.describe(anchored, sender, tag, sdp, answer=False, late=True)
-        if reply.sdp is not None and b"m=video " in reply.sdp and self.session is not None:
-            self.context.sessions.note_video(self.session)
-        self.context.decided(
-            "anchor",
-            "anchored" if reply.error is None else f"refused {reply.status}",
-            reply.error or f"SDP from {sender} in media session {anchored.media}",
-        )
-        return reply
 
     def _follow(self, client: ClientTransaction) -> Steps:
         """Everything that happens to the request on one next hop."""
-        self._restart_timer_c()
-        self._silence = failover.watch(self.context, self.operation, self.passage, client)
+        self._timers.sent(client)
         while True:
             event = yield NEXT
             if isinstance(event, Cancelled | Aborted | TimerC):
@@ -215,7 +162,8 @@ class Calling:
             elif getattr(event, "tx", None) is not client:
                 continue  # of a next hop that was left
             elif isinstance(event, ResponseArrived):
-                self._heard()
+                self.passage.answered()
+                self._timers.heard()
                 if self.initial and not self.rang and self.passage.refused_by_hop(event.message):
                     return
                 if self._redirected(event.message):
@@ -224,10 +172,10 @@ class Calling:
                 if told is not None and not self.cancelled:
                     other = self.passage.sender.other
                     client = self.context.request(self.operation, told, client.flow, other)
-                    self._restart_timer_c()
+                    self._timers.may_ring()
                     continue
                 yield from self._response(client, event.message)
-            elif isinstance(event, NoAnswer) and self._silence is not None:
+            elif isinstance(event, NoAnswer) and self._timers.watches_silence:
                 failover.leave_behind(self.context, client)
                 self._failed(Cause.TIMEOUT)
                 return
@@ -241,13 +189,7 @@ class Calling:
         """Whether the call goes on to a contact that the server named."""
         if not self.initial or self.answered or self.cancelled:
             return False
-        target = self._redirections.follow(self.passage, response)
-        if target:
-            self.passage.lead_to(target)
-            why = f"{response.status} {response.reason}"
-            form = f"{InterworkingProfile.form}: {self.passage.works.profile.name}: 3xx Handling"
-            self.context.decided("redirection", target, why, form)
-        return bool(target)
+        return self._redirections.follow(self.context, self.passage, response)
 
     def _stop(self, client: ClientTransaction, event: Cancelled | Aborted | TimerC) -> None:
         """The caller, the border or the clock ends it."""
@@ -261,13 +203,6 @@ class Calling:
         elif not self.answered:
             self._fail(event.status, event.reason)
             context.layer.cancel(client, context.now)
-
-    def _heard(self) -> None:
-        """The next hop said something."""
-        self.passage.answered()
-        if self._silence is not None:
-            self._silence.stop()
-            self._silence = None
 
     def _failed(self, cause: Cause) -> None:
         """No answer on this next hop; `run` goes on with another one, if nobody is told yet."""
@@ -286,9 +221,9 @@ class Calling:
             return
         if status < 200:
             self.rang = True
-            self._restart_timer_c()
-        elif self._timer_c is not None:
-            self._timer_c.stop()
+            self._timers.may_ring()
+        else:
+            self._timers.rings_no_more()
         session = self.session
         if session is None or session.ended or (self.answered and status >= 300):
             if session is not None and 200 <= status < 300:
@@ -306,22 +241,19 @@ class Calling:
         session, passage = self.session, self.passage
         if session is None:
             return
-        sdp, replaced = call_interworking.early_sdp(passage, session, response)
-        if sdp is not None:
-            reply = yield from self._carry(passage.sender.other, response, sdp)
-            if reply.error is not None:
-                self._unusable(client, response, reply)
-                return
-            replaced = reply.sdp
+        body, reply = yield from self._media.answer(session, response)
+        if reply is not None and reply.error is not None:
+            self._unusable(client, response, reply)
+            return
         try:
             out = passage.to_near(response)
         except WireError as error:
             self.context.refused("malformed", f"{error.where}: {error.reason}", client.flow)
             return
-        if replaced is not None:
-            if replaced and out.get("Content-Type") is None:
+        if body is not None:
+            if body and out.get("Content-Type") is None:
                 out.set("Content-Type", "application/sdp")
-            out.body = replaced
+            out.body = body
         out = yield from passage.manipulated(out, passage.sender)
         self.context.respond(self.tx, out)
         if response.status >= 200:
@@ -373,12 +305,3 @@ class Calling:
             self.context.answer(self.tx, status, told)
         if self.initial and self.session is not None:
             self.context.end_session(self.session, "failed", why)
-
-    def _restart_timer_c(self) -> None:
-        context, operation = self.context, self.operation
-        if self._timer_c is not None:
-            self._timer_c.stop()
-        at = context.now + call_interworking.ringing_seconds(self.passage)
-        self._timer_c = context.schedule.start(
-            at, "C", lambda _: context.deliver(operation, TimerC())
-        )

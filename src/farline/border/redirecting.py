@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farline.border.exchange import Side
+from farline.config.interworking import InterworkingProfile
 from farline.sip import NameAddr, Uri, WireError
 
 if TYPE_CHECKING:
+    from farline.border.context import Context
     from farline.border.passage import Passage
     from farline.sip import Message
 
@@ -26,8 +28,17 @@ class Redirections:
         self._met: list[str] = []
         self._next = 0
 
-    def follow(self, passage: Passage, response: Message) -> str:
-        """What a final answer to a call leads to next; "": the caller gets the answer."""
+    def follow(self, context: Context, passage: Passage, response: Message) -> bool:
+        """Lead the call to what a final answer means next; False: the caller gets the answer."""
+        target = self._target(passage, response)
+        if target:
+            passage.lead_to(target)
+            why = f"{response.status} {response.reason}"
+            form = f"{InterworkingProfile.form}: {passage.works.profile.name}: 3xx Handling"
+            context.decided("redirection", target, why, form)
+        return bool(target)
+
+    def _target(self, passage: Passage, response: Message) -> str:
         status = response.status
         if passage.sender is Side.INSIDE or passage.works.profile.handling_3xx == "pass":
             return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from farline.border import anchor, dialogs, dtmf, failover, transfer
-from farline.border.passage import Passage
+from farline.border.forwarding import Forwarding
 from farline.border.targets import target_of
 from farline.sip import WireError, headers
 
@@ -49,7 +49,7 @@ def relay(
     relaying.finish()
 
 
-class Relaying:
+class Relaying(Forwarding):
     """One non-INVITE transaction through the border."""
 
     def __init__(
@@ -61,11 +61,7 @@ class Relaying:
         sender: Side,
         found: Found | None,
     ) -> None:
-        self.context = context
-        self.operation = operation
-        self.tx = tx
-        self.passage = Passage(context, binding, sender, tx.request, found)
-        self.session: Session | None = found.session if found else None
+        super().__init__(context, operation, tx, binding, sender, found)
         self.opened = False
         """This request made the session."""
 
@@ -92,9 +88,7 @@ class Relaying:
             if not self._open(out) or not (yield from self._carry_offer(out)):
                 return
             out = yield from self.passage.manipulated(out, self.passage.sender.other)
-            side, manner = self.passage.sender.other, self.passage.manner
-            client = self.context.request(self.operation, out, flow, side, manner)
-            yield from self._follow(client)
+            yield from self._follow(self.send(out, flow))
             if self.status:
                 return
         self._answer(self.passage.status, "no way to the other side", self.passage.told())
