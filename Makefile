@@ -48,7 +48,7 @@ run: .venv/.ready ## the guide's scenario on this machine; ONCE=1 ends after the
 test: .venv/.ready ## everything: linters, types, Rust and Python tests, the lab (the lab needs root)
 	@scripts/packages $(TEST_PACKAGES)
 	$(MAKE) lint rust
-	$(BIN)/pytest -q tests/unit tests/protocol -n 2
+	$(BIN)/pytest -q tests/unit tests/protocol -n 2 --dist loadfile
 	$(BIN)/pytest -q tests --ignore=tests/unit --ignore=tests/protocol $(FOREIGN:%=--ignore=%) -n 2 --dist loadfile
 	$(BIN)/pytest -q $(FOREIGN) --reruns 2 --only-rerun 'frames of 20 ms are missing'
 
@@ -65,7 +65,7 @@ rust: ## the Rust crates' own tests
 	cargo test --workspace --exclude farline-binding --locked -q
 
 unit: .venv/.ready ## unit and protocol tests only: under a minute
-	$(BIN)/pytest -q tests/unit tests/protocol -n 2
+	$(BIN)/pytest -q tests/unit tests/protocol -n 2 --dist loadfile
 
 fmt: ## format everything
 	$(BIN)/ruff format

@@ -25,7 +25,7 @@ from farline.runtime.tls_keeper import TlsKeeper
 from farline.sip import Transport
 from farline.testing.core import NotingCore
 from farline.testing.names import TestNameServer
-from farline.testing.portal import free_ports
+from farline.testing.ports import free_ports
 
 pytestmark = [
     pytest.mark.interop,

@@ -21,7 +21,7 @@ from farline.runtime.supervisor import wait_ready
 from farline.testing.chromium import chromium
 from farline.testing.deployment import CLI, REGISTERED, event, prepare_site
 from farline.testing.deployment import phones as make_phones
-from farline.testing.portal import free_ports
+from farline.testing.ports import free_ports
 
 pytestmark = [
     pytest.mark.interop,

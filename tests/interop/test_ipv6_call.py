@@ -9,7 +9,7 @@ import pytest
 from farline.runtime.supervisor import wait_ready
 from farline.testing.deployment import CLI, REGISTERED, event, heard
 from farline.testing.deployment import phones as make_phones
-from farline.testing.portal import free_ports
+from farline.testing.ports import free_ports
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
 OFFICE, DESK = "127.89.2.13", "127.89.2.30"

@@ -14,7 +14,7 @@ import pytest
 from farline._core import Message
 from farline.media.ng.message import pack, unpack
 from farline.testing.peers import peers
-from farline.testing.rtpengine import free_udp_port
+from farline.testing.ports import free_ports
 
 MODULES = next(Path("/usr/lib").glob("*/kamailio/modules"), None)
 pytestmark = [
@@ -68,7 +68,7 @@ def shown(message):
 def farline_media(log):
     """`farline media --ng`, and after it what it counted."""
     argv = [sys.executable, "-m", "farline.cli.main", "media", "--json", "--threads", "1"]
-    argv += ["--ng", f"{NG}:{free_udp_port(NG)}"]
+    argv += ["--ng", f"{NG}:{free_ports(1, NG)[0]}"]
     argv += ["--interface", f"pub={PUB}:35000-35098", "--interface", f"priv={PRIV}:35000-35098"]
     with log.open("wb") as errors:
         process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=errors)
@@ -90,7 +90,7 @@ def farline_media(log):
 @contextmanager
 def kamailio(directory, ng, callee, flags):
     """A kamailio of our own, ended by its main process."""
-    listen = f"{PROXY}:{free_udp_port(PROXY)}"
+    listen = f"{PROXY}:{free_ports(1, PROXY)[0]}"
     text = CONFIG.read_text()
     values = {"LISTEN": listen, "NG": ng, "CALLEE": callee, "FLAGS": flags, "MODULES": str(MODULES)}
     for name, value in values.items():

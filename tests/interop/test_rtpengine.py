@@ -14,7 +14,8 @@ from farline.runtime.ng_client import NgClient, NgSettings
 from farline.testing.deployment import REGISTERED, event, heard, prepare_site
 from farline.testing.deployment import phones as make_phones
 from farline.testing.peers import peers
-from farline.testing.rtpengine import free_udp_port, rtpengine
+from farline.testing.ports import free_ports
+from farline.testing.rtpengine import rtpengine
 
 pytestmark = [
     pytest.mark.interop,
@@ -216,7 +217,7 @@ async def call(phones, desk, ruel, dora):
 async def test_calls_through_the_border_are_heard_and_go_on_when_a_node_dies(tmp_path):
     with ExitStack() as stack:
         # The nodes' ng addresses stand in the deployment, whose addresses the nodes need.
-        ports = [free_udp_port(ip) for ip in (ONE, TWO)]
+        ports = [free_ports(1, ip)[0] for ip in (ONE, TWO)]
         engines = "\n".join(
             f"      - {{address: {ip}, port: {port}}}"
             for ip, port in zip((ONE, TWO), ports, strict=True)

@@ -21,8 +21,8 @@ pytestmark = [
 
 SCENARIOS = Path(__file__).parent / "sipp"
 PORT = 15060
-INSIDE, OUTSIDE = "127.97.1.7", "127.97.3.10"
-OFFICE, PROVIDER = "127.97.1.13", "127.97.3.2"
+INSIDE, OUTSIDE = "127.91.1.7", "127.91.3.10"
+OFFICE, PROVIDER = "127.91.1.13", "127.91.3.2"
 WHO = ("-au", "office", "-ap", SECRETS["trunk"], "-key", "user", "office", "-key", "secret",
        SECRETS["trunk"])  # fmt: skip
 LIMIT = ("-timeout", "30s", "-timeout_error")
@@ -30,7 +30,7 @@ QUIET = ("heartbeat: {enabled: true, frequency: 60}", "heartbeat: {enabled: fals
 NO_ACCOUNT = ("        enabled: true\n        register_with", "        enabled: false\n"
               "        register_with")  # fmt: skip
 MOVED = (
-    ("10.10.10.", "127.97.1."), ("192.168.64.", "127.97.2."), ("203.0.113.", "127.97.3."),
+    ("10.10.10.", "127.91.1."), ("192.168.64.", "127.91.2."), ("203.0.113.", "127.91.3."),
     ("5060", str(PORT)),
 )  # fmt: skip
 

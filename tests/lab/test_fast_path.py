@@ -34,6 +34,8 @@ PHONE, OUTSIDE, INSIDE, DESK = "10.93.1.2", "10.93.1.1", "10.93.2.1", "10.93.2.2
 STRANGER = "10.93.1.66"
 VOICE = 184
 EVENT = 101
+PATIENCE = 20
+"""Seconds that a busy machine may take for what must come."""
 
 
 class Net(Row):
@@ -42,7 +44,7 @@ class Net(Row):
     def socket(self, stack, space, address, port=0):
         one = stack.enter_context(super().socket(space, address, port))
         one.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
-        one.settimeout(2)
+        one.settimeout(PATIENCE)
         return one
 
 
@@ -157,7 +159,7 @@ class Call:
 
     def settle(self):
         """Speak until the kernel relays both ways."""
-        until = time.monotonic() + 10
+        until = time.monotonic() + PATIENCE
         while True:
             self.say()
             streams = self.engine.streams(self.name)
@@ -165,6 +167,15 @@ class Call:
             if paths == ["kernel", "kernel"]:
                 return streams
             assert time.monotonic() < until, streams
+
+    def refused(self, wanted):
+        """Of the phone's port, once it has judged so many: that goes on beside the kernel."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            found = self.engine.streams(self.name)["outside", "rtp"].refused_packets
+            if found >= wanted or time.monotonic() > until:
+                return found
+            time.sleep(0.02)
 
 
 def receive(one):
@@ -176,7 +187,7 @@ def silent(one, seconds=0.2):
     one.settimeout(seconds)
     with pytest.raises(TimeoutError):
         one.recv(2048)
-    one.settimeout(2)
+    one.settimeout(PATIENCE)
 
 
 def test_a_settled_call_is_the_kernels_and_counted_as_before(net, tmp_path):
@@ -186,16 +197,18 @@ def test_a_settled_call_is_the_kernels_and_counted_as_before(net, tmp_path):
         why = running.streams("settled")["outside", "rtp"].why
         assert why == "not latched"
         before = talk.settle()
+        began = time.monotonic()
         for _ in range(50):
             talk.say()
         after = running.streams("settled")
+        took_ms = (time.monotonic() - began) * 1000
         for side in ("outside", "inside"):
             one, old = after[side, "rtp"], before[side, "rtp"]
             assert one.received_packets - old.received_packets == 50
             assert one.received_bytes - old.received_bytes == 50 * 172
             assert one.sent_packets - old.sent_packets == 50
             assert one.last_seen_ms is not None
-            assert one.last_seen_ms < 2_000
+            assert one.last_seen_ms <= took_ms + 100
             assert one.quality is not None
             assert one.quality.lost_packets == 0
             assert after[side, "rtcp"].why == "RTCP"
@@ -227,7 +240,7 @@ def test_nobody_else_hears_or_is_heard(net, tmp_path):
         talk.settle()
         intrude()
         talk.say()
-        assert running.streams("stranger")["outside", "rtp"].refused_packets == 41
+        assert talk.refused(41) == 41
         running.ask(Delete("stranger", "test"))
         talk.phone.sendto(rtp(9), talk.outside)  # after the last
         silent(talk.desk)

@@ -8,6 +8,8 @@ from typing import TypeVar
 from farline.sip.effects import Deadline, Expired
 
 E = TypeVar("E")
+PATIENCE_SECONDS = 30.0
+"""How long a busy machine may take for what must come."""
 
 
 class NotingCore:
@@ -37,7 +39,7 @@ class NotingCore:
 
     async def next(self, kind: type[E]) -> E:
         """The next input. Raises AssertionError when it is of another kind."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             event = await self.inputs.get()
         if not isinstance(event, kind):
             raise AssertionError(event)

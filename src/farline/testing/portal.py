@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from farline.runtime.portal import run_portal
 from farline.runtime.role import RoleContext
 from farline.runtime.tls import server_context
 from farline.testing.directory import SERVICE_PASSWORD, SERVICE_USER, FakeDirectory
+from farline.testing.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -24,19 +24,6 @@ if TYPE_CHECKING:
 
 DOMAIN = "ipo1xp.ipolab.com"
 IP = "127.0.0.1"
-
-
-def free_ports(count: int, ip: str = IP) -> list[int]:
-    """TCP ports that nobody has right now."""
-    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
-    sockets = [socket.socket(family) for _ in range(count)]
-    try:
-        for entry in sockets:
-            entry.bind((ip, 0))
-        return [int(entry.getsockname()[1]) for entry in sockets]
-    finally:
-        for entry in sockets:
-            entry.close()
 
 
 def portal_text(*, rest: int, communicator: int, xmpp: int, dsml: int, max_failed: int = 10) -> str:

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from farline.media.ng.message import pack, unpack
+from farline.testing.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 START_TRIES = 100
 TRY_SECONDS = 0.1
+PATIENCE_TRIES = 200
+"""Of a daemon that has started: a busy machine may let it wait."""
 STOP_SECONDS = 10.0
 
 
@@ -35,10 +38,10 @@ class RtpEngine:
         port: int | None = None,
     ) -> None:
         """`interfaces`: NAME/IP each. Raises RuntimeError when it does not come up."""
-        self.ip, self.port, self.log = ip, port or free_udp_port(ip), log
+        self.ip, self.port, self.log = ip, port or free_ports(1, ip)[0], log
         self._asked = 0
         argv = ["rtpengine", "--table=-1", "--foreground", "--log-stderr", "--log-level=6"]
-        argv += ["--config-file=none", f"--listen-cli={ip}:{free_udp_port(ip)}"]
+        argv += ["--config-file=none", f"--listen-cli={ip}:{free_ports(1, ip)[0]}"]
         argv += [f"--listen-ng={ip}:{self.port}", "--num-threads=2"]
         argv += [f"--interface={one}" for one in interfaces]
         argv += [f"--port-min={ports[0]}", f"--port-max={ports[1]}"]
@@ -48,19 +51,25 @@ class RtpEngine:
             if self.process.poll() is not None:
                 break
             with suppress(OSError):
-                self.ask({"command": "ping"})
+                self._try(b"ping-%d" % self.process.pid, {"command": "ping"})
                 return
         self.stop()
         raise RuntimeError(f"rtpengine did not start:\n{log.read_text(errors='replace')[-2000:]}")
 
     def ask(self, document: dict[str, Encodable]) -> Document:
-        """One exchange, blocking. Raises OSError (TimeoutError)."""
+        """One exchange, blocking; asked again until it is answered. Raises OSError."""
         self._asked += 1
+        for _ in range(PATIENCE_TRIES):
+            with suppress(TimeoutError):
+                return self._try(b"test-%d" % self._asked, document)
+        raise TimeoutError(f"rtpengine does not answer {document}")
+
+    def _try(self, cookie: bytes, document: dict[str, Encodable]) -> Document:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
             asker.connect((self.ip, self.port))
             asker.settimeout(TRY_SECONDS)
             try:
-                asker.send(pack(b"test-%d" % self._asked, document))
+                asker.send(pack(cookie, document))
                 return unpack(asker.recv(65535))[1]
             except ConnectionRefusedError:
                 with suppress(TimeoutError, ConnectionRefusedError):
@@ -96,13 +105,6 @@ class RtpEngine:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-
-
-def free_udp_port(ip: str) -> int:
-    """A UDP port of an address that nobody has now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((ip, 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

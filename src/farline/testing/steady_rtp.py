@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 PTIME = 0.02
 SETTLE_SECONDS = 0.5
 """Packets younger than this may still be under way when a record is taken."""
+PATIENCE_SECONDS = 10.0
+"""How long what is older is waited for: on a busy machine it may be under way too."""
+HEAR_SECONDS = 30.0
 REMEMBERED = 1000
 """Packets of which a second arrival is noticed."""
 SO_TIMESTAMPNS = 35
@@ -55,6 +58,8 @@ class Stream:
     unseal: Srtp | None = None
     times: dict[int, float] = field(default_factory=dict)
     arrivals: dict[int, float] = field(default_factory=dict)
+    newest: int = -1
+    """The highest number that has come."""
     unauthentic: int = 0
     twice: int = 0
 
@@ -100,10 +105,18 @@ class Stream:
         (number,) = struct.unpack_from(">Q", data, 12)
         self.twice += number in self.arrivals
         self.arrivals[number] = at
+        self.newest = max(self.newest, number)
 
-    def take(self) -> Record:
-        """The record since the last one, of packets that had their time to come."""
-        until = clock.wall() - SETTLE_SECONDS
+    def arrived(self, until: float) -> bool:
+        """Whether all that was sent until then has come, or something that was sent later.
+
+        What comes later has not overtaken what was before it: that is lost.
+        """
+        sent = [number for number, at in list(self.times.items()) if at <= until]
+        return not sent or self.newest >= max(sent)
+
+    def take(self, until: float) -> Record:
+        """The record since the last one, of what was sent until then (wall clock, seconds)."""
         numbers = sorted(number for number, at in list(self.times.items()) if at <= until)
         record = Record(sent=len(numbers))
         before: tuple[float, float] | None = None
@@ -149,12 +162,29 @@ class Talk:
         for thread in self._threads:
             thread.join()
 
+    def until_heard(self, packets: int) -> None:
+        """Wait until on every stream so many have passed, of what is sent from now on.
+
+        Raises TimeoutError after HEAR_SECONDS.
+        """
+        wanted = [(stream, stream.number + packets) for stream in self.streams]
+        until = clock.monotonic() + HEAR_SECONDS
+        while silent := [one.newest for one, number in wanted if one.newest < number]:
+            if clock.monotonic() > until:
+                raise TimeoutError(f"{len(silent)} of {len(wanted)} streams are not heard")
+            self._stop.wait(PTIME)
+
     def take(self) -> list[Record]:
-        """The record of every stream since the last one."""
+        """The record of every stream since the last one, of packets that had their time to come."""
         self._stop.wait(SETTLE_SECONDS + PTIME)
-        for stream in self.streams:
-            stream.receive()  # what the busy thread has not read yet has come nevertheless
-        return [stream.take() for stream in self.streams]
+        until, patience = clock.wall() - SETTLE_SECONDS, clock.monotonic() + PATIENCE_SECONDS
+        while clock.monotonic() < patience:
+            for stream in self.streams:
+                stream.receive()  # what the busy thread has not read yet has come nevertheless
+            if all(stream.arrived(until) for stream in self.streams):
+                break
+            self._stop.wait(PTIME)
+        return [stream.take(until) for stream in self.streams]
 
     def _send(self) -> None:
         due = clock.monotonic()

@@ -25,6 +25,7 @@ from farline.runtime.certificates import make_certificates
 from farline.runtime.mobile import MobileClient, MobileOptions, client_tls
 from farline.runtime.sip import Listener, SipDriver
 from farline.sip.transport import Address, Transport
+from farline.testing.ports import free_ports
 
 HERE, ELSEWHERE, THERE = "127.0.0.66", "127.0.0.67", "127.0.0.68"
 DOMAIN = "ipo1xp.ipolab.com"
@@ -52,12 +53,6 @@ def certificates(tmp_path_factory):
     return directory
 
 
-def free_port(ip):
-    with socket.socket() as probe:
-        probe.bind((ip, 0))
-        return probe.getsockname()[1]
-
-
 def accounts(directory):
     """Ruel and mybuddy, each on the other's roster."""
     host = directory / "data" / DOMAIN.replace(".", "%2e")
@@ -77,7 +72,7 @@ async def prosody(tmp_path, certificates):
     program = shutil.which("prosody")
     if program is None:
         pytest.skip("prosody is not installed (apt-get install prosody)")
-    port = free_port(THERE)
+    [port] = free_ports(1, THERE)
     accounts(tmp_path)
     config = tmp_path / "prosody.cfg.lua"
     config.write_text(
@@ -88,7 +83,7 @@ async def prosody(tmp_path, certificates):
     process = await asyncio.create_subprocess_exec(
         program, "-F", "--config", str(config), stdout=asyncio.subprocess.DEVNULL
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             try:
                 _, writer = await asyncio.open_connection(THERE, port)
@@ -248,7 +243,7 @@ async def test_the_machines_own_address_is_followed(world, buddy, monkeypatch, s
     assert server.flow.remote.host == HERE
     watch = asyncio.ensure_future(client.watch_network())
     address[0] = ELSEWHERE
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(world.steps) < 12:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     assert world.steps == ALL * 2
@@ -264,7 +259,7 @@ async def test_instant_messaging_comes_back(world, buddy, monkeypatch):
     client = world.client()
     await client.login()
     client._im._xmpp.transport.abort()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not any(e.get("state") == "back" for e in world.events):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     assert [e["state"] for e in world.events if e["event"] == "im"] == ["lost", "back"]

@@ -89,7 +89,7 @@ async def test_registers_calls_and_hears_its_own_speech(make_phone, server, tran
     call = phone.dial("3003")
     assert (await phone.wait(call, CallState.ANSWERED)).state is CallState.ANSWERED
     assert phone.send_digits(call, "5")
-    await asyncio.wait_for(played(phone, call), 10)
+    await asyncio.wait_for(played(phone, call), 40)
     phone.hang_up(call)
     assert (await phone.wait(call)).state is CallState.ENDED
     await phone.stop()
@@ -156,11 +156,11 @@ async def test_an_incoming_call_rings_and_is_cancelled(make_phone, server, world
 
     tx = server.call(Now)
     world._after()
-    news = await asyncio.wait_for(phone.wait("in-1", CallState.INCOMING), 5)
+    news = await asyncio.wait_for(phone.wait("in-1", CallState.INCOMING), 30)
     assert news.peer.startswith("Dora")
     server.layer.cancel(tx, server.now)
     world._after()
-    assert (await asyncio.wait_for(phone.wait("in-1"), 5)).status == 487
+    assert (await asyncio.wait_for(phone.wait("in-1"), 30)).status == 487
     await phone.stop()
 
 

@@ -29,11 +29,11 @@ async def start(children, tmp_path, code, name="child"):
     child = await children.start(
         name, [sys.executable, "-c", code], tmp_path / f"{name}.log", read=True
     )
-    return child, await asyncio.wait_for(child.line(), 10)
+    return child, await asyncio.wait_for(child.line(), 30)
 
 
 async def gone(pid):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while start_time(pid) is not None:  # noqa: ASYNC110 - the kernel tells nobody
             await asyncio.sleep(0.01)
 
@@ -78,6 +78,6 @@ async def test_a_line_without_end_does_not_stop_the_reader(children, tmp_path, m
     monkeypatch.setattr(module, "LINE_LIMIT", 1000)
     code = "print('x' * 5000); print('after', flush=True)"
     child = await children.start("long", [sys.executable, "-c", code], tmp_path / "log", read=True)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (line := await child.line()) != b"after\n":
             assert line == b"\n"

@@ -49,7 +49,7 @@ class Watched:
 
     async def report(self, status):
         """The next report with this status."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 component = await self.reports.get()
                 if component.status == status:

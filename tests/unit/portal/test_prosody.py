@@ -11,7 +11,8 @@ from farline.portal.im import prosody as module
 from farline.portal.im.prosody import COMPONENT, Prosody
 from farline.portal.im.prosody_files import ProsodyFiles, ProsodySettings, ProsodyTls
 from farline.portal.status import ComponentStatus
-from farline.testing.portal import IP, free_ports
+from farline.testing.portal import IP
+from farline.testing.ports import free_ports
 
 
 def make(base, port, binary):

@@ -32,7 +32,7 @@ def profile(**form):
 async def ask(port, text):
     reader, writer = await asyncio.open_connection(IP, port)
     writer.write(text)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         answer = await reader.read()
     writer.close()
     return answer

@@ -146,7 +146,7 @@ async def test_unconfirmed_goes_back_by_itself(changes, roles, file, monkeypatch
     now = clock.wall()
     monkeypatch.setattr(clock, "wall", lambda: now + 301)
     watch = asyncio.create_task(changes.watch())
-    await asyncio.wait_for(back.wait(), 10)
+    await asyncio.wait_for(back.wait(), 30)
     watch.cancel()
     assert file.read_text() == TEXT
     assert changes.history()["versions"][0]["reason"] == "as version 1: version 2 was not confirmed"

@@ -57,7 +57,7 @@ def end(stack: ExitStack, address: str) -> socket.socket:
 
 
 async def arrival(at: socket.socket) -> bytes:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         return await asyncio.get_running_loop().sock_recv(at, 2048)
 
 
@@ -131,7 +131,7 @@ class Stranger:
 
 async def stats(client: MediaClient, judged: int) -> tuple[StreamStats, ...]:
     """The counters, once the relay has judged so many of the stranger's packets."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while True:
             found = tuple((await client.perform(Query("call"))).stats)
             if sum(one.refused_packets + one.malformed_packets for one in found) >= judged:

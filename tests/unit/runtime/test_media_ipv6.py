@@ -46,7 +46,7 @@ def described(rtp):
 async def arrives(sender, to, receiver, source, packet):
     """A packet comes out where it should, from where it should; the first ones may latch."""
     loop = asyncio.get_running_loop()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             sender.sendto(packet, to)
             try:

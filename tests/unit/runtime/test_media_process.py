@@ -159,6 +159,7 @@ async def test_a_phone_that_moved_is_heard_again_after_its_reinvite(tmp_path: Pa
             await loop.sock_sendto(phone, _rtp(1), at)
             assert await loop.sock_recv(office, 2048) == _rtp(1)
             await loop.sock_sendto(moved, _rtp(2), at)  # a stranger as yet
+            await _refused(client)
             await client.perform(Offer("call", offer, elsewhere, INSIDE))
             await client.perform(Answer("call", answer.sdp, INSIDE, elsewhere))
             await loop.sock_sendto(moved, _rtp(3), at)
@@ -411,6 +412,7 @@ async def test_a_call_goes_on_after_the_process_was_killed(tmp_path: Path) -> No
             await _heard(phone, to_office, office, 2)
             await _heard(office, to_phone, phone, 3)
             stranger.sendto(_rtp(4), to_office)
+            await _refused(client)
             assert await client.sessions() == ["call"]
             again = await client.perform(Offer("call", sdp[phone], OUTSIDE, INSIDE))
             assert _media_port(again.sdp) == to_phone[1]
@@ -488,6 +490,13 @@ async def test_a_full_disk_ends_the_recording_and_not_the_call(
             assert [getattr(one, "state", "") for one in told] == ["began", "failed"]
             assert "No space left" in getattr(told[1], "why", "")
             await _heard(phone, to_office, office, 0)
+
+
+async def _refused(client: MediaClient) -> None:
+    """Until the relay has judged a packet of a stranger: it reads its ports beside us."""
+    async with asyncio.timeout(30):
+        while not any(one.refused_packets for one in (await client.perform(Query("call"))).stats):
+            pass  # each look is a request of its own
 
 
 async def _heard(one: socket.socket, to: tuple[str, int], other: socket.socket, n: int) -> None:

@@ -72,7 +72,7 @@ class Call:
         await asyncio.get_running_loop().sock_sendto(self.office, data, (A1, self.inner + rtcp))
 
     async def at(self, end: socket.socket) -> bytes:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await asyncio.get_running_loop().sock_recv(end, 2048)
 
 

@@ -18,7 +18,7 @@ from farline.runtime.ng_node import MAX_PENDING, NgNode, NodeError
 from farline.runtime.ng_server import NgServer
 from farline.testing.chance import SeededIds
 from farline.testing.peers import peers
-from farline.testing.rtpengine import free_udp_port
+from farline.testing.ports import free_ports
 
 B1, A1, NG = "127.96.1.96", "127.96.1.7", "127.96.2.1"
 PHONE, OFFICE = "127.96.3.61", "127.96.4.13"
@@ -75,7 +75,9 @@ async def client_of(port):
         await client.stop()
 
 
-async def test_our_client_and_our_engine_carry_a_call(peer):
+async def test_our_client_and_our_engine_carry_a_call(peer, monkeypatch):
+    # Each request once: a busy machine may take longer than the first wait, and then answers twice.
+    monkeypatch.setattr("farline.runtime.ng_node.WAITS", (30.0,))
     phone, office = await peer(PHONE), await peer(OFFICE)
     async with served() as (server, port), client_of(port) as client:
         to_office = place(await client.perform(Offer("s", sdp(PHONE, phone.port), OUTSIDE, INSIDE)))
@@ -149,7 +151,7 @@ async def test_a_node_is_asked_again_after_the_ping_interval(monkeypatch):
         client = NgClient(settings, lambda _timeout: None, SeededIds())
         monkeypatch.setattr("farline.runtime.ng_node.asyncio.sleep", sleep)
         client.start()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while await waits.get() != 17:
                 pass  # others of its tasks wait too
         await client.stop()
@@ -159,9 +161,9 @@ async def test_a_silent_call_is_ended():
     async with served(timeout=0.2) as (server, port), client_of(port) as client:
         place(await client.perform(Offer("s", sdp(PHONE, 4000), OUTSIDE, INSIDE)))
         place(await client.perform(Answer("s", sdp(OFFICE, 4002), INSIDE, OUTSIDE)))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(server.service):
-                await asyncio.wait_for(client.perform(Query("s")), 5)
+                await client.perform(Query("s"))
         assert server.counters.ended == 1
 
 
@@ -232,7 +234,7 @@ async def test_silence_and_too_many_requests_are_errors(peer):
 
 
 async def test_a_closed_port_is_found_out_at_once():
-    node = NgNode(NG, free_udp_port(NG), 1, SeededIds(), lambda: None)
-    with pytest.raises(NodeError):
-        await asyncio.wait_for(node.ask({"command": "ping"}), 0.5)
+    node = NgNode(NG, free_ports(1, NG)[0], 1, SeededIds(), lambda: None)
+    with pytest.raises(NodeError, match="refused"):  # and not: does not answer
+        await node.ask({"command": "ping"})
     await node.stop()

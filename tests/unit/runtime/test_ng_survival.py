@@ -15,7 +15,7 @@ import pytest
 
 from farline.media.ng.message import pack, unpack
 from farline.sdp import parse
-from farline.testing.rtpengine import free_udp_port
+from farline.testing.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ class Client:
         host, _, port = at.rpartition(":")
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.connect((host, int(port)))
-        self.socket.settimeout(10)
+        self.socket.settimeout(30)
         self.asked = 0
 
     def ask(self, command: str, **keys: object) -> dict[str, object]:
@@ -64,7 +64,7 @@ class Client:
 def udp(stack: ExitStack, ip: str) -> socket.socket:
     made = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
     made.bind((ip, 0))
-    made.settimeout(10)
+    made.settimeout(30)
     return made
 
 
@@ -88,7 +88,7 @@ def speaks(source: socket.socket, to: tuple[str, int], sink: socket.socket, numb
 
 
 def test_a_call_goes_on_after_the_process_was_killed(tmp_path: Path) -> None:
-    state, at = tmp_path / "state", f"{NG}:{free_udp_port(NG)}"
+    state, at = tmp_path / "state", f"{NG}:{free_ports(1, NG)[0]}"
     with ExitStack() as stack:
         one, other = udp(stack, ONE), udp(stack, OTHER)
         client = Client(at)

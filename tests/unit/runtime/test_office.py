@@ -18,7 +18,7 @@ from farline.sip import Message, StreamFramer
 from farline.sip.digest_client import DigestClient
 from farline.testing import SeededIds
 from farline.testing.directory import basic
-from farline.testing.portal import free_ports
+from farline.testing.ports import free_ports
 
 IP = "127.0.0.1"
 SECRETS = {"ruel": "ruel-pw", "service": "service-pw"}

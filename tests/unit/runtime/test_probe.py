@@ -1,7 +1,6 @@
 """`farline check --probe` against real sockets and a real name server."""
 
 import asyncio
-import socket
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from farline.config import load_deployment
 from farline.runtime.probe import probe
 from farline.testing.names import TestNameServer
+from farline.testing.ports import free_ports
 
 GUIDE = (Path(__file__).parents[3] / "examples" / "guide.yaml").read_text()
 SECRETS = dict.fromkeys(("ruel", "dora", "enhtcpaservice"), "secret")
@@ -27,12 +27,6 @@ async def found(fields, name_server=None):
     return [problem.text for problem in await probe(load_deployment(text, SECRETS), Path())]
 
 
-def free_port(kind):
-    with socket.socket(socket.AF_INET, kind) as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 @pytest.fixture
 async def listening():
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
@@ -42,7 +36,7 @@ async def listening():
 
 async def test_tcp(listening):
     assert await found(f"address: 127.0.0.1, port: {listening}, transport: TCP") == []
-    port = free_port(socket.SOCK_STREAM)
+    [port] = free_ports(1)
     (text,) = await found(f"address: 127.0.0.1, port: {port}, transport: TCP")
     assert text.startswith(f"IPO 127.0.0.1:{port} (TCP) is not reached: ")
     assert "refused" in text.lower()
@@ -62,7 +56,7 @@ async def test_udp():
     port = transport.get_extra_info("sockname")[1]
     assert await found(f"address: 127.0.0.1, port: {port}, transport: UDP") == []
     transport.close()
-    port = free_port(socket.SOCK_DGRAM)
+    [port] = free_ports(1)
     (text,) = await found(f"address: 127.0.0.1, port: {port}, transport: UDP")
     assert "(UDP) is not reached: " in text
 

@@ -32,7 +32,7 @@ async def service():
 
 
 async def finished(sender):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await asyncio.gather(*sender._tasks)
 
 

@@ -60,7 +60,7 @@ async def fed(quarantine):
     )
     for data in (message("1"), message("2"), message("3"), message("4", "healthy")):
         sender.sendto(data)
-    await asyncio.wait_for(core.healthy.wait(), 10)
+    await asyncio.wait_for(core.healthy.wait(), 30)
     sender.close()
     await driver.stop()
     return core, [one.reason for one in events if isinstance(one, Refused)]

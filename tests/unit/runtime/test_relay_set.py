@@ -89,7 +89,7 @@ class Client:
 
     async def says(self, data):
         self.writer.write(data)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await self.reader.readexactly(len(data) + 1)
 
 
@@ -99,7 +99,7 @@ async def heard(client):
 
 async def ended(made):
     """Wait until every relay that has to go is gone."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while any(row.get("ends") for row in made.show()):  # noqa: ASYNC110 - no event tells of it
             await asyncio.sleep(0.01)
 
@@ -166,7 +166,7 @@ async def test_datagrams():
         await made.adopt(deployment(relay(ONE, first.port, transport="UDP", idle_seconds=10)))
         old, new = (socket.socket(type=socket.SOCK_DGRAM) for _ in range(2))
         for one in (old, new):
-            one.settimeout(5)
+            one.settimeout(30)
             one.connect((IP, ONE))
         with old, new:
             old.send(b"a")
@@ -178,7 +178,7 @@ async def test_datagrams():
             new.settimeout(0)
             with pytest.raises(BlockingIOError):
                 new.recv(100)
-            new.settimeout(5)
+            new.settimeout(30)
             (row,) = made.show()
             assert (row["ends"], row["connections"]) == (True, 1)
             await made.adopt(deployment(relay(ONE, first.port, transport="UDP")))

@@ -27,7 +27,7 @@ class Udp:
         self.port = self.sock.getsockname()[1]
 
     async def read(self):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await asyncio.get_running_loop().sock_recvfrom(self.sock, 2048)
 
     def send(self, data, port, ip=IP):
@@ -68,7 +68,7 @@ async def relayed(registered=None, far_end=None, **changes):
 
 async def until(events, condition):
     """Wait for what the relay traces."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():
             events.more.clear()
             await events.more.wait()

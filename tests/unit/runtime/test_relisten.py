@@ -58,7 +58,7 @@ async def world(monkeypatch):
 def phone():
     with socket.socket(type=socket.SOCK_DGRAM) as made:
         made.bind((IP, 0))
-        made.settimeout(5)
+        made.settimeout(30)
         yield made
 
 
@@ -112,7 +112,7 @@ async def test_a_call_keeps_its_datagrams_and_nothing_else_comes_in(world, phone
     world.driver._after()
     assert [(await heard(phone))[1][1] for _ in range(2)] == [15060, 15070]
     world.calls.clear()
-    await asyncio.wait_for(world.closed.wait(), 5)
+    await asyncio.wait_for(world.closed.wait(), 30)
     with socket.socket(type=socket.SOCK_DGRAM) as free:
         free.bind((IP, 15060))
 

@@ -29,7 +29,9 @@ OPTIONS = (
     b"OPTIONS sip:a@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKx\r\n"
     b"Call-ID: c1@x\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
 )
-SHORT = StreamLimits(first_message_seconds=0.2, unfinished_seconds=0.2, write_buffer=100_000)
+LIMITS = StreamLimits(write_buffer=100_000)
+HASTY = StreamLimits(first_message_seconds=0.2, unfinished_seconds=0.2)
+"""For a test in which somebody dawdles; in others a busy machine may."""
 
 
 class Wire:
@@ -54,21 +56,21 @@ class Wire:
 
 
 @pytest.fixture
-async def wire(tmp_path):
+async def wire(tmp_path, request):
     import ssl
 
     make_certificates(tmp_path, {"here": ["127.0.0.1"]})
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(tmp_path / "here.pem", tmp_path / "here.key")
     client = ssl.create_default_context(cafile=tmp_path / "ca.pem")
-    core, events = NotingCore(), []
+    core, events, limits = NotingCore(), [], getattr(request, "param", LIMITS)
 
     async def media(request):
         return MediaReply(error=f"{type(request).__name__}", status=488)
 
     driver = SipDriver(
         core,
-        [Listener("out", "127.0.0.1", 0, 0, 0, tls=server, limits=SHORT)],
+        [Listener("out", "127.0.0.1", 0, 0, 0, tls=server, limits=limits)],
         tls_client=client,
         media=media,
         trace=lambda event: wire.note(event),
@@ -93,7 +95,7 @@ async def test_a_datagram_reaches_the_core_and_its_answer_the_sender(wire):
     assert received.data == OPTIONS
     assert (received.flow.token, received.flow.transport) == (0, Transport.UDP)
     wire.tell(Send(received.flow, b"SIP/2.0 200 OK\r\n\r\n"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await got.get() == b"SIP/2.0 200 OK\r\n\r\n"
     peer.close()
     seen = [event for event in wire.events if isinstance(event, MessageSeen)]
@@ -116,7 +118,7 @@ async def test_keep_alives_are_told_to_a_core_that_wants_them(wire):
         assert told.data == (b"" if data != stun else stun)
         assert told.flow.remote.port == peer.get_extra_info("sockname")[1]
     wire.tell(Send(told.flow, b"\x01\x01" + stun[2:]))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await got.get() == b"\x01\x01" + stun[2:]
     peer.close()
     assert not any(isinstance(event, MessageSeen) for event in wire.events)
@@ -170,10 +172,11 @@ async def test_a_certificate_for_another_name_is_refused(wire):
     assert "certificate" in events[-1].reason.lower()
 
 
+@pytest.mark.parametrize("wire", [HASTY], indirect=True, ids=["hasty"])
 async def test_half_a_message_is_waited_for_only_so_long(wire):
     reader, writer = await asyncio.open_connection("127.0.0.1", wire.port(Transport.TCP))
     writer.write(OPTIONS + OPTIONS[:20])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await reader.read() == b""
     writer.close()
     assert "slow" in [event.reason for event in wire.events if isinstance(event, Refused)]
@@ -183,7 +186,7 @@ async def test_garbage_closes_its_own_connection_only(wire):
     good_reader, good = await asyncio.open_connection("127.0.0.1", wire.port(Transport.TCP))
     bad_reader, bad = await asyncio.open_connection("127.0.0.1", wire.port(Transport.TCP))
     bad.write(b"INVITE sip:x SIP/2.0\r\nContent-Length: -5\r\n\r\n")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await bad_reader.read()
     good.write(OPTIONS)
     while not isinstance(await wire.core.next(object), Received):
@@ -198,7 +201,7 @@ async def test_what_came_before_the_garbage_is_handed_on(wire):
     await wire.core.next(Opened)
     writer.write(OPTIONS + b"INVITE sip:x SIP/2.0\r\nContent-Length: -5\r\n\r\n")
     assert (await wire.core.next(Received)).data == OPTIONS
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await reader.read() == b""
     assert "malformed" in [event.reason for event in wire.events if isinstance(event, Refused)]
     writer.close()
@@ -235,7 +238,7 @@ async def test_a_defect_met_by_one_message_leaves_the_others_alone(wire, caplog)
     await wire.core.next(Opened)
     wire.core.fail_on = Received
     writer.write(OPTIONS)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await wire.refused.wait()
     wire.core.fail_on = None
     writer.write(OPTIONS)
@@ -257,7 +260,7 @@ async def test_a_stream_that_cannot_be_followed_is_answered_once_and_closed(wire
     head = OPTIONS.replace(b"Content-Length: 0", b"Content-Length: -5")
     head = head.replace(b"Call-ID", b"From: <sip:a@x>;tag=1\r\nTo: <sip:b@x>\r\nCall-ID")
     writer.write(head)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         answer = await reader.read()
     assert answer.startswith(b"SIP/2.0 400 ")
     assert answer.count(b"SIP/2.0 400") == 1
@@ -270,7 +273,7 @@ class Tap:
     def __init__(self, port):
         self._raw = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
         self._raw.bind(("lo", 3))
-        self._raw.settimeout(5)
+        self._raw.settimeout(30)
         self._port = port
 
     def next(self, text):

@@ -86,7 +86,7 @@ class Pair:
         )
         self.driver._after()
         while True:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 event = await self.core.inputs.get()
             if isinstance(event, OpenFailed):
                 return event.reason

@@ -24,7 +24,8 @@ from farline.runtime.role import RoleContext
 from farline.runtime.tls_keeper import TlsKeeper
 from farline.testing.directory import FakeDirectory, account
 from farline.testing.pki import revocation_lists, three_deep
-from farline.testing.portal import IP, free_ports, portal_text, running_portal
+from farline.testing.portal import IP, portal_text, running_portal
+from farline.testing.ports import free_ports
 from farline.trace.events import Note
 
 NAME = "sip.example.com"
@@ -237,7 +238,7 @@ async def test_renewed_certificates_are_shown_by_rest_and_messaging(tmp_path):
         told = await call(portal.context.control_path, "tls-reload")
         assert told["PortalProf"] == "in use for new connections"
         assert await shown() == now() != first
-        async with asyncio.timeout(10):  # Prosody reads it when it has taken the signal
+        async with asyncio.timeout(30):  # Prosody reads it when it has taken the signal
             while True:
                 with contextlib.suppress(ssl.SSLError):
                     if (await xmpp_shake(portal.xmpp_port, portal.ca, "ipo1xp.ipolab.com"))[
