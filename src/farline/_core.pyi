@@ -341,6 +341,9 @@ class Voice(Protocol):
     def sequence(self) -> int: ...
     @property
     def timestamp(self) -> int: ...
+    @property
+    def wakes(self) -> Sequence[int] | None:
+        """Payload types of the other side that begin it; None: any, and at once."""
 
 @type_check_only
 class Quality(TypedDict):

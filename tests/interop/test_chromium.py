@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import socket
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ import pytest
 from farline.media.engine import Answer, Offer, Side
 from farline.media.g711 import decode_alaw
 from farline.sdp import parse
-from farline.testing.chromium import chromium
+from farline.testing.chromium import MOUTH, chromium
 from farline.testing.media import audio_sdp, engine, tone
 
 if TYPE_CHECKING:
@@ -30,25 +29,15 @@ B1, A1, OFFICE = "127.87.1.96", "127.87.2.7", "127.87.4.13"
 OUTSIDE = Side("outside", "B1", "127.0.0.1", "dtls")
 INSIDE = Side("inside", "A1", OFFICE)
 
-PREPARE = """(async () => {
-  const context = new AudioContext();
-  const tone = context.createOscillator();
-  const mouth = context.createMediaStreamDestination();
-  tone.connect(mouth);
-  tone.start();
+PREPARE = f"""(async () => {{{MOUTH}
   window.peer = new RTCPeerConnection();
-  peer.ontrack = (event) => {
+  peer.ontrack = (event) => {{
     window.ear = new Audio();
     ear.srcObject = new MediaStream([event.track]);
     ear.play();
-  };
-  peer.addTrack(mouth.stream.getAudioTracks()[0], mouth.stream);
-})()"""
-DESCRIBED = """new Promise((done) => {
-  const look = () => peer.iceGatheringState === 'complete' && done(peer.localDescription.sdp);
-  peer.onicegatheringstatechange = look;
-  look();
-})"""
+  }};
+  peer.addTrack(voice, mouth.stream);
+}})()"""
 HEARD = """(async () => {
   for (const one of (await peer.getStats()).values())
     if (one.type === 'inbound-rtp') return [one.packetsReceived, one.audioLevel];
@@ -93,16 +82,13 @@ async def test_chromium_calls_a_phone(tmp_path: Path) -> None:
     with phone() as office:
         async with engine(tmp_path, B1, A1) as client, chromium(tmp_path / "profile") as page:
             await page.run(PREPARE)
-            await page.run("peer.setLocalDescription()")
-            offer = (await page.run(DESCRIBED)).encode()
-            offered = await client.perform(Offer("call", offer, OUTSIDE, INSIDE))
+            offered = await client.perform(Offer("call", await page.offer(), OUTSIDE, INSIDE))
             assert offered.sdp is not None, offered.error
             (inner,) = parse(offered.sdp).media
             assert inner.line.protocol == "RTP/AVP"
             answered = await client.perform(Answer("call", audio_sdp(office), INSIDE, OUTSIDE))
             assert answered.sdp is not None, answered.error
-            answer = json.dumps({"type": "answer", "sdp": answered.sdp.decode()})
-            await page.run(f"peer.setRemoteDescription({answer})")
+            await page.accept(answered.sdp)
             await hears(page, office, (A1, inner.port))
             assert await page.run("peer.connectionState") == "connected"
 
@@ -113,11 +99,7 @@ async def test_a_phone_calls_chromium(tmp_path: Path) -> None:
             await page.run(PREPARE)
             offered = await client.perform(Offer("call", audio_sdp(office), INSIDE, OUTSIDE))
             assert offered.sdp is not None, offered.error
-            offer = json.dumps({"type": "offer", "sdp": offered.sdp.decode()})
-            await page.run(
-                f"peer.setRemoteDescription({offer}).then(() => peer.setLocalDescription())"
-            )
-            answer = (await page.run(DESCRIBED)).encode()
+            answer = await page.answer(offered.sdp)
             answered = await client.perform(Answer("call", answer, OUTSIDE, INSIDE))
             assert answered.sdp is not None, answered.error
             (inner,) = parse(answered.sdp).media

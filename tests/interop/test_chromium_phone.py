@@ -33,9 +33,11 @@ ROLES = ("media", "office-media", "office", "portal", "border")
 TONE_HZ, RATE = 440, 8000
 RULES = """
   media_rules:
-    - {name: browsers, encryption: dtls}
+    - {name: browsers, encryption: dtls, audio: {transcoding: [opus]}}
+    - {name: office, encryption: "off", audio: {transcoding: [pcma]}}
   end_point_policy_groups:
     - {name: browsers, sets: [{media: browsers}]}
+    - {name: office, sets: [{media: office}]}
 
   subscriber_flows:
     - name: Browsers
@@ -44,6 +46,10 @@ RULES = """
       media_interface: IPORWB1Media
       end_point_policy_group: browsers
       routing_profile: to-IPO
+"""
+
+SERVER_GROUP = """      end_point_policy_group: avaya-def-low-enc
+      routing_profile: default
 """
 
 
@@ -58,6 +64,7 @@ def site(tmp_path_factory, origin):
         ("wss_port: null", "wss_port: 4443"),
         ("ws_origins: []", f"ws_origins: ['{origin}']"),
         ("\n  subscriber_flows:\n", RULES),
+        (SERVER_GROUP, SERVER_GROUP.replace("avaya-def-low-enc", "office")),
         ("digest_algorithms: [MD5]", "digest_algorithms: [SHA-256, MD5]"),
     )
     site = prepare_site(tmp_path_factory.mktemp("page"), *changes)
@@ -113,7 +120,9 @@ def loudness(recording, hz):
     return best
 
 
-async def test_a_page_registers_and_calls_a_desk(site, origin, tmp_path):
+@pytest.mark.parametrize("codec", ["", "audio/opus"])
+async def test_a_page_registers_and_calls_a_desk(site, origin, tmp_path, codec):
+    """The desk has G.711 only: a page that offers Opus alone hears it through our transcoding."""
     user, dora = site.user(), site.user()
     async with make_phones(site, tmp_path) as phones, page(site, origin, tmp_path / "c") as browser:
         desk = await phones.farline(dora, "--answer-after-ms", "100")
@@ -123,12 +132,17 @@ async def test_a_page_registers_and_calls_a_desk(site, origin, tmp_path):
         await browser.run(f"(async () => {{ window.phone = new Phone({made}); "
                           "await phone.connect(); })()")  # fmt: skip
         assert await browser.run("phone.register()") == 200
-        assert await browser.run(f"phone.call({json.dumps(dora.extension)})") == "answered"
+        called = ", ".join(json.dumps(one) for one in (dora.extension, codec))
+        assert await browser.run(f"phone.call({called})") == "answered"
         packets, level = 0, 0.0
         async with asyncio.timeout(40):
             while packets < 50 or level < 0.02:
                 packets, level = await browser.run("phone.heard()")
         assert await browser.run("phone.peer.connectionState") == "connected"
+        streams = (await site.show("media"))["streams"]
+        becomes = {one["side"]: one["transcoding"] for one in streams if one["kind"] == "rtp"}
+        wanted = ("PCMA", "opus") if codec else (None, None)
+        assert becomes == dict(zip(("outside", "inside"), wanted, strict=True))
         assert await browser.run("phone.hangUp()") == 200
         assert await desk.until(event("audio"), 30), desk.events
         assert loudness(desk.recording, TONE_HZ) > 0.9

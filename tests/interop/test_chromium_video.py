@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ import pytest
 from farline.media.engine import Answer, MediaReply, Offer, Query, Side
 from farline.sdp import bundle_group, parse
 from farline.testing.av_phone import AvPhone
-from farline.testing.chromium import chromium
+from farline.testing.chromium import MOUTH, chromium
 from farline.testing.media import engine
 
 if TYPE_CHECKING:
@@ -30,12 +29,7 @@ B1, A1, OFFICE = "127.83.1.96", "127.83.2.7", "127.83.4.13"
 OUTSIDE = Side("outside", "B1", "127.0.0.1", "dtls")
 INSIDE = Side("inside", "A1", OFFICE)
 
-PREPARE = """(async () => {
-  const context = new AudioContext();
-  const tone = context.createOscillator();
-  const mouth = context.createMediaStreamDestination();
-  tone.connect(mouth);
-  tone.start();
+PREPARE = """(async () => {MOUTH
   const camera = (color) => {
     const canvas = document.createElement('canvas');
     [canvas.width, canvas.height] = [160, 120];
@@ -57,14 +51,9 @@ PREPARE = """(async () => {
     screen.play();
     document.body.append(screen);
   };
-  peer.addTrack(mouth.stream.getAudioTracks()[0], mouth.stream);
+  peer.addTrack(voice, mouth.stream);
   for (const color of ['red', 'blue'].slice(0, CAMERAS)) peer.addTrack(camera(color));
 })()"""
-DESCRIBED = """new Promise((done) => {
-  const look = () => peer.iceGatheringState === 'complete' && done(peer.localDescription.sdp);
-  peer.onicegatheringstatechange = look;
-  look();
-})"""
 SEEN = """(async () => {
   const found = [];
   for (const one of (await peer.getStats()).values())
@@ -80,7 +69,11 @@ def shown(reply: MediaReply) -> bytes:
 
 
 def prepare(policy: str, cameras: int) -> str:
-    return PREPARE.replace("POLICY", policy).replace("CAMERAS", str(cameras))
+    words = {"MOUTH": MOUTH, "POLICY": policy, "CAMERAS": str(cameras)}
+    script = PREPARE
+    for word, meant in words.items():
+        script = script.replace(word, meant)
+    return script
 
 
 async def sees_and_hears(page: Page, phone: AvPhone, client: MediaClient) -> None:
@@ -111,14 +104,11 @@ async def test_chromium_calls_with_audio_and_video(
         AvPhone(OFFICE, video_ports=cameras) as phone,
     ):
         await page.run(prepare(policy, cameras))
-        await page.run("peer.setLocalDescription()")
-        offer = (await page.run(DESCRIBED)).encode()
-        inner = shown(await client.perform(Offer("call", offer, OUTSIDE, INSIDE)))
+        inner = shown(await client.perform(Offer("call", await page.offer(), OUTSIDE, INSIDE)))
         assert len({one.port for one in parse(inner).media}) == 1 + cameras
         outer = shown(await client.perform(Answer("call", phone.describe(inner), INSIDE, OUTSIDE)))
         assert len(bundle_group(parse(outer))) == 1 + cameras
-        answer = json.dumps({"type": "answer", "sdp": outer.decode()})
-        await page.run(f"peer.setRemoteDescription({answer})")
+        await page.accept(outer)
         phone.speak(inner)
         await sees_and_hears(page, phone, client)
 
@@ -131,9 +121,7 @@ async def test_a_phone_calls_chromium_with_audio_and_video(tmp_path: Path) -> No
     ):
         await page.run(prepare("balanced", 2))
         outer = shown(await client.perform(Offer("call", phone.describe(), INSIDE, OUTSIDE)))
-        offer = json.dumps({"type": "offer", "sdp": outer.decode()})
-        await page.run(f"peer.setRemoteDescription({offer}).then(() => peer.setLocalDescription())")
-        answer = (await page.run(DESCRIBED)).encode()
+        answer = await page.answer(outer)
         inner = shown(await client.perform(Answer("call", answer, OUTSIDE, INSIDE)))
         phone.speak(inner)
         await sees_and_hears(page, phone, client)
@@ -141,9 +129,7 @@ async def test_a_phone_calls_chromium_with_audio_and_video(tmp_path: Path) -> No
         left = phone.describe(inner.replace(b"m=audio ", b"m=audio 0 RTP/AVP 8\r\na=was:", 1))
         again = shown(await client.perform(Offer("call", left, INSIDE, OUTSIDE)))
         assert {one.port for one in parse(again).media[1:]} == {parse(outer).media[0].port}
-        offer = json.dumps({"type": "offer", "sdp": again.decode()})
-        await page.run(f"peer.setRemoteDescription({offer}).then(() => peer.setLocalDescription())")
-        answer = (await page.run("peer.localDescription.sdp")).encode()
+        answer = await page.answer(again)
         shown(await client.perform(Answer("call", answer, OUTSIDE, INSIDE)))
         # Chromium then makes its transport anew, with the same certificate.
         before = dict(phone.heard)

@@ -40,6 +40,7 @@ struct VoiceObject {
     ssrc: u32,
     sequence: u16,
     timestamp: u32,
+    wakes: Option<Vec<u8>>,
 }
 
 impl VoiceObject {
@@ -58,6 +59,10 @@ impl VoiceObject {
                 forward_correction: self.fec,
                 constant: self.cbr,
             },
+            wakes: self.wakes.map(|types| {
+                let bits = types.into_iter().filter(|one| *one < 128);
+                bits.fold(0, |bits, one| bits | 1 << one)
+            }),
         };
         let origin = Origin {
             ssrc: self.ssrc,

@@ -72,6 +72,7 @@ fn run(from: Speech, to: Option<Speech>) -> f64 {
                 events: None,
                 noise: None,
                 tuning: Tuning::default(),
+                wakes: None,
             };
             let origin = Origin {
                 ssrc,

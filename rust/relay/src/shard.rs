@@ -17,7 +17,7 @@ use crate::report::{Event, Report};
 use crate::types::{
     Content, Counters, Datagram, Key, Kind, PortStats, Remote, StreamPorts, Transmit, Verdict,
 };
-use crate::voice::Voice;
+use crate::voice::{Origin, Voice, Wanted};
 use crate::{Millis, SideIndex};
 
 mod bundle;
@@ -78,6 +78,8 @@ struct Port {
     is_copy: bool,
     /// What makes what the side gets, where it shares no codec with the other; at the RTP port.
     voice: Option<Box<Voice>>,
+    /// What makes it once the other side sends what this one cannot read; at the RTP port.
+    spare: Option<Box<(Wanted, Origin)>>,
     share: Share,
 }
 
@@ -175,6 +177,7 @@ impl Shard {
                     copies: None,
                     is_copy: false,
                     voice: None,
+                    spare: None,
                     share: Share::default(),
                 });
             }

@@ -36,6 +36,10 @@ pub struct Wanted {
     pub noise: Option<u8>,
     /// What it asked of the encoder.
     pub tuning: Tuning,
+    /// Payload types of the sender, as bits, that the side cannot read though it shares others: with
+    /// the first packet of these it is transcoded, and passes as it is until then. None: all is
+    /// transcoded from the beginning.
+    pub wakes: Option<u128>,
 }
 
 /// Where a source of ours begins: to be drawn at random.

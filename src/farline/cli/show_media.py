@@ -26,10 +26,16 @@ SUITES = {
     "AEAD_AES_256_GCM": "GCM-256",
 }
 """Short names; `--json` has those of SDP."""
+WIDEBAND = frozenset({"G722", "opus"})
+SCALE = (
+    "MOS is on the narrowband scale (ITU-T G.107): G722 and opus count as G.711, "
+    "it tells of their loss and delay"
+)
 
 
 def print_media(console: Console, state: dict[str, Any]) -> None:
     """One table a session: a row for each side of each stream; RTCP ports are left to --json."""
+    wideband = False
     for interface in state["interfaces"]:
         console.print(Text(plain(interface)))
     console.print(Text(f"sessions: {state['sessions']}"))
@@ -45,6 +51,7 @@ def print_media(console: Console, state: dict[str, Any]) -> None:
             if port["kind"] == "rtp":
                 table.add_row(*(Text(plain(cell)) for cell in row(port)))
         console.print(table)
+        wideband |= any((port["quality"] or {}).get("codec") in WIDEBAND for port in ports)
         for shared in sorted(bundles(ports)):
             console.print(Text(plain(shared)), soft_wrap=True)
         console.print(Text(plain(state["diagnoses"].get(session, ""))), soft_wrap=True)
@@ -55,6 +62,8 @@ def print_media(console: Console, state: dict[str, Any]) -> None:
                 console.print(Text(plain(line)), soft_wrap=True)
         for because in sorted({port.get("why") or "" for port in ports} - {""}):
             console.print(Text(f"user path: {plain(because)}"), soft_wrap=True)
+    if wideband:
+        console.print(Text(SCALE), soft_wrap=True)
 
 
 def bundles(ports: list[dict[str, Any]]) -> list[str]:

@@ -204,7 +204,7 @@ class Negotiation:
 
 def _told(ours: Media, theirs: Media, found: Outcome) -> OtherFormats | None:
     """The formats of an answer's m= line that the offerer reads."""
-    if found.pair is None:
+    if found.pair is None or found.foreign is not None:
         return None if found.kept is None else OtherFormats(found.kept)
     codec = found.pair[0]
     said = replace(codec, parameters=CODECS[codec.name.lower()].parameters)

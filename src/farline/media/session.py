@@ -19,7 +19,7 @@ from farline.media.sharing import Sharing
 from farline.media.stream import Stream
 from farline.media.subscription import Subscription
 from farline.media.telling import Telling
-from farline.media.transcoding import additions, draw_source, voice
+from farline.media.transcoding import additions, voices
 from farline.sdp import (
     Direction,
     MediaPorts,
@@ -332,8 +332,8 @@ class MediaSession:
     ) -> tuple[tuple[Format, ...], ...]:
         """What is added to an offer on its way to a side, by m= line."""
         known = [self.streams.get(media.index) for media in description.media]
-        voices = [None if one is None or one.voices is None else one.voices[side] for one in known]
-        pairs = zip(description.media, voices, strict=True)
+        got = [None if one is None or one.voices is None else one.voices[side] for one in known]
+        pairs = zip(description.media, got, strict=True)
         return tuple(additions(media, receiver.transcoding, one) for media, one in pairs)
 
     def _agree_on_codecs(self, offered: Negotiation, answer: Description, answerer: int) -> None:
@@ -346,25 +346,10 @@ class MediaSession:
                 continue
             self.telling.describe(stream, 1 - answerer, told.media[index], ours)
             self.telling.describe(stream, answerer, widened.media[index], theirs)
-            voices = None
-            if found.pair is not None:
-                sources = self._sources(stream)
-                said = [(found.pair[0], ours, theirs), (found.pair[1], theirs, ours)]
-                if answerer == 0:
-                    said.reverse()
-                one, other = (
-                    voice(*what, source) for what, source in zip(said, sources, strict=True)
-                )
-                voices = (one, other)
-            if voices != stream.voices:
-                stream.voices = voices
-                self.relay.transcode(self.name, stream.number, voices)
-
-    def _sources(self, stream: Stream) -> list[tuple[int, int, int]]:
-        """Our sources on the two sides of a stream; those that are there go on."""
-        if stream.voices is None:
-            return [draw_source(self.draw), draw_source(self.draw)]
-        return [(one.ssrc, one.sequence, one.timestamp) for one in stream.voices]
+            made = voices(found, (ours, theirs), answerer, stream.voices, self.draw)
+            if made != stream.voices:
+                stream.voices = made
+                self.relay.transcode(self.name, stream.number, made)
 
     def _record(self) -> None:
         """Record the first stream of sound while the policy of a leg asks for it, no other."""

@@ -56,6 +56,9 @@ class Voice:
     """The first."""
     timestamp: int
     """The first."""
+    wakes: tuple[int, ...] | None = None
+    """Payload types of the other side with which transcoding begins, for the side can read others
+    of its: none where it can read all. None: all is transcoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,10 @@ class Outcome:
     kept: frozenset[int] | None = None
     """Payload types of the answer that the offerer is shown; None: all."""
     pair: tuple[Format, Format] | None = None
-    """The offerer's codec and the answerer's, where they share none."""
+    """The offerer's codec and the answerer's, where something is transcoded."""
+    foreign: tuple[int, ...] | None = None
+    """Payload types that the answerer may send besides shared ones, and the offerer cannot read;
+    None: they share none."""
 
 
 def additions(media: Media, names: Sequence[str], known: Voice | None) -> tuple[Format, ...]:
@@ -107,13 +113,37 @@ def outcome(ours: Media, theirs: Media, added: Sequence[Format]) -> Outcome:
         return Outcome()
     shared = [one for one in theirs.formats if any(one.same_codec(own) for own in ours.formats)]
     if any(one.name.lower() not in _HELPERS for one in shared):
-        kept = frozenset(one.payload_type for one in shared)
-        return Outcome(kept if len(shared) < len(theirs.formats) else None)
+        if len(shared) == len(theirs.formats):
+            return Outcome()
+        return _shared_and_more(ours, theirs, added, shared)
     one = next(filter(_transcodable, ours.formats), None)
     other = next(filter(_transcodable, theirs.formats), None)
     if one is None or other is None:
         return Outcome()
     return Outcome(frozenset(), (one, other))
+
+
+def _shared_and_more(
+    ours: Media, theirs: Media, added: Sequence[Format], shared: Sequence[Format]
+) -> Outcome:
+    """An answer of shared codecs and added ones: its sender may send any of them, at any time.
+
+    Who keeps to RFC 3264 section 6.1 sends a shared one, and is passed on. Should an added one
+    come, the offerer hears it in its own best codec, a shared one first.
+    """
+    kept = frozenset(one.payload_type for one in shared)
+    more = [one for one in theirs.formats if _transcodable(one) and one not in shared]
+    # By the number that it was offered; some use the number of their own answer.
+    numbers = [one.payload_type for one in (*added, *more) if any(map(one.same_codec, more))]
+    known = {one.payload_type for one in ours.formats}
+    foreign = tuple(number for number in dict.fromkeys(numbers) if number not in known)
+    readable = sorted(
+        filter(_transcodable, ours.formats),
+        key=lambda one: not any(one.same_codec(other) for other in theirs.formats),
+    )
+    if not foreign or not readable:
+        return Outcome(kept)
+    return Outcome(kept, (readable[0], more[0]), foreign)
 
 
 def helpers(ours: Media, theirs: Media, codec: Format) -> tuple[Format, ...]:
@@ -129,7 +159,39 @@ def helpers(ours: Media, theirs: Media, codec: Format) -> tuple[Format, ...]:
     return tuple(found)
 
 
-def voice(codec: Format, said: Media, other: Media, source: tuple[int, int, int]) -> Voice:
+def voices(
+    found: Outcome,
+    said: tuple[Media, Media],
+    answerer: int,
+    before: tuple[Voice, Voice] | None,
+    draw: Draw,
+) -> tuple[Voice, Voice] | None:
+    """What each side of the session gets; None: nothing is transcoded.
+
+    `said`: the m= line of the offer, and that of the answer. `answerer`: its side, 0 or 1. Sources
+    of ours that are there go on.
+    """
+    if found.pair is None:
+        return None
+    if before is None:
+        sources = [_draw_source(draw), _draw_source(draw)]
+    else:
+        sources = [(one.ssrc, one.sequence, one.timestamp) for one in before]
+    if answerer == 0:
+        sources.reverse()
+    ours, theirs = said
+    offerer = _voice(found.pair[0], ours, theirs, sources[0], found.foreign)
+    other = _voice(found.pair[1], theirs, ours, sources[1], None if found.foreign is None else ())
+    return (offerer, other) if answerer == 1 else (other, offerer)
+
+
+def _voice(
+    codec: Format,
+    said: Media,
+    other: Media,
+    source: tuple[int, int, int],
+    wakes: tuple[int, ...] | None,
+) -> Voice:
     """What a side gets by its own description, beside that of the other side."""
     parameters = {
         name.strip().lower(): value.strip()
@@ -151,10 +213,11 @@ def voice(codec: Format, said: Media, other: Media, source: tuple[int, int, int]
         ssrc=source[0],
         sequence=source[1],
         timestamp=source[2],
+        wakes=wakes,
     )
 
 
-def draw_source(draw: Draw) -> tuple[int, int, int]:
+def _draw_source(draw: Draw) -> tuple[int, int, int]:
     """SSRC, first sequence number and timestamp of a source of ours (RFC 3550 section 5.1)."""
     drawn = draw(10)
     return (

@@ -27,6 +27,21 @@ FLAGS: Final = (
 )
 START_SECONDS: Final = 60
 
+MOUTH: Final = """
+  const context = new AudioContext();
+  const tone = context.createOscillator();
+  const mouth = context.createMediaStreamDestination();
+  tone.connect(mouth);
+  tone.start();
+  const voice = mouth.stream.getAudioTracks()[0];
+"""
+"""For scripts: `voice`, a track with a tone of 440 Hz, of the stream `mouth.stream`."""
+_DESCRIBED: Final = """new Promise((done) => {
+  const look = () => peer.iceGatheringState === 'complete' && done(peer.localDescription.sdp);
+  peer.onicegatheringstatechange = look;
+  look();
+})"""
+
 
 class PageError(RuntimeError):
     """What a page's script threw."""
@@ -66,6 +81,28 @@ class Page:
             raise PageError(json.dumps(result.get("exceptionDetails", reply)))
         value: object = result["result"].get("value")
         return value
+
+    async def offer(self) -> bytes:
+        """What the page's `peer`, an RTCPeerConnection, offers, with all its candidates."""
+        await self.run("peer.setLocalDescription()")
+        return await self._described()
+
+    async def accept(self, answer: bytes) -> None:
+        """Give `peer` the answer to its offer."""
+        await self.run(f"peer.setRemoteDescription({_description('answer', answer)})")
+
+    async def answer(self, offer: bytes) -> bytes:
+        """What `peer` answers to an offer."""
+        told = f"peer.setRemoteDescription({_description('offer', offer)})"
+        await self.run(f"{told}.then(() => peer.setLocalDescription())")
+        return await self._described()
+
+    async def _described(self) -> bytes:
+        return str(await self.run(_DESCRIBED)).encode()
+
+
+def _description(kind: str, sdp: bytes) -> str:
+    return json.dumps({"type": kind, "sdp": sdp.decode()})
 
 
 @asynccontextmanager

@@ -75,6 +75,12 @@ def test_a_row_has_everything_and_fits_120_columns():
     assert max(len(one) for one in lines) <= 120
 
 
+def test_the_scale_of_a_wideband_codecs_mos_is_said():
+    wide = replace(PORT, quality=replace(QUALITY, codec="opus"))
+    assert any("narrowband scale" in line for line in shown(wide))
+    assert not any("narrowband scale" in line for line in shown(PORT))
+
+
 def test_what_peers_sent_does_not_reach_the_terminal_raw():
     assert not any("\x1b" in line for line in shown(PORT))
 

@@ -113,13 +113,42 @@ def test_a_leg_without_the_rule_gets_what_was_offered(relay):
 
 def test_an_answer_that_shares_a_codec_is_not_transcoded(call, relay):
     call.offer(parse(OFFER), OFFICE, PHONE)
-    answer = sdp(ALAW, ("96", "opus/48000/2"), ("97", "telephone-event/48000"), EVENTS)
+    answer = sdp(ALAW, EVENTS)
+    assert media_of(call.answer(parse(answer), PHONE, OFFICE))[0].endswith("AVP 8 101")
+    assert relay.told == 0
+
+
+def test_an_added_codec_beside_a_shared_one_is_transcoded_once_it_is_spoken(call, relay):
+    call.offer(parse(OFFER), OFFICE, PHONE)
+    answer = sdp(("111", "opus/48000/2"), ALAW, ("97", "telephone-event/48000"), EVENTS)
     assert media_of(call.answer(parse(answer), PHONE, OFFICE)) == [
         "m=audio 35000 RTP/AVP 8 101",
         "a=rtpmap:101 telephone-event/8000",
         "a=fmtp:101 0-15",
     ]
-    assert relay.told == 0
+    office, phone = relay.voices
+    # The phone sends Opus by the number that it was offered, or by its own.
+    assert (office.codec, office.payload_type, office.wakes) == ("PCMA", 8, (96, 111))
+    assert (phone.codec, phone.payload_type, phone.wakes) == ("opus", 111, ())
+    hold = sdp(ALAW, EVENTS, rest=["a=sendonly"])
+    # What the phone has for Opus it finds again (RFC 3264 section 8.3.2).
+    shown = media_of(call.offer(parse(hold), OFFICE, PHONE))
+    assert shown[0] == "m=audio 35000 RTP/AVP 8 101 111 9 97"
+    call.answer(parse(answer), PHONE, OFFICE)
+    assert [one.ssrc for one in relay.voices] == [office.ssrc, phone.ssrc]
+    call.offer(parse(OFFER), OFFICE, PHONE)
+    call.answer(parse(sdp(("111", "opus/48000/2"))), PHONE, OFFICE)
+    assert [one.wakes for one in relay.voices] == [None, None]
+    assert relay.voices[0].ssrc == office.ssrc
+
+
+def test_a_shared_codec_that_is_not_ours_and_an_added_one(call, relay):
+    call.offer(parse(sdp(("18",), ALAW)), OFFICE, PHONE)
+    shown = media_of(call.answer(parse(sdp(("18",), ("9",))), PHONE, OFFICE))
+    assert shown[0] == "m=audio 35000 RTP/AVP 18"
+    # Whoever offers a codec takes it (section 5.1): it can be had in that.
+    office, _phone = relay.voices
+    assert (office.codec, office.wakes) == ("PCMA", (9,))
 
 
 def test_an_answer_with_an_added_codec_is_told_in_the_offerers(call, relay):

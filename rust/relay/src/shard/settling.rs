@@ -196,7 +196,10 @@ impl Shard {
             .senses
             .as_ref()
             .and_then(|one| one.observer.plain_types());
+        let foreign = exit.spare.as_ref().and_then(|one| one.0.wakes);
+        let foreign = foreign.unwrap_or_default();
         let (payload_types, clock_rate) = spoken
+            .map(|(types, clock)| (types & !foreign, clock))
             .filter(|(types, _)| *types != 0)
             .ok_or(Reason::NoPayloadTypes)?;
         Ok(Flow {

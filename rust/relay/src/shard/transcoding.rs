@@ -37,9 +37,22 @@ impl Shard {
         self.resettle(&keys);
     }
 
+    /// A voice that waits for a payload type begins at once where it had begun in the process before.
     fn set_voice(&mut self, key: Key, wanted: Option<(Wanted, Origin)>) {
         let mut keeper = self.keeper.take();
         if let Some(port) = self.port_mut(key).filter(|port| port.senses.is_some()) {
+            port.spare = None;
+            let begun = |origin: Origin| {
+                let known = port.voice.as_ref().map(|voice| voice.course.ssrc);
+                let before = || port.kept.voice_before(keeper.as_ref()?);
+                known.or_else(|| Some(before()?.ssrc)) == Some(origin.ssrc)
+            };
+            let waits = |one: &(Wanted, Origin)| one.0.wakes.is_some() && !begun(one.1);
+            let (wanted, spare) = match wanted {
+                Some(one) if waits(&one) => (None, Some(Box::new(one))),
+                other => (other, None),
+            };
+            port.spare = spare;
             match (&mut port.voice, wanted) {
                 (Some(voice), Some((wanted, origin))) if voice.course.ssrc == origin.ssrc => {
                     voice.change(wanted);
@@ -59,6 +72,26 @@ impl Shard {
         self.keeper = keeper;
     }
 
+    /// Begins to transcode towards a side that shares a codec with the other, which may send another
+    /// one all the same: both were in its answer (RFC 3264 section 6.1).
+    fn wake_voice(&mut self, key: Key, class: Class, bytes: &[u8]) {
+        let spare = self.port(key).and_then(|port| port.spare.as_ref());
+        let Some((wanted, origin)) = spare.filter(|_| class == Class::Rtp).map(|one| &**one) else {
+            return;
+        };
+        let bits = wanted.wakes.unwrap_or_default();
+        let number = RtpHeader::parse(bytes).map(|header| header.payload_type());
+        if number.is_some_and(|number| bits >> number & 1 == 1) {
+            let awake = Wanted {
+                wakes: None,
+                ..wanted.clone()
+            };
+            let begins = (awake, *origin);
+            self.set_voice(key, Some(begins));
+            self.resettle_home(key);
+        }
+    }
+
     /// Sends on a packet of a transcoded stream, and says whether it is heard on the other side; None:
     /// the stream is not transcoded.
     pub(super) fn transcode_packet(
@@ -69,6 +102,7 @@ impl Shard {
         data: &Datagram<'_>,
         now: Millis,
     ) -> Option<bool> {
+        self.wake_voice(peers[0], class, data.bytes());
         self.port(peers[0])?.voice.as_ref()?;
         if class != Class::Rtp {
             return Some(false); // reports end here: they are of sources of one side
@@ -89,12 +123,12 @@ impl Shard {
             Some(format) => voice.take(&header, format, now, &mut made),
             None => false,
         };
-        let course = voice.course;
+        let (course, muted) = (voice.course, port.muted);
         if !taken {
             port.counters.untargeted_packets += 1;
         }
         self.keep_voice(peers[0], course);
-        let mut passed = taken && made.is_empty();
+        let mut passed = taken && made.is_empty() && !muted;
         for one in made {
             passed |= self.send_made(peers[0], one, now);
         }
