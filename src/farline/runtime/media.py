@@ -13,8 +13,8 @@ from farline.media.engine import Query
 from farline.media.quality import leg_quality
 from farline.media.session import place_name
 from farline.runtime.media_client import MediaClient
-from farline.runtime.media_memory import secret_directory
 from farline.runtime.media_process import MediaPlace, MediaSettings, instance_name, serve
+from farline.runtime.secret_directory import clear_dead, secret_directory
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -114,10 +114,12 @@ def office_places(deployment: Deployment) -> list[MediaPlace]:
 async def _run(context: RoleContext, places: list[MediaPlace], settings: MediaSettings) -> None:
     """`settings`: what does not follow from the place where the process runs."""
     path = context.media_path
+    state = secret_directory(context.run_dir, context.role)
+    clear_dead(state)
     settings = replace(
         settings,
         instance=instance_name(path),
-        state=secret_directory(context.run_dir, context.role),
+        state=state,
         base=context.base,
     )
     serving = asyncio.ensure_future(serve(path, places, settings))

@@ -9,55 +9,24 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import stat
-from contextlib import suppress
-from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farline._core import RelayError
 from farline.media.records import MEDIA, MediaRecordError
 from farline.runtime.certificate import DtlsIdentity
+from farline.runtime.secret_directory import Hold, empty_parent
 from farline.store.sqlite import StoreError
 from farline.store.state import JournalState, MemoryState, Persist
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from farline._core import Relay
     from farline.media.sessions import MediaSessions
     from farline.store.state import StateStore
 
 log = logging.getLogger(__name__)
-
-PREFIX = "farline-"
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the directory that we make there is checked
-
-
-def secret_directory(run_dir: Path, role: str, roots: Sequence[Path] | None = None) -> Path:
-    """A directory for what holds keys: in the user's tmpfs, the machine's, or the run directory.
-
-    It bears the run directory's name as a hash, so that each deployment has its own.
-    """
-    own = os.environ.get("XDG_RUNTIME_DIR")
-    name = f"{PREFIX}{os.geteuid()}-{sha256(os.fsencode(run_dir.resolve())).hexdigest()[:16]}"
-    for root in roots if roots is not None else (*((Path(own),) if own else ()), SHARED_MEMORY):
-        directory = root / name
-        if is_ours(directory):
-            return directory / role
-    return run_dir / "state" / role
-
-
-def is_ours(directory: Path) -> bool:
-    """Make a directory; whether it is ours and closed to others: a stranger may have been first."""
-    try:
-        directory.mkdir(mode=0o700, exist_ok=True)
-        found = directory.lstat()
-    except OSError:
-        return False
-    return (
-        stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
-    )
 
 
 def _write_secret(path: Path, data: bytes) -> None:
@@ -76,7 +45,12 @@ class MediaMemory:
         """Raises StoreError for a directory that cannot be used."""
         self._directory = directory
         self._journal: JournalState | None = None
+        self._hold: Hold | None = None
         if directory is not None:
+            try:
+                self._hold = Hold(directory)
+            except OSError as error:
+                raise StoreError(f"{directory}: {error}") from error
             self._journal = JournalState(directory / "sessions.journal", log.warning)
 
     def identity(self) -> DtlsIdentity:
@@ -143,9 +117,9 @@ class MediaMemory:
         self._journal.close()
         if over:
             shutil.rmtree(self._directory, ignore_errors=True)
-            if self._directory.parent.name.startswith(PREFIX):
-                with suppress(OSError):  # the other media process may have something there
-                    self._directory.parent.rmdir()
+            empty_parent(self._directory)
+        if self._hold is not None:
+            self._hold.release()
 
     @property
     def _store(self) -> StateStore:

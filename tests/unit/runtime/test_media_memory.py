@@ -1,43 +1,11 @@
-"""Where keys may lie: in a directory that is ours and closed, or not there at all."""
+"""What outlives a media process, and who may read it."""
 
 import stat
 
 import pytest
 
-from farline.runtime.media_memory import MediaMemory, secret_directory
-
-
-def test_each_run_directory_and_role_has_its_own_closed_directory(tmp_path):
-    root = tmp_path / "shm"
-    root.mkdir()
-    media = secret_directory(tmp_path / "run", "media", [root])
-    assert media == secret_directory(tmp_path / "run", "media", [root])
-    assert media.parent.parent == root
-    assert stat.S_IMODE(media.parent.stat().st_mode) == 0o700
-    others = {
-        secret_directory(tmp_path / "run", "office-media", [root]),
-        secret_directory(tmp_path / "other", "media", [root]),
-    }
-    assert media not in others
-    assert len(others) == 2
-
-
-@pytest.mark.parametrize("trick", ["open", "link", "file"])
-def test_a_directory_that_a_stranger_prepared_is_not_used(tmp_path, trick):
-    root = tmp_path / "shm"
-    root.mkdir()
-    ours = secret_directory(tmp_path / "run", "media", [root]).parent
-    ours.rmdir()
-    if trick == "open":
-        ours.mkdir(mode=0o777)
-        ours.chmod(0o777)
-    elif trick == "link":
-        (tmp_path / "elsewhere").mkdir(mode=0o700)
-        ours.symlink_to(tmp_path / "elsewhere")
-    else:
-        ours.write_text("")
-    found = secret_directory(tmp_path / "run", "media", [root, tmp_path / "nowhere"])
-    assert found == tmp_path / "run" / "state" / "media"
+from farline.runtime.media_memory import MediaMemory
+from farline.runtime.secret_directory import secret_directory
 
 
 def test_nothing_stays_of_a_process_that_ended_without_sessions(tmp_path):
