@@ -29,7 +29,7 @@ from farline.testing.ports import free_ports
 
 pytestmark = [
     pytest.mark.interop,
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(240),
     pytest.mark.skipif(shutil.which("pebble") is None, reason="pebble is not installed"),
 ]
 IP = "127.0.0.1"
@@ -59,7 +59,7 @@ class Pebble:
         silent = {"stdout": asyncio.subprocess.DEVNULL, "stderr": asyncio.subprocess.DEVNULL}
         quick = os.environ | {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_AUTHZREUSE": "0"}
         self.process = await asyncio.create_subprocess_exec("pebble", *command, **silent, env=quick)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     self.root = await self._get(self.management, "/roots/0")

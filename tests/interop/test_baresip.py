@@ -6,11 +6,11 @@ from farline.runtime.certificates import make_certificates
 from farline.testing.deployment import REGISTERED, event, heard
 
 pytest.importorskip("baresip", reason="the PyPI package baresip-python is missing")
-pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("awake"), pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("awake"), pytest.mark.timeout(240)]
 
 TALK = 4.2
-"""Seconds: longer than what is said (3.0) and what baresip keeps before it writes it down (0.6)."""
-AFTER = 30.0
+"""Seconds: longer than what is said (2.5) and what baresip keeps before it writes it down (0.6)."""
+AFTER = 60.0
 
 
 def told(*some):

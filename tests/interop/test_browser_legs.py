@@ -49,7 +49,7 @@ async def phone() -> AsyncIterator[socket.socket]:
 async def speaks_both_ways(peer: RTCPeerConnection, at: socket.socket, to: tuple[str, int]) -> None:
     """The phone hears the browser, and the browser the phone's tone."""
     loop = asyncio.get_running_loop()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             arrived, source = await loop.sock_recvfrom(at, 2048)
             if arrived[1] & 0x7F == 8:
@@ -65,7 +65,7 @@ async def speaks_both_ways(peer: RTCPeerConnection, at: socket.socket, to: tuple
     speaking = asyncio.create_task(speak())
     (receiver,) = peer.getReceivers()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             loudness = 0.0
             while loudness < 4000:
                 frame = await receiver.track.recv()

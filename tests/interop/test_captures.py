@@ -10,7 +10,7 @@ from farline.testing.deployment import CLI, REGISTERED, event
 
 pytestmark = [
     pytest.mark.interop,
-    pytest.mark.timeout(90),
+    pytest.mark.timeout(240),
     pytest.mark.skipif(shutil.which("tshark") is None, reason="Debian package tshark is missing"),
 ]
 
@@ -38,12 +38,12 @@ async def call_once(site, phones, transport):
     """One call from outside to a desk; its Call-ID."""
     ruel, dora = site.user(), site.user()
     desk = await phones.farline(dora, "--answer-after-ms", "0")
-    assert await desk.until(REGISTERED, 30), told(desk)
+    assert await desk.until(REGISTERED, 60), told(desk)
     out = await phones.farline(
         ruel, "--call", dora.extension, "--hangup-after", "0.2", outside=True, transport=transport
     )
-    assert await out.until(event("call", state="ended"), 30), told(out, desk)
-    assert await desk.until(event("call", state="ended"), 30), told(out, desk)
+    assert await out.until(event("call", state="ended"), 60), told(out, desk)
+    assert await desk.until(event("call", state="ended"), 60), told(out, desk)
     return next(filter(ANSWERED, out.events))["call_id"]
 
 
@@ -68,7 +68,7 @@ async def test_every_call_over_every_transport(site, phones, tmp_path):
 
 async def until_whole(site, call, file):
     """The capture once the answer to the last BYE is in the trace."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             capture_of(site, call, file)
             ended = tshark(file, "-Y", "sip.CSeq.method == BYE && sip.Status-Code == 200")

@@ -64,7 +64,7 @@ async def hears(page: Page, at: socket.socket, to: tuple[str, int]) -> None:
 
     speaking = asyncio.create_task(speak())
     try:
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(60):
             loudness = 0.0
             while loudness < 1000:
                 arrived, source = await loop.sock_recvfrom(at, 2048)

@@ -25,7 +25,7 @@ from farline.testing.ports import free_ports
 
 pytestmark = [
     pytest.mark.interop,
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(240),
     pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium"),
 ]
 PAGE = Path(__file__).with_name("browser_phone.html")
@@ -126,7 +126,7 @@ async def test_a_page_registers_and_calls_a_desk(site, origin, tmp_path, codec):
     user, dora = site.user(), site.user()
     async with make_phones(site, tmp_path) as phones, page(site, origin, tmp_path / "c") as browser:
         desk = await phones.farline(dora, "--answer-after-ms", "100")
-        assert await desk.until(REGISTERED, 30), desk.events
+        assert await desk.until(REGISTERED, 60), desk.events
         made = [f"wss://{site.border_ip}:4443", site.domain, user.extension, user.name]
         made = ", ".join(json.dumps(one) for one in [*made, user.password])
         await browser.run(f"(async () => {{ window.phone = new Phone({made}); "
@@ -135,7 +135,7 @@ async def test_a_page_registers_and_calls_a_desk(site, origin, tmp_path, codec):
         called = ", ".join(json.dumps(one) for one in (dora.extension, codec))
         assert await browser.run(f"phone.call({called})") == "answered"
         packets, level = 0, 0.0
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(60):
             while packets < 50 or level < 0.02:
                 packets, level = await browser.run("phone.heard()")
         assert await browser.run("phone.peer.connectionState") == "connected"
@@ -144,5 +144,5 @@ async def test_a_page_registers_and_calls_a_desk(site, origin, tmp_path, codec):
         wanted = ("PCMA", "opus") if codec else (None, None)
         assert becomes == dict(zip(("outside", "inside"), wanted, strict=True))
         assert await browser.run("phone.hangUp()") == 200
-        assert await desk.until(event("audio"), 30), desk.events
+        assert await desk.until(event("audio"), 60), desk.events
         assert loudness(desk.recording, TONE_HZ) > 0.9

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium"),
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(240),
 ]
 
 B1, A1, OFFICE = "127.83.1.96", "127.83.2.7", "127.83.4.13"
@@ -133,7 +133,7 @@ async def test_a_phone_calls_chromium_with_audio_and_video(tmp_path: Path) -> No
         shown(await client.perform(Answer("call", answer, OUTSIDE, INSIDE)))
         # Chromium then makes its transport anew, with the same certificate.
         before = dict(phone.heard)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while any(phone.heard[name] < before[name] + 50 for name in phone.names[1:]):
                 await page.run("peer.connectionState")
         assert await page.run("peer.connectionState") == "connected"

@@ -16,7 +16,7 @@ from farline.testing.xmpp import XmppClient, logged_in
 
 pytestmark = [
     pytest.mark.interop,
-    pytest.mark.timeout(90),
+    pytest.mark.timeout(240),
     pytest.mark.skipif(shutil.which("prosody") is None, reason="Debian package prosody is missing"),
 ]
 
@@ -48,7 +48,7 @@ async def test_the_mobile_names_the_door_and_why(site, phones, tmp_path, door, o
     wrong.write_text("not it\n")
     wrong.chmod(0o600)
     mobile = await phones.mobile(site.user(mobile=True), option, str(wrong), "--login-only")
-    assert await mobile.until(event("step", ok=False), 30), mobile.events
+    assert await mobile.until(event("step", ok=False), 60), mobile.events
     assert await mobile.child.process.wait() == 1
     failed = [one for one in mobile.events if one["event"] == "step" and not one["ok"]]
     assert [one["name"] for one in failed] == [step]
@@ -82,7 +82,7 @@ async def rest(site, user, resource, authorization):
         f"GET /sipxconfig/rest/my/{resource} HTTP/1.1\r\nHost: {site.domain}\r\n"
         f"Connection: close\r\nAuthorization: {authorization}\r\n\r\n".encode()
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         data = await reader.read()
     writer.close()
     return plain(data, user)
@@ -103,7 +103,7 @@ async def xmpp(site, user):
     reader, writer = await asyncio.open_connection(site.border_ip, 5222)
     opening = STREAM.format(site.domain, NAMESPACE).encode()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             writer.write(opening)
             await reader.readuntil(b"</stream:features>")
             writer.write(b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
@@ -134,7 +134,7 @@ async def test_dora_sees_ruel_come_by_the_mobile_and_go(site, phones):
     client = XmppClient(f"dora@{site.domain}/desk", dora.password, site.ca)
     async with logged_in(client, site.border_ip, 5222):
         mobile = await phones.mobile(ruel)
-        assert await mobile.until(event("registration", state="registered"), 30), mobile.events
+        assert await mobile.until(event("registration", state="registered"), 60), mobile.events
         await client.until_available(f"ruel@{site.domain}")
         await client.until_available(f"mybuddy@{site.domain}")
         await mobile.stop()

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import pytest
 
 from farline.runtime.supervisor import wait_ready
-from farline.testing.deployment import CLI, REGISTERED, event, heard
+from farline.testing.deployment import CLI, REGISTERED, event, heard, talk_seconds
 from farline.testing.deployment import phones as make_phones
 from farline.testing.ports import free_ports
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
 OFFICE, DESK = "127.89.2.13", "127.89.2.30"
 ROLES = ("media", "office-media", "office", "border")
 GROUP = "end_point_policy_group: avaya-def-low-enc"
@@ -87,13 +87,13 @@ async def test_a_phone_on_ipv6_and_a_desk_on_ipv4_hear_each_other(port, tmp_path
             "dora", "dora", "3003", "--registrar", f"{OFFICE}:5060", "--local-ip", DESK,
             "--transport", "udp", "--answer-after-ms", "100",
         )  # fmt: skip
-        assert await desk.until(REGISTERED, 30), desk.events
+        assert await desk.until(REGISTERED, 60), desk.events
         out = await phone(
             "ruel", "ruel", "3001", "--registrar", f"[::1]:{port}", "--local-ip", "::1",
-            "--transport", "tcp", "--call", "3003", "--hangup-after", "3.5",
+            "--transport", "tcp", "--call", "3003", "--hangup-after", str(talk_seconds()),
         )  # fmt: skip
-        assert await out.until(event("audio"), 30), out.events
-        assert await desk.until(event("audio"), 30), desk.events
+        assert await out.until(event("audio"), 60), out.events
+        assert await desk.until(event("audio"), 60), desk.events
         for who, listener in (("ruel", desk), ("dora", out)):
             found = heard(who, listener.recording)
             assert found.ok, found.reason

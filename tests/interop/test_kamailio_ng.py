@@ -19,7 +19,7 @@ from farline.testing.ports import free_ports
 MODULES = next(Path("/usr/lib").glob("*/kamailio/modules"), None)
 pytestmark = [
     pytest.mark.interop,
-    pytest.mark.timeout(60),
+    pytest.mark.timeout(240),
     pytest.mark.skipif(shutil.which("kamailio") is None, reason="kamailio is missing"),
     pytest.mark.skipif(
         MODULES is None or not (MODULES / "rtpengine.so").exists(),
@@ -31,7 +31,7 @@ PUB, PRIV, NG, PROXY = "127.95.1.96", "127.95.1.7", "127.95.2.1", "127.95.2.2"
 CALLER, CALLEE = "127.95.3.61", "127.95.4.13"
 CONFIG = Path(__file__).with_name("kamailio_ng.cfg")
 FLAGS = "direction=pub direction=priv replace-origin trust-address ICE=remove RTP/AVP"
-AFTER = 10
+AFTER = 30
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from farline.runtime.control import call
 from farline.testing.deployment import REGISTERED, event
 
 pytest.importorskip("baresip", reason="the PyPI package baresip-python is missing")
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
 
-AFTER = 30.0
+AFTER = 60.0
 
 
 async def looked_at(site, wanted):

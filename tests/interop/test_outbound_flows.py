@@ -10,11 +10,11 @@ from farline.testing.deployment import event, prepare_site, running
 from farline.testing.deployment import phones as make_phones
 
 pytest.importorskip("baresip", reason="the PyPI package baresip-python is missing")
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
 
 FIELD = "      presence_server_address: null\n"
 OPTIONS = "      registrations: {outbound: true, phone_lease: 30, office_lease: 7200}\n"
-AFTER = 30.0
+AFTER = 60.0
 
 
 @pytest.fixture(scope="module")

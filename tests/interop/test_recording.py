@@ -19,11 +19,11 @@ from farline.testing.deployment import phones as make_phones
 from farline.testing.sipp import listening
 
 pytest.importorskip("baresip", reason="the PyPI package baresip-python is missing")
-pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("awake"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("awake"), pytest.mark.timeout(240)]
 
 SCENARIOS = Path(__file__).parent / "sipp"
 TALK = 4.2
-AFTER = 30.0
+AFTER = 60.0
 FLOW = """      received_interface: null
       end_point_policy_group: avaya-def-low-enc
 """
@@ -200,7 +200,7 @@ async def test_a_recording_server_gets_both_speakers_whole(site, phones, ears, t
     ports = (first.port, second.port)
     argv = ["sipp", "-sf", str(SCENARIOS / "recorder.xml"), "-i", ip, "-p", "5060", "-t", "t1"]
     argv += ["-m", "1", "-nostdin", "-key", "one", str(ports[0]), "-key", "two", str(ports[1])]
-    argv += ["-timeout", "45s", "-timeout_error", "-trace_err"]
+    argv += ["-timeout", "120s", "-timeout_error", "-trace_err"]
     argv += ["-error_file", str(tmp_path / "sipp.err")]
     recorder = await phones.children.start("recorder", argv, tmp_path / "sipp.log")
     await listening(ip, 5060, "TCP")

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from contextlib import ExitStack, asynccontextmanager, closing
+from time import monotonic
 
 import pytest
 
@@ -11,7 +12,7 @@ from farline.lab.lab import Lab
 from farline.media.engine import Answer, Delete, Offer, Query, Side
 from farline.media.ng.client import NgPlaces
 from farline.runtime.ng_client import NgClient, NgSettings
-from farline.testing.deployment import REGISTERED, event, heard, prepare_site
+from farline.testing.deployment import REGISTERED, event, heard, prepare_site, talk_seconds
 from farline.testing.deployment import phones as make_phones
 from farline.testing.peers import peers
 from farline.testing.ports import free_ports
@@ -19,7 +20,7 @@ from farline.testing.rtpengine import rtpengine
 
 pytestmark = [
     pytest.mark.interop,
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(240),
     pytest.mark.skipif(shutil.which("rtpengine") is None, reason="rtpengine-daemon is missing"),
 ]
 
@@ -29,7 +30,7 @@ PHONE, OFFICE = "127.94.3.61", "127.94.4.13"
 OUTSIDE = Side("outside", "B1", PHONE)
 INSIDE = Side("inside", "A1", OFFICE)
 PLACES = NgPlaces({"B1": "pub", "A1": "priv"}, {"B1": B1, "A1": A1}, {"B1": 184, "A1": 184})
-AFTER = 30.0
+AFTER = 60.0
 OFFERED = "Received command 'offer'"
 """In the log of a node that was given a session."""
 
@@ -73,7 +74,7 @@ async def client_of(*nodes, places=PLACES, **settings):
     client.start()
     try:
         while sum(" up," in line for line in client.show()) < len(nodes):
-            await asyncio.wait_for(client.wait_connected(), 5)
+            await asyncio.wait_for(client.wait_connected(), 30)
             await asyncio.sleep(0)
         client.timeouts = timeouts
         yield client
@@ -172,19 +173,20 @@ async def test_a_session_without_packets_is_reported_and_a_held_one_is_not(tmp_p
     with ExitStack() as stack:
         node = engine(stack, tmp_path, ONE, 37000)
         async with client_of(node, timeout_seconds=0.4) as client:
+            began = monotonic()
             for name, extra in (("quiet", ""), ("held", "a=sendonly\r\n")):
                 offer = Offer(name, sdp(PHONE, 4000, extra), OUTSIDE, INSIDE)
                 place(await client.perform(offer))
                 place(await client.perform(Answer(name, sdp(OFFICE, 4002), INSIDE, OUTSIDE)))
             place(await client.perform(Offer("ringing", sdp(PHONE, 4000), OUTSIDE, INSIDE)))
-            found = await asyncio.wait_for(client.timeouts.get(), 5)
+            found = await asyncio.wait_for(client.timeouts.get(), 30)
             assert found.session == "quiet"
-            assert 0.4 <= found.silent_seconds < 2
+            assert 0.4 <= found.silent_seconds <= monotonic() - began + 0.1
             node.ask({"command": "delete", "call-id": "quiet"})
             place(await client.perform(Offer("lost", sdp(PHONE, 4000), OUTSIDE, INSIDE)))
             place(await client.perform(Answer("lost", sdp(OFFICE, 4002), INSIDE, OUTSIDE)))
             node.ask({"command": "delete", "call-id": "lost"})
-            assert (await asyncio.wait_for(client.timeouts.get(), 5)).session == "lost"
+            assert (await asyncio.wait_for(client.timeouts.get(), 30)).session == "lost"
             assert client.timeouts.empty()
 
 
@@ -206,7 +208,7 @@ def told(*some):
 async def call(phones, desk, ruel, dora):
     """A call from outside to the desk; what each heard is whole."""
     speech = str(phones.short_speech("ruel"))
-    options = ("--call", dora.extension, "--hangup-after", "4.2", "--play", speech)
+    options = ("--call", dora.extension, "--hangup-after", str(talk_seconds()), "--play", speech)
     caller = await phones.farline(ruel, *options, outside=True)
     assert await caller.until(event("audio"), AFTER), told(caller, desk)
     assert await desk.until(event("audio"), AFTER), told(caller, desk)

@@ -12,7 +12,7 @@ from farline.testing.raw_phone import RawPhone
 
 pytestmark = [
     pytest.mark.interop,
-    pytest.mark.timeout(90),
+    pytest.mark.timeout(240),
     pytest.mark.skipif(shutil.which("sipp") is None, reason="Debian package sip-tester is missing"),
 ]
 
@@ -37,7 +37,7 @@ class Sipp:
                            ("domain", self.site.domain)):  # fmt: skip
             argv += ["-key", key, value]
         argv += ["-trace_stat", "-stf", str(self.directory / f"{name}.csv"), "-trace_err"]
-        argv += ["-error_file", str(self.directory / f"{name}.err"), "-timeout", "45s"]
+        argv += ["-error_file", str(self.directory / f"{name}.err"), "-timeout", "120s"]
         argv += ["-timeout_error", *(["-p", str(port)] if port else [])]
         child = await self.phones.children.start(name, argv, self.directory / f"{name}.log")
         return name, child

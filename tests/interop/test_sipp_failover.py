@@ -13,7 +13,7 @@ from farline.testing.sipp import SippWorld, listening
 
 pytestmark = [
     pytest.mark.interop,
-    pytest.mark.timeout(60),
+    pytest.mark.timeout(240),
     pytest.mark.skipif(shutil.which("sipp") is None, reason="Debian package sip-tester is missing"),
 ]
 

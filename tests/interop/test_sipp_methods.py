@@ -20,7 +20,7 @@ from farline.testing.sipp_methods import conversation
 
 pytestmark = [
     pytest.mark.interop,
-    pytest.mark.timeout(60),
+    pytest.mark.timeout(240),
     pytest.mark.skipif(shutil.which("sipp") is None, reason="Debian package sip-tester is missing"),
 ]
 
@@ -65,7 +65,7 @@ async def test_both_ways(world, tmp_path, tls, phone, office):
     secure_office = office == "TLS"
     await world.border([OFFICE], office, server=border_tls, client=believed)
     place = Address(OFFICE, BEHIND if secure_office else PORT)
-    told = ("-m", "1", "-l", "1", "-timeout", "40s", "-timeout_error")
+    told = ("-m", "1", "-l", "1", "-timeout", "120s", "-timeout_error")
     contact = str(PORT + secure_office)
     server = await world.sipp(tmp_path / "office.xml", OFFICE, office, "-p", str(place.port),
                               "-key", "contact_port", contact, *told)  # fmt: skip

@@ -157,7 +157,7 @@ async def sipp(base, name, scenario, target, *options):
     file = base / f"{name}.xml"
     file.write_text(scenario)
     process = await asyncio.create_subprocess_exec(
-        "sipp", target, "-sf", str(file), "-m", "1", "-nostdin", "-timeout", "20",
+        "sipp", target, "-sf", str(file), "-m", "1", "-nostdin", "-timeout", "45",
         "-timeout_error", "-trace_err", "-error_file", str(base / f"{name}.err"), *options,
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, cwd=base,
     )  # fmt: skip
@@ -188,7 +188,7 @@ async def test_a_call_between_two_sipp_phones(tmp_path, mode, transport):
             assert await sipp(tmp_path, name, scenario, target, *options) == (0, "")
         dora = await asyncio.create_subprocess_exec(
             "sipp", "-sn", "uas", "-i", DORA, "-p", str(dora_port), "-t", mode, "-m", "1",
-            "-nostdin", "-timeout", "20",
+            "-nostdin", "-timeout", "45",
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, cwd=tmp_path,
         )  # fmt: skip
         await listening(DORA, dora_port, transport.upper())
@@ -201,7 +201,7 @@ async def test_a_call_between_two_sipp_phones(tmp_path, mode, transport):
             if dora.returncode is None:
                 dora.kill()
                 await dora.wait()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while (shown := await call(control, "show"))["calls"]:
                 pass  # each look is a connection of its own
         (record,) = shown["records"]

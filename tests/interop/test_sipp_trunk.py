@@ -15,7 +15,7 @@ from farline.testing.trunk import SECRETS, TEXT
 
 pytestmark = [
     pytest.mark.interop,
-    pytest.mark.timeout(60),
+    pytest.mark.timeout(240),
     pytest.mark.skipif(shutil.which("sipp") is None, reason="Debian package sip-tester is missing"),
 ]
 
@@ -25,7 +25,7 @@ INSIDE, OUTSIDE = "127.91.1.7", "127.91.3.10"
 OFFICE, PROVIDER = "127.91.1.13", "127.91.3.2"
 WHO = ("-au", "office", "-ap", SECRETS["trunk"], "-key", "user", "office", "-key", "secret",
        SECRETS["trunk"])  # fmt: skip
-LIMIT = ("-timeout", "30s", "-timeout_error")
+LIMIT = ("-timeout", "90s", "-timeout_error")
 QUIET = ("heartbeat: {enabled: true, frequency: 60}", "heartbeat: {enabled: false}")
 NO_ACCOUNT = ("        enabled: true\n        register_with", "        enabled: false\n"
               "        register_with")  # fmt: skip
@@ -60,7 +60,7 @@ async def provider(world, *options):
 async def test_the_border_registers_and_answers_for_the_offices_calls(world):
     trunk = await provider(world, "-m", "4")
     await world.run(border(QUIET))
-    for _ in range(100):
+    for _ in range(400):
         (row,) = world.core.show()["registrations"]
         if row["state"] == "registered":
             break
@@ -79,7 +79,7 @@ async def test_the_border_registers_and_answers_for_the_offices_calls(world):
 async def test_a_wrong_password_is_refused_and_shown(world):
     await provider(world, "-m", "1")
     await world.run(border(QUIET, secrets={"trunk": "falsch"}))
-    for _ in range(100):
+    for _ in range(400):
         (row,) = world.core.show()["registrations"]
         if row["state"] == "failed":
             break

@@ -12,10 +12,10 @@ from farline.lab.lab import Lab
 from farline.testing.deployment import REGISTERED, event, heard, prepare_site, running
 
 pytest.importorskip("baresip", reason="the PyPI package baresip-python is missing")
-pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("awake"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("awake"), pytest.mark.timeout(240)]
 
 TALK = 4.2
-AFTER = 30.0
+AFTER = 60.0
 OUTSIDE_FLOW = (
     "      received_interface: null\n      end_point_policy_group: avaya-def-low-enc\n",
     "      received_interface: null\n      end_point_policy_group: outside\n",

@@ -11,10 +11,10 @@ from farline.lab.lab import Lab
 from farline.testing.deployment import REGISTERED, event, heard, prepare_site, running
 
 pytest.importorskip("baresip", reason="the PyPI package baresip-python is missing")
-pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("awake"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("awake"), pytest.mark.timeout(240)]
 
 TALK = 4.2
-AFTER = 30.0
+AFTER = 60.0
 SPEC = {"opus": "opus/48000/2", "G722": "g722/16000/1"}
 REQUIRED = {"opus": 0.8, "G722": 0.97}
 """Correlation: Opus keeps the sound of speech more than its samples."""

@@ -28,7 +28,7 @@ REASON = missing_for_namespaces()
 pytestmark = [
     pytest.mark.root,
     pytest.mark.skipif(REASON is not None, reason=str(REASON)),
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(240),
 ]
 PHONE, OUTSIDE, INSIDE, DESK = "10.93.1.2", "10.93.1.1", "10.93.2.1", "10.93.2.2"
 STRANGER = "10.93.1.66"

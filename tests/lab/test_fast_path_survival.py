@@ -22,7 +22,7 @@ REASON = missing_for_namespaces()
 pytestmark = [
     pytest.mark.root,
     pytest.mark.skipif(REASON is not None, reason=str(REASON)),
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(240),
 ]
 ROUNDS = 20
 CALLS = 4

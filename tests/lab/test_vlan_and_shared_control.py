@@ -107,7 +107,7 @@ async def test_check_says_what_to_do_and_then_it_works(spaces):
         for name, script in ((here, BORDER),)
     ]  # fmt: skip
     lines = []
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(60):
         while not lines or lines[-1] != "ready":
             line = await started[0].stdout.readline()
             assert line, lines

@@ -25,6 +25,7 @@ from farline.lab.loopback import loopback_port
 from farline.lab.phones import Phone, speech
 from farline.lab.prepare import Prepared, prepare
 from farline.mobile.judge import REQUIRED, Judgement, judge
+from farline.mobile.player import FRAME_SECONDS, LEAD_IN_FRAMES
 from farline.mobile.wav import RATE, read_wav, write_wav
 from farline.runtime.control import call
 from farline.sip.transport import Address
@@ -45,10 +46,12 @@ BARESIP_IP = "127.0.0.1"
 MORE_USERS = 80
 MOBILE_USERS = 10
 MOBILE = "profile: power_user, one_x_portal: true, mobile_voip: true"
-SPEECH_SECONDS = 2.5
+SPEECH_SECONDS = 2.0
 """Enough to recognise: the shipped speech is longer than a test needs."""
 LEAD_IN_SECONDS = 0.5
 """Silence before it: a foreign phone may open its ears some frames after it has answered."""
+SPARE_SECONDS = 0.7
+"""Silence after it: a busy machine may begin to play some time after the answer."""
 TROUBLE = ("Traceback (most recent call last)", "was never retrieved", "panicked at")
 """What a defect leaves in a log."""
 
@@ -282,6 +285,12 @@ def heard(who: str, recording: Path, times: int = 1, required: float = REQUIRED)
 def spoken(who: str, times: int = 1) -> NDArray[np.int16]:
     """What "ruel" or "dora" says, so many times."""
     return np.tile(read_wav(speech(who))[: int(SPEECH_SECONDS * RATE)], times)
+
+
+def talk_seconds(times: int = 1) -> float:
+    """How long a call with `farline phone` lasts in which both say all of that."""
+    own_lead_in = LEAD_IN_FRAMES * FRAME_SECONDS
+    return own_lead_in + LEAD_IN_SECONDS + times * SPEECH_SECONDS + SPARE_SECONDS
 
 
 def event(kind: str, **fields: object) -> Callable[[dict[str, Any]], bool]:

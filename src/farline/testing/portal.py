@@ -104,7 +104,7 @@ async def running_portal(
 
 async def _until_ready(task: asyncio.Task[None], context: RoleContext) -> None:
     """Until directory, messaging and mybuddy are available; the task's own error otherwise."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not task.done():
             await asyncio.sleep(0.05)
             try:

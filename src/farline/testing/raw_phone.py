@@ -13,7 +13,7 @@ from farline.sip.digest_client import DigestClient
 if TYPE_CHECKING:
     from farline.sip.transport import Address
 
-SECONDS = 10.0
+SECONDS = 40.0
 
 
 class RawPhone:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 DOMAIN = "steady.example"
 AGAIN_SECONDS = 0.5
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 40.0
 _serial = itertools.count(1)
 
 

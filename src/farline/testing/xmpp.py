@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from slixmpp.stanza import Message, Presence
 
-SECONDS = 15.0
+SECONDS = 40.0
 
 
 class LoginRefusedError(RuntimeError):
