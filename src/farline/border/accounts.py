@@ -270,7 +270,7 @@ class Account:
         yield from self._register(operation, place, 0)
 
     def _message(self, interface: str, place: Candidate, asked: int) -> Message:
-        own = self._context.plan.address(interface, place.transport)
+        own = self._context.plan.own.shown(interface, place.transport)
         form, aor = self._server.registration, self._aor(place)
         to = form.to_uri or aor
         named = Uri.parse(to)

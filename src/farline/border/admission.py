@@ -92,7 +92,7 @@ def _source(context: Context, request: Message, flow: Flow) -> Verdict[str | Non
     if context.upstreams.owns(flow):
         return Verdict("upstream", "on a connection of ours to the server")
     verdict = flows.decide_source(context.plan, Exchange(request, flow))
-    was_server = context.plan.was_server(flow.interface, flow.remote.host)
+    was_server = context.plan.hosts.was_server(flow.interface, flow.remote.host)
     if verdict.value is None and request.to_tag and was_server:
         return Verdict("former server", "a call that began before the configuration changed")
     return Verdict(verdict.value.name if verdict.value else None, verdict.because, verdict.form)
@@ -173,7 +173,7 @@ def _comes_from(context: Context, tx: ServerTransaction, flow: ServerFlow) -> bo
         return False
     if context.upstreams.owns(tx.flow):
         return True
-    hosts = context.plan.server_addresses[flow.server_profile]
+    hosts = context.plan.hosts.of_profile[flow.server_profile]
     if tx.flow.remote.host in hosts:
         return True
     source = flows.decide_source(context.plan, Exchange(tx.request, tx.flow)).value
@@ -329,12 +329,12 @@ def _is_for_us(context: Context, request: Message) -> bool:
         uri = Uri.parse(request.uri)
     except WireError:
         return False
-    return not uri.user and context.plan.is_own(uri.host, uri.port)
+    return not uri.user and context.plan.own.has(uri.host, uri.port)
 
 
 def _looped(context: Context, request: Message) -> bool:
     """Whether one of our Vias stands in a request from outside (phones never see them again)."""
-    may_own = context.plan.may_own
+    may_own = context.plan.own.may_name
     for value in request.values("Via"):
         if not may_own(value):
             continue
@@ -342,7 +342,7 @@ def _looped(context: Context, request: Message) -> bool:
             host, port = via_address(Via.parse(value))
         except WireError:
             continue
-        if context.plan.is_own(host, port):
+        if context.plan.own.has(host, port):
             return True
     return False
 

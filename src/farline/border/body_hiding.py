@@ -65,7 +65,7 @@ def _uri_inside(
     hosts = (own.host, line.phone.host) if own is not None else (line.phone.host,)
     if host in hosts and own is not None and port in (None, own.port, line.phone.port):
         return f"{line.inside_contact};transport={line.inside_transport};{SUBID}={line.subid}"
-    if plan.is_own(host, port):
+    if plan.own.has(host, port):
         return f"{line.hop}{rest}"
     return None
 

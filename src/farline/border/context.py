@@ -210,7 +210,7 @@ class Context:
         plan, interface = self.plan, flow.interface
         if not plan.is_outer(interface) or self.upstreams.owns(flow):
             return False
-        return not plan.is_server(interface, flow.remote.host)
+        return not plan.hosts.is_server(interface, flow.remote.host)
 
     def ticket(self) -> int:
         """A fresh ticket number."""
@@ -312,7 +312,7 @@ class Context:
         self.layer.send_stateless(message, flow, sent_by=self._sent_by(flow), manner=manner)
 
     def _sent_by(self, flow: Flow) -> Address:
-        return self.plan.sent_by(flow.interface, flow.transport)
+        return self.plan.own.sent_by(flow.interface, flow.transport)
 
     # ---- operations ----
 

@@ -90,13 +90,13 @@ def from_capture(messages: Iterable[Captured], plan: Plan) -> list[Recorded]:
 
 def _arrived(plan: Plan, source: Address, target: Address) -> bool | None:
     """Whether it came to the border (True), from it (False), or neither (None)."""
-    if target.port in plan.own.get(target.host, ()):
+    if target.port in plan.own.ports.get(target.host, ()):
         return True
-    if source.port in plan.own.get(source.host, ()):
+    if source.port in plan.own.ports.get(source.host, ()):
         return False
-    if target.host in plan.own:
+    if target.host in plan.own.ports:
         return True
-    return False if source.host in plan.own else None
+    return False if source.host in plan.own.ports else None
 
 
 def _with_tls(recording: list[Recorded]) -> list[Recorded]:

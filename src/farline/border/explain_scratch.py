@@ -193,7 +193,7 @@ class Scratch:
         key = (interface, transport, remote)
         known = self._accepted.get(key)
         if known is None:
-            local = self.plan.local(interface, transport)
+            local = self.plan.own.local(interface, transport)
             token = 0
             if transport.reliable:
                 self._token += 1
@@ -267,7 +267,7 @@ class Scratch:
 
     def _connect(self, order: Open) -> Flow:
         self._token += 1
-        host = self.plan.local(order.interface, order.transport).host
+        host = self.plan.own.local(order.interface, order.transport).host
         local = Address(host, self._local)
         self._local = self._local + 1 if self._local < 65_535 else FIRST_LOCAL_PORT
         return Flow(self._token, order.interface, order.transport, local, order.remote)

@@ -124,7 +124,7 @@ def source_mismatch(plan: Plan, flow: ServerFlow, exchange: Exchange) -> str | N
 
 def _is_server(plan: Plan, flow: ServerFlow, remote: str) -> bool:
     """A server known by name only is recognised by a Remote Subnet."""
-    addresses = plan.server_addresses[flow.server_profile]
+    addresses = plan.hosts.of_profile[flow.server_profile]
     if remote in addresses:
         return True
     named = any(not _numeric(address) for address in addresses)

@@ -126,7 +126,7 @@ class Heart:
     def _options(self, interface: str, candidate: Candidate) -> Message:
         """The beat: From and To as the form says, else our address and the server's."""
         context, form = self._context, self._server.heartbeat
-        own = context.plan.address(interface, candidate.transport)
+        own = context.plan.own.shown(interface, candidate.transport)
         transport = candidate.transport.uri_param
         target = form.to_uri or f"sip:{candidate.remote};transport={transport}"
         self._cseq += 1

@@ -166,7 +166,7 @@ def make_line(
 def _face(
     plan: Plan, interface: str, transport: Transport, hiding: HeaderHiding | None, towards: str
 ) -> _Face:
-    own = plan.address(interface, transport)
+    own = plan.own.shown(interface, transport)
 
     def shown(header: str) -> Address:
         name = hiding.own_host(header, towards) if hiding is not None else ""

@@ -121,5 +121,5 @@ class Links:
 
 def udp_flow(context: Context, interface: str, candidate: Candidate) -> Flow:
     """The flow to a next hop over UDP, which needs no connection."""
-    local = context.plan.local(interface, Transport.UDP)
+    local = context.plan.own.local(interface, Transport.UDP)
     return Flow(0, interface, Transport.UDP, local, candidate.remote)

@@ -74,7 +74,7 @@ class Marking:
         plan = self._plan
         servers = plan.server_flows.get(way.interface, ())
         for flow in servers:
-            if way.remote.host in plan.server_addresses[flow.server_profile]:
+            if way.remote.host in plan.hosts.of_profile[flow.server_profile]:
                 return flow
         subscribers = plan.subscriber_flows.get(way.interface, ())
         return next(iter((*subscribers, *servers)), None)

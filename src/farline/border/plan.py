@@ -17,14 +17,12 @@ from farline.border.flow import because
 from farline.border.header_hiding import HeaderHiding
 from farline.border.inside import InsideAddresses
 from farline.border.interworking import Interworking
+from farline.border.own_addresses import OwnAddresses
 from farline.border.peers import PeerFlow, peer_flow
-from farline.config.flows import split_host
-from farline.config.matching import ANY
+from farline.border.server_hosts import ServerHosts
 from farline.config.policy_rules import TimeOfDay
-from farline.config.subnets import in_subnet, literal
 from farline.config.uri_groups import URI_GROUP_ANY, compile_group
 from farline.sip import Address, NameAddr, Transport, WireError
-from farline.sip.transport import canonical_host
 
 if TYPE_CHECKING:
     from farline.border.exchange import Refusal
@@ -70,6 +68,24 @@ class Plan:
         )
         """Some flow or server may name one."""
 
+        self._take_forms(border)
+        self._take_profiles(border)
+        self._take_flows(border)
+        self.hosts: ServerHosts = ServerHosts(
+            border, self.server_flows, None if past is None else past.hosts
+        )
+        self.own: OwnAddresses = OwnAddresses(
+            border, self._names_in_via(), None if past is None else past.own
+        )
+        self.inside: InsideAddresses = InsideAddresses(
+            border, None if past is None else past.inside
+        )
+        if past is not None:
+            self._inherit(past)
+        self._foresee()
+
+    def _take_forms(self, border: Border) -> None:
+        """Forms by name, as they are."""
         self.interfaces: dict[str, SignalingInterface] = {
             item.name: item for item in border.signaling_interfaces
         }
@@ -82,15 +98,15 @@ class Plan:
         }
         """The rules of each profile in their order."""
 
-        self.only_rules: dict[str, RoutingProfile] = {}
-        """The rule of each routing profile that has one, for every end point at all times."""
-
         self.times = {
             name: rule
             for name, rule in border.rules["time_of_day"].items()
             if isinstance(rule, TimeOfDay)
         }
         self.groups = border.resolved_groups()
+
+    def _take_profiles(self, border: Border) -> None:
+        """Forms by name, made ready to be applied to messages."""
         profiles = {one.name: Interworking(one) for one in border.interworking}
         self.interworking: dict[str, Interworking] = {
             item.name: profiles[item.advanced.interworking_profile]
@@ -100,8 +116,11 @@ class Plan:
 
         self.hiding = {item.name: HeaderHiding(item) for item in border.topology_hiding_profiles}
         key = border.topology_hiding_key
-        self._uri_groups = {group.name: compile_group(group) for group in border.uri_groups}
         self.call_ids = CallIds(None if key is None else key.reveal())
+        self._uri_groups = {group.name: compile_group(group) for group in border.uri_groups}
+
+    def _take_flows(self, border: Border) -> None:
+        """Flows by interface, and what follows from their order and from their servers."""
         self.subscriber_flows = _by_interface(border.subscriber_flows)
         self.server_flows = _by_interface(border.server_flows)
         self.first_flows: dict[str, Verdict[SubscriberFlow | None]] = {
@@ -113,47 +132,29 @@ class Plan:
         self.lines = {
             flow.name: FIRST_LINE + index for index, flow in enumerate(border.subscriber_flows)
         }
+        """`ipcs-line` by name of the subscriber flow, or of the server flow in `peers`."""
+
         self.peers: dict[str, PeerFlow] = {}
         """By name of the server flow: those whose requests go on to other servers."""
 
         self.outsiders: set[str] = set()
         """Signaling interfaces behind which there are servers that are outsiders."""
 
-        self._look_at_servers()
-        self.server_addresses = {
-            item.name: frozenset(entry.address for entry in item.addresses)
-            for item in border.server_profiles
-        }
-        self._via_names = self._names_in_via()
-        for flow in border.subscriber_flows:
-            if flow.presence_server_address is not None:
-                host = split_host(flow.presence_server_address, 5060)[0]
-                for server in border.server_flows:
-                    if server.received_interface == flow.signaling_interface:
-                        self.server_addresses[server.server_profile] |= {host}
-        self.own = self._own_addresses()
-        self._locals = {
-            (item.name, one): Address(item.ip, item.port(one) or one.default_port)
-            for item in border.signaling_interfaces
-            for one in Transport
-        }
-        self._addresses = {
-            key: Address(border.shown(local.host), local.port)
-            for key, local in self._locals.items()
-        }
-        self.inside: InsideAddresses = InsideAddresses(
-            border, None if past is None else past.inside
-        )
-        self.former_servers: dict[str, frozenset[str]] = {}
-        """Hosts by interface whose server flow is gone: only their running calls are heard."""
+        for index, flow in enumerate(border.server_flows):
+            server = self.servers[flow.server_profile]
+            if server.nature.is_outsider:
+                self.outsiders.add(flow.signaling_interface)
+            if flow.routes_on:
+                script = server.advanced.signaling_manipulation_script
+                self.peers[flow.name] = peer_flow(flow, script)
+                number = FIRST_LINE + len(border.subscriber_flows) + index
+                self.lines.setdefault(flow.name, number)
 
-        if past is not None:
-            self._inherit(past)
-        self._peers = {
-            interface: self.servers_on(interface) | self.former_servers.get(interface, frozenset())
-            for interface in {*self.server_flows, *self.former_servers}
-        }
-        self._named = self._subnets_of_names()
+    def _foresee(self) -> None:
+        """What is decided already, for every message at every time."""
+        self.only_rules: dict[str, RoutingProfile] = {}
+        """The rule of each routing profile that has one, for every end point at all times."""
+
         for name, rules in self.routing.items():
             free = rules[0].uri_group == URI_GROUP_ANY and self.times[rules[0].time_of_day].always
             if len(rules) == 1 and free:
@@ -168,12 +169,6 @@ class Plan:
         """The rules of a policy group whose only set always holds; None: it depends on the time."""
         return self._standing.get(group)
 
-    def is_server(self, interface: str, host: str) -> bool:
-        """Whether a server, or one that the configuration no longer has, was heard here."""
-        if host in self._peers.get(interface, ()):
-            return True
-        return any(in_subnet(subnet, host) for subnet in self._named.get(interface, ()))
-
     def in_uri_group(self, name: str, header: str | None) -> bool:
         """Whether the address in a header is one of a URI group's (`*` has every address)."""
         if name == URI_GROUP_ANY:
@@ -185,37 +180,6 @@ class Plan:
         aor = f"{uri.user}@{uri.host}" if uri.user else uri.host
         return self._uri_groups[name].fullmatch(aor) is not None
 
-    def address(self, interface: str, transport: Transport) -> Address:
-        """Our address on a signaling interface, as peers are told (Public IP).
-
-        Where that transport does not listen, its usual port: the peer answers on the connection.
-        """
-        return self._addresses[interface, transport]
-
-    def local(self, interface: str, transport: Transport) -> Address:
-        """The address that our socket has."""
-        return self._locals[interface, transport]
-
-    def sent_by(self, interface: str, transport: Transport) -> Address:
-        """What our Via says: the address, or the name that topology hiding gives it."""
-        address = self._addresses[interface, transport]
-        name = self._via_names.get(interface)
-        return address if name is None else Address(name, address.port)
-
-    def is_own(self, host: str, port: int | None) -> bool:
-        """Whether host and port of a URI or Via are one of our signaling interfaces."""
-        ports = self.own.get(canonical_host(host))
-        return ports is not None and (port is None or port in ports)
-
-    def _subnets_of_names(self) -> dict[str, list[str]]:
-        """Where servers are that are known by name: Remote Subnets by signaling interface."""
-        found: dict[str, list[str]] = {}
-        for flow in self.border.server_flows:
-            named = any(literal(one) is None for one in self.server_addresses[flow.server_profile])
-            if named and flow.remote_subnet != ANY:
-                found.setdefault(flow.signaling_interface, []).append(flow.remote_subnet)
-        return found
-
     def is_outer(self, interface: str) -> bool:
         """Whether somebody on a signaling interface must not read anything of the inside."""
         return interface in self.subscriber_flows or interface in self.outsiders
@@ -224,26 +188,8 @@ class Plan:
         """What the type of a server profile means."""
         return self.servers[server].nature
 
-    def _look_at_servers(self) -> None:
-        for index, flow in enumerate(self.border.server_flows):
-            server = self.servers[flow.server_profile]
-            if server.nature.is_outsider:
-                self.outsiders.add(flow.signaling_interface)
-            if flow.routes_on:
-                script = server.advanced.signaling_manipulation_script
-                self.peers[flow.name] = peer_flow(flow, script)
-                number = FIRST_LINE + len(self.border.subscriber_flows) + index
-                self.lines.setdefault(flow.name, number)
-
-    def may_own(self, text: str) -> bool:
-        """Whether it is worth while to parse a Via or URI: False where `is_own` would be."""
-        lowered = text.lower()
-        for host in self.own:  # noqa: SIM110 - `any` takes three times as long
-            if host in lowered or (":" in host and "[" in lowered):
-                return True
-        return False
-
     def _inherit(self, past: Plan) -> None:
+        """What bindings and calls that began before go on by."""
         self.outsiders |= past.outsiders
         self.interfaces = past.interfaces | self.interfaces
         self.servers = past.servers | self.servers
@@ -256,24 +202,6 @@ class Plan:
         self.hiding = past.hiding | self.hiding
         self.interworking = past.interworking | self.interworking
         self.lines = past.lines | self.lines
-        self.server_addresses = past.server_addresses | self.server_addresses
-        self._addresses = past._addresses | self._addresses
-        self._locals = past._locals | self._locals
-        for host, ports in past.own.items():
-            self.own[host] = self.own.get(host, set()) | ports
-        self.former_servers = dict(past.former_servers)
-        for interface in past.server_flows:
-            known = self.former_servers.get(interface, frozenset())
-            self.former_servers[interface] = known | past.servers_on(interface)
-
-    def servers_on(self, interface: str) -> frozenset[str]:
-        """The hosts of all servers whose flows use a signaling interface."""
-        flows = self.server_flows.get(interface, ())
-        return frozenset().union(*(self.server_addresses[one.server_profile] for one in flows))
-
-    def was_server(self, interface: str, host: str) -> bool:
-        """Whether a server that the configuration no longer has was heard here."""
-        return host in self.former_servers.get(interface, ())
 
     def _names_in_via(self) -> dict[str, str]:
         """Overwritten Via hosts by signaling interface; flows of one interface agree (checked)."""
@@ -288,16 +216,6 @@ class Plan:
                 if name:
                     named[interface] = name
         return named
-
-    def _own_addresses(self) -> dict[str, set[int]]:
-        own: dict[str, set[int]] = {}
-        for interface in self.interfaces.values():
-            ports = {port for one in Transport if (port := interface.port(one)) is not None}
-            own.setdefault(interface.ip, set()).update(ports)
-            own.setdefault(self.border.shown(interface.ip), set()).update(ports)
-        for interface_name, name in self._via_names.items():
-            own.setdefault(name, set()).update(own[self.interfaces[interface_name].ip])
-        return own
 
 
 F = TypeVar("F", "SubscriberFlow", "ServerFlow")

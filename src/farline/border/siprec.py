@@ -314,7 +314,7 @@ class Recorder:
         flow = self._flow
         if flow is None:
             return ""
-        own = self._context.plan.address(self._interface, flow.transport)
+        own = self._context.plan.own.shown(self._interface, flow.transport)
         return f"sip:{own};transport={flow.transport.uri_param}"
 
     def _request(self, method: str, cseq: int | None = None) -> Message:

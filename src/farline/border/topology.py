@@ -161,7 +161,7 @@ def _own_to_hop(plan: Plan, line: Line, uri: str) -> str:
     if not _may_name(line.outside.host, uri):
         return uri
     parsed = Uri.parse(uri)
-    if not plan.is_own(parsed.host, parsed.port):
+    if not plan.own.has(parsed.host, parsed.port):
         return uri
     domain = plan.servers[line.server.server_profile].sip_domain
     if domain:

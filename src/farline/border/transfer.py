@@ -379,7 +379,7 @@ class Transfer:
         """The INVITE as the one who stays would have sent it."""
         context, stays, uri = self.context, self._stays, self.target.uri
         line = binding.line if binding is not None else None
-        if line is not None and context.plan.is_own(uri.host, uri.port):
+        if line is not None and context.plan.own.has(uri.host, uri.port):
             uri = uri.with_host(line.outside.host, line.outside.port)
         message = Message.request("INVITE", str(uri))
         message.add("Max-Forwards", "70")

@@ -216,7 +216,7 @@ class Upstreams:
 
     def _speaks(self, server: ServerFlow, candidate: Candidate) -> bool:
         """Whether the signaling interface has the IP version of the next hop."""
-        own = self._context.plan.address(server.signaling_interface, candidate.transport)
+        own = self._context.plan.own.shown(server.signaling_interface, candidate.transport)
         alike = (":" in own.host) is (":" in candidate.remote.host)
         if not alike:
             why = f"{server.signaling_interface} is {own.host}: another IP version"
