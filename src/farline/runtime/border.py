@@ -45,73 +45,112 @@ async def run_border(context: RoleContext) -> None:
         raise ValueError("this deployment has no border")
     async with AsyncExitStack() as stack:
         trace = await stack.enter_async_context(context.trace())
+        parts = BorderParts(context, border, trace, stack)
+        await parts.start(stack)
+        commands = {"show": parts.show, **parts.commands().table()}
+        await stack.enter_async_context(context.control(commands))
+        await parts.keeper.watch()
+
+
+class BorderParts:
+    """The core of a border and everything around it.
+
+    `stack` closes what is open at once; what `start` begins it ends in the reverse order.
+    """
+
+    def __init__(
+        self,
+        context: RoleContext,
+        border: Border,
+        trace: Callable[[Event], None],
+        stack: AsyncExitStack,
+    ) -> None:
+        self._context = context
         form = border.shield
-        countries = Countries(beside(context, form.country_database))
-        quarantine = Quarantine(context.run_dir / "quarantine", active=form.quarantine)
-        core = BorderCore(
-            border, RealIds(), wall=clock.wall_of, country=countries, traced=context.traced
+        self._countries = Countries(beside(context, form.country_database))
+        self._quarantine = Quarantine(context.run_dir / "quarantine", active=form.quarantine)
+        self._core = BorderCore(
+            border, RealIds(), wall=clock.wall_of, country=self._countries, traced=context.traced
         )
-        keeper = TlsKeeper(context.deployment, context.base, trace).prepare()
-        charges = stack.enter_context(closing(Charges(context.run_dir)))
-        memory = BorderMemory(stack, context.run_dir)
-        driver = make_driver(context, border, core, keeper, trace, memory, quarantine)
-        driver.tells_keep_alives = True
-        media = make_media(context, border, driver.handle)
-        driver.media = media.perform
-        media.start()
-        stack.push_async_callback(media.stop)
-        stack.push_async_callback(driver.stop)
-        resolver = Resolver(name_servers(border))
-        driver.resolve = resolver.ask
-        scripts = Scripts(border.signaling_scripts, context.base, driver.handle)
-        stack.push_async_callback(scripts.stop)
-
-        pushes = PushSender(trace)
-        stack.push_async_callback(pushes.stop)
-
-        def take(output: object) -> None:
-            """What the driver does not know: each takes its own."""
-            charges.take(output)
-            scripts.take(output)
-            pushes.take(output)
-
-        driver.on_output = memory.say(take)
-        memory.restore(driver)
-        await scripts.start()
-        await driver.start()
-        driver.handle(Started())
-        relays = RelaySet(
-            keeper,
+        self.keeper = TlsKeeper(context.deployment, context.base, trace).prepare()
+        self._charges = stack.enter_context(closing(Charges(context.run_dir)))
+        self._memory = BorderMemory(stack, context.run_dir)
+        self._driver = SipDriver(
+            self._core,
+            border_listeners(border, self.keeper),
+            tls_for=self.keeper.of_sip_server,
+            trace=trace if context.traced else None,
+            keep=self._memory.keep,
+            quarantine=self._quarantine,
+        )
+        self._driver.tells_keep_alives = True
+        self._media = make_media(context, border, self._driver.handle)
+        self._driver.media = self._media.perform
+        self._resolver = Resolver(name_servers(border))
+        self._driver.resolve = self._resolver.ask
+        self._scripts = Scripts(border.signaling_scripts, context.base, self._driver.handle)
+        self._pushes = PushSender(trace)
+        self._driver.on_output = self._memory.say(self._take)
+        self._relays = RelaySet(
+            self.keeper,
             trace,
-            ask=resolver.ask,
-            registered=core.registered_from,
-            far_end=core.far_end,
+            ask=self._resolver.ask,
+            registered=self._core.registered_from,
+            far_end=self._core.far_end,
         )
-        stack.push_async_callback(relays.stop)
-        await relays.adopt(context.deployment)
+        self._acme = AcmeKeeper(context, self.keeper, trace)
 
-        def show() -> dict[str, object]:
-            return {
-                **core.show(clock.monotonic()),
-                "media engine": "connected" if media.connected else "not running",
-                **({"media nodes": media.show()} if isinstance(media, NgClient) else {}),
-                "dns": resolver.show(),
-                **({"scripts": shown} if (shown := scripts.show()) else {}),
-                "push": pushes.show(),
-                "quarantine": quarantine.show(),
-                "relays": relays.show(),
-                "certificates": keeper.show(),
-                "acme": acme.show(),
-            }
+    async def start(self, stack: AsyncExitStack) -> None:
+        """Begin to serve: first what the core asks, then the core, then the relays beside it."""
+        self._media.start()
+        stack.push_async_callback(self._media.stop)
+        stack.push_async_callback(self._driver.stop)
+        stack.push_async_callback(self._scripts.stop)
+        stack.push_async_callback(self._pushes.stop)
+        self._memory.restore(self._driver)
+        await self._scripts.start()
+        await self._driver.start()
+        self._driver.handle(Started())
+        stack.push_async_callback(self._relays.stop)
+        await self._relays.adopt(self._context.deployment)
+        stack.push_async_callback(self._acme.stop)
+        self._acme.start()
 
-        acme = AcmeKeeper(context, keeper, trace)
-        stack.push_async_callback(acme.stop)
-        acme.start()
-        commands = BorderCommands(
-            context, driver, keeper, countries, quarantine, relays, core.calls, resolver, scripts
+    def commands(self) -> BorderCommands:
+        """What it is told over its control socket."""
+        return BorderCommands(
+            self._context,
+            self._driver,
+            self.keeper,
+            self._countries,
+            self._quarantine,
+            self._relays,
+            self._core.calls,
+            self._resolver,
+            self._scripts,
         )
-        await stack.enter_async_context(context.control({"show": show, **commands.table()}))
-        await keeper.watch()
+
+    def show(self) -> dict[str, object]:
+        """What `farline show` prints of it."""
+        media = self._media
+        return {
+            **self._core.show(clock.monotonic()),
+            "media engine": "connected" if media.connected else "not running",
+            **({"media nodes": media.show()} if isinstance(media, NgClient) else {}),
+            "dns": self._resolver.show(),
+            **({"scripts": shown} if (shown := self._scripts.show()) else {}),
+            "push": self._pushes.show(),
+            "quarantine": self._quarantine.show(),
+            "relays": self._relays.show(),
+            "certificates": self.keeper.show(),
+            "acme": self._acme.show(),
+        }
+
+    def _take(self, output: object) -> None:
+        """What the driver does not know: each takes its own."""
+        self._charges.take(output)
+        self._scripts.take(output)
+        self._pushes.take(output)
 
 
 def make_media(
@@ -125,23 +164,3 @@ def make_media(
         tell(MediaSessions(names))
 
     return MediaClient(context.media_path, tell, connected)
-
-
-def make_driver(
-    context: RoleContext,
-    border: Border,
-    core: BorderCore,
-    keeper: TlsKeeper,
-    trace: Callable[[Event], None] | None,
-    memory: BorderMemory,
-    quarantine: Quarantine,
-) -> SipDriver:
-    """The driver with every signaling interface of the border."""
-    return SipDriver(
-        core,
-        border_listeners(border, keeper),
-        tls_for=keeper.of_sip_server,
-        trace=trace if context.traced else None,
-        keep=memory.keep,
-        quarantine=quarantine,
-    )
