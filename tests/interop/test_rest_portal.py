@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from farline.border.relay_http import HttpPolicy
-from farline.border.relays import RelayPlan
+from farline.border.relays.http_judge import HttpPolicy
+from farline.border.relays.plan import RelayPlan
 from farline.runtime.relay import ByteRelay
 from farline.testing.directory import account
 from farline.testing.portal import DOMAIN, IP, running_portal

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from farline.border.relay_xmpp import XmppPolicy
-from farline.border.relays import RelayPlan
+from farline.border.relays.plan import RelayPlan
+from farline.border.relays.xmpp import XmppPolicy
 from farline.runtime.control import call
 from farline.runtime.relay import ByteRelay
 from farline.testing.directory import account

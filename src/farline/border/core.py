@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from farline.border.exchange import Side
-    from farline.border.rtcp_actors import FarEnd
+    from farline.border.relays.rtcp_actors import FarEnd
     from farline.border.session import Found
     from farline.config import Border
     from farline.sip import Flow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farline.border.rtcp_actors import FarEnd
+from farline.border.relays.rtcp_actors import FarEnd
 from farline.sdp import SdpError, parse
 
 if TYPE_CHECKING:

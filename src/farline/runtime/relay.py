@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from farline.border.relay_http import HttpInspector, HttpPolicy
-from farline.border.relay_xmpp import XmppInspector
-from farline.border.relays import RelayLedger
+from farline.border.relays.http import HttpInspector
+from farline.border.relays.http_judge import HttpPolicy
+from farline.border.relays.ledger import RelayLedger
+from farline.border.relays.xmpp import XmppInspector
 from farline.runtime.relay_pair import Pair
 from farline.trace.events import Note, Refused
 
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-    from farline.border.relay_inspection import Inspector
-    from farline.border.relays import Ending, RelayPlan
+    from farline.border.relays.inspection import Inspector
+    from farline.border.relays.ledger import Ending
+    from farline.border.relays.plan import RelayPlan
     from farline.runtime.relay_remote import Ask
     from farline.trace.events import Event
 

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, cast
 from farline.runtime.relay_remote import OutsideError, remote_addresses, try_each
 
 if TYPE_CHECKING:
-    from farline.border.relay_inspection import Inspector, Passage
-    from farline.border.relays import Ending
+    from farline.border.relays.inspection import Inspector, Passage
+    from farline.border.relays.ledger import Ending
     from farline.runtime.relay import ByteRelay
 
 log = logging.getLogger(__name__)

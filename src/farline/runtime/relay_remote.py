@@ -16,7 +16,7 @@ from farline.sip.dns import Question
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from farline.border.relays import RelayPlan
+    from farline.border.relays.plan import RelayPlan
     from farline.sip.dns import Found
 
     Ask = Callable[[Question], Awaitable[Found]]

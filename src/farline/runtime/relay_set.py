@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeAlias
 
-from farline.border.relays import plan_relays
+from farline.border.relays.plan import plan_relays
 from farline.runtime.relay import ByteRelay
 from farline.runtime.relay_udp import UdpRelay
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Container
 
-    from farline.border.relays import RelayPlan
-    from farline.border.rtcp_actors import FarEnd
+    from farline.border.relays.plan import RelayPlan
+    from farline.border.relays.rtcp_actors import FarEnd
     from farline.config import Deployment
     from farline.runtime.relay_remote import Ask
     from farline.runtime.tls_keeper import TlsKeeper

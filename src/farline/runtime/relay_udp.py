@@ -10,9 +10,9 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
-from farline.border.relays import RelayLedger
-from farline.border.rtcp_actors import RtcpActors
-from farline.border.rtcp_monitor import RtcpMonitor
+from farline.border.relays.ledger import RelayLedger
+from farline.border.relays.rtcp_actors import RtcpActors
+from farline.border.relays.rtcp_monitor import RtcpMonitor
 from farline.runtime.relay_remote import OutsideError, remote_addresses, try_each
 from farline.runtime.traceroute import Traceroutes
 from farline.trace.events import Note, Refused
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-    from farline.border.relays import Ending, RelayPlan
-    from farline.border.rtcp_actors import FarEnd
+    from farline.border.relays.ledger import Ending
+    from farline.border.relays.plan import RelayPlan
+    from farline.border.relays.rtcp_actors import FarEnd
     from farline.runtime.relay_remote import Ask
     from farline.trace.events import Event
 

@@ -18,11 +18,11 @@ from functools import partial
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-from farline.border.rtcp_actors import Way
+from farline.border.relays.rtcp_actors import Way
 from farline.runtime.aside import aside
 
 if TYPE_CHECKING:
-    from farline.border.rtcp_actors import FarEnd
+    from farline.border.relays.rtcp_actors import FarEnd
 
 log = logging.getLogger(__name__)
 MAX_TTL = 16

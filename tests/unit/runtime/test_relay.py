@@ -13,9 +13,9 @@ from ipaddress import ip_network
 import pytest
 import uvloop
 
-from farline.border.relay_http import HttpPolicy
-from farline.border.relay_xmpp import XmppPolicy
-from farline.border.relays import RelayPlan, Whitelist
+from farline.border.relays.http_judge import HttpPolicy
+from farline.border.relays.plan import RelayPlan, Whitelist
+from farline.border.relays.xmpp import XmppPolicy
 from farline.runtime.certificates import make_certificates
 from farline.runtime.relay import ByteRelay
 from farline.runtime.relay_pair import HIGH_WATER

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from farline.border.relays import RelayPlan, Whitelist
-from farline.border.rtcp_actors import Actors, FarEnd
-from farline.border.rtcp_app import QUALITY, Report, read
+from farline.border.relays.plan import RelayPlan, Whitelist
+from farline.border.relays.rtcp_actors import Actors, FarEnd
+from farline.border.relays.rtcp_app import QUALITY, Report, read
 from farline.runtime.relay_udp import UdpRelay
 from farline.trace.events import Refused
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, NamedTuple
 
-from farline.border import rtcp_app
-from farline.border.rtcp_app import QUALITY, TRACE, Report
-from farline.border.rtcp_monitor import NotRtcpError
+from farline.border.relays import rtcp_app
+from farline.border.relays.rtcp_app import QUALITY, TRACE, Report
+from farline.border.relays.rtcp_monitor import NotRtcpError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from farline.border.relay_http import HttpPolicy
-from farline.border.relay_xmpp import XmppPolicy
-from farline.border.relays import RelayLedger, Whitelist, decide, plan_relay, plan_relays
-from farline.border.rtcp_actors import Actors
+from farline.border.relays.http_judge import HttpPolicy
+from farline.border.relays.ledger import RelayLedger, decide
+from farline.border.relays.plan import Whitelist, plan_relay, plan_relays
+from farline.border.relays.rtcp_actors import Actors
+from farline.border.relays.xmpp import XmppPolicy
 from farline.config import ApplicationRelay, Deployment, load_deployment
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "guide.yaml"

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farline.border import rtcp_app
-from farline.border.rtcp_actors import Actors, FarEnd, RtcpActors, Way
-from farline.border.rtcp_app import QUALITY, TRACE, Report, read
+from farline.border.relays import rtcp_app
+from farline.border.relays.rtcp_actors import Actors, FarEnd, RtcpActors, Way
+from farline.border.relays.rtcp_app import QUALITY, TRACE, Report, read
 
 HEAD = "a33887e02d41562d"  # SSRC of the reporter, -AV-
 SHORT = bytes.fromhex(

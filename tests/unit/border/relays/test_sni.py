@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farline.border.relay_http import HttpInspector, HttpPolicy
-from farline.border.relay_tls import NoHelloError, server_name
+from farline.border.relays.http import HttpInspector
+from farline.border.relays.http_judge import HttpPolicy
+from farline.border.relays.sni import NoHelloError, server_name
 
 POLICY = HttpPolicy(
     methods=("GET",), hosts=("portal.example",), paths=("/",), bootstrap_paths=None,

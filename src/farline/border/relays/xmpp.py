@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from xml.parsers import expat
 
-from farline.border.relay_inspection import Passage, refusal
-from farline.border.relay_tls import HANDSHAKE
+from farline.border.relays.inspection import Passage, refusal
+from farline.border.relays.sni import HANDSHAKE
 
 MAX_HEADER = 4096
 """Bytes of an XML declaration and a stream header."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farline.border.relay_xmpp import MAX_HEADER, XmppInspector, XmppPolicy
+from farline.border.relays.xmpp import MAX_HEADER, XmppInspector, XmppPolicy
 
 DOMAIN = "chat.example"
 STARTTLS = b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"

@@ -6,9 +6,10 @@ test_relays'; what the seconds of a plan do on sockets is the relay's own tests'
 
 import pytest
 
-from farline.border.relay_http import HttpInspector
-from farline.border.relay_xmpp import XmppInspector
-from farline.border.relays import RelayLedger, plan_relay
+from farline.border.relays.http import HttpInspector
+from farline.border.relays.ledger import RelayLedger
+from farline.border.relays.plan import plan_relay
+from farline.border.relays.xmpp import XmppInspector
 from farline.config import ApplicationRelay, Border, Deployment
 
 DEVICE = {

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-from farline.border.rtcp_monitor import APP, NotRtcpError
+from farline.border.relays.rtcp_monitor import APP, NotRtcpError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

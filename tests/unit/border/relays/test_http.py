@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farline.border.relay_http import MAX_HEAD, HttpInspector, HttpPolicy
-from farline.border.relay_paths import Malformed, normal_path
+from farline.border.relays.http import MAX_HEAD, HttpInspector
+from farline.border.relays.http_judge import HttpPolicy
+from farline.border.relays.paths import Malformed, normal_path
 
 POLICY = HttpPolicy(
     methods=("GET", "POST"),

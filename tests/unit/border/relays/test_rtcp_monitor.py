@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farline.border.rtcp_monitor import MAX_SOURCES, Block, NotRtcpError, RtcpMonitor, blocks
+from farline.border.relays.rtcp_monitor import MAX_SOURCES, Block, NotRtcpError, RtcpMonitor, blocks
 
 
 def packet(kind, count, body):

@@ -1,0 +1,1 @@
+"""Application relays (the guide: DMZ Services > Relay Services): HTTP, XMPP, RTCP monitoring."""
