@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from farline.border.explain import Explainer, Explanation, Step
-from farline.border.explain_replay import Replay
-from farline.border.explain_scratch import Scratch
+from farline.border.explain.explainer import Explainer, Explanation, Step
+from farline.border.explain.replay import Replay
+from farline.border.explain.scratch import Scratch
 from farline.border.line import token_of
 from farline.cli import offline
 from farline.runtime import clock

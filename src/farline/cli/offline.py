@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from farline.border.explain_recording import Recorded, from_capture, from_records
+from farline.border.explain.recording import Recorded, from_capture, from_records
 from farline.border.plan import Plan
 from farline.cli.files import fail_config, secrets_path
 from farline.config import Border, ConfigError, Problem, load_secrets, load_with_warnings

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from farline.border.explain_diff import Difference, differences
-from farline.border.explain_replay import Played, Replay, recorded_output
+from farline.border.explain.difference import Difference, differences
+from farline.border.explain.replay import Played, Replay, recorded_output
 from farline.cli import offline
 from farline.trace.summary import printable
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from farline.border import BorderCore, Dropped, Limits, Restored
 from farline.border.charging import Charged
-from farline.border.explain_scratch import StandInEngine
+from farline.border.explain.scratch import StandInEngine
 from farline.border.inside import InsideAddresses
 from farline.border.push import Push
 from farline.border.scripts import Manipulate

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farline.border import BorderCore
-from farline.border.explain_scratch import StandInEngine
+from farline.border.explain.scratch import StandInEngine
 from farline.config import load_deployment
 from farline.runtime.ids import RealIds
 from farline.runtime.sip import Listener, SipDriver

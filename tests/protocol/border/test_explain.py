@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farline.border.explain import Explainer
-from farline.border.explain_candidates import policy_sets, server_flows
-from farline.border.explain_scratch import CountingIds, Scratch
+from farline.border.explain.candidates import policy_sets, server_flows
+from farline.border.explain.explainer import Explainer
+from farline.border.explain.scratch import CountingIds, Scratch
 from farline.border.plan import Candidate, Plan
 from farline.config import EndPointPolicyGroup, load_deployment
 from farline.sip import Address, Message, Transport

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farline.border.explain_diff import differences
-from farline.border.explain_recording import Recorded, from_capture, from_records
-from farline.border.explain_replay import Replay, recorded_output
+from farline.border.explain.difference import differences
+from farline.border.explain.recording import Recorded, from_capture, from_records
+from farline.border.explain.replay import Replay, recorded_output
 from farline.border.plan import Plan
 from farline.config import load_deployment
 from farline.sip import Address, Transport

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from farline.border.explain import Explainer
-from farline.border.explain_scratch import Scratch
+from farline.border.explain.explainer import Explainer
+from farline.border.explain.scratch import Scratch
 from farline.sip import Address, Transport, responses
 from farline.testing.border import BorderWorld
 from farline.testing.border_phone import DOMAIN, Phone

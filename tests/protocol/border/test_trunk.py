@@ -2,8 +2,8 @@
 
 import pytest
 
-from farline.border.explain import Explainer
-from farline.border.explain_scratch import Scratch
+from farline.border.explain.explainer import Explainer
+from farline.border.explain.scratch import Scratch
 from farline.config import load_deployment, load_with_warnings
 from farline.media.reports import DigitDialled
 from farline.sip import Address, Transport

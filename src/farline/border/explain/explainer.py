@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farline.border import explain_candidates as candidates
 from farline.border import flow as flows
 from farline.border import routing
 from farline.border.exchange import Exchange
+from farline.border.explain import candidates
 from farline.border.line import token_of
 from farline.border.ways import called
 from farline.sip import Address, Flow, Message, NameAddr, Transport, WireError
@@ -20,8 +20,8 @@ from farline.trace.events import Decision, Note, Refused
 from farline.trace.summary import summarise
 
 if TYPE_CHECKING:
-    from farline.border.explain_candidates import Considered
-    from farline.border.explain_scratch import Outcome, Scratch
+    from farline.border.explain.candidates import Considered
+    from farline.border.explain.scratch import Outcome, Scratch
     from farline.border.plan import Candidate
     from farline.config import SubscriberFlow
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from farline.border.explain_keys import Emitted, describe
+from farline.border.explain.keys import Emitted, describe
 from farline.sip import Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from farline.border.explain_keys import Key
-    from farline.border.explain_replay import Played
+    from farline.border.explain.keys import Key
+    from farline.border.explain.replay import Played
 
 MAX_DIFFERENCES = 10_000
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from farline.border.explain_keys import (
+from farline.border.explain.keys import (
     Emitted,
     Key,
     Transaction,
@@ -22,7 +22,7 @@ from farline.border.explain_keys import (
     request_of,
     transaction_of,
 )
-from farline.border.explain_scratch import Scratch
+from farline.border.explain.scratch import Scratch
 from farline.sip import Flow, Message, NameAddr, WireError
 from farline.trace.events import Decision, Refused
 from farline.trace.summary import summarise
@@ -30,8 +30,8 @@ from farline.trace.summary import summarise
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from farline.border.explain_recording import Connection, Recorded
-    from farline.border.explain_scratch import Outcome
+    from farline.border.explain.recording import Connection, Recorded
+    from farline.border.explain.scratch import Outcome
     from farline.config import Border
     from farline.trace.events import Event
 
