@@ -11,7 +11,7 @@ import pytest
 
 from farline.border.relays.http_judge import HttpPolicy
 from farline.border.relays.plan import RelayPlan
-from farline.runtime.relay import ByteRelay
+from farline.runtime.relays.stream import ByteRelay
 from farline.testing.directory import account
 from farline.testing.portal import DOMAIN, IP, running_portal
 

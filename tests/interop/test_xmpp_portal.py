@@ -12,7 +12,7 @@ import pytest
 from farline.border.relays.plan import RelayPlan
 from farline.border.relays.xmpp import XmppPolicy
 from farline.runtime.control import call
-from farline.runtime.relay import ByteRelay
+from farline.runtime.relays.stream import ByteRelay
 from farline.testing.directory import account
 from farline.testing.portal import DOMAIN, IP, running_portal
 from farline.testing.xmpp import LoginRefusedError, XmppClient, logged_in

@@ -19,7 +19,7 @@ from farline.runtime.media_client import MediaClient
 from farline.runtime.ng_client import NgClient, ng_settings
 from farline.runtime.push import PushSender
 from farline.runtime.quarantine import Quarantine
-from farline.runtime.relay_set import RelaySet
+from farline.runtime.relays.set import RelaySet
 from farline.runtime.resolver import Resolver
 from farline.runtime.scripts import Scripts
 from farline.runtime.sip import SipDriver

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from farline.config import Border
     from farline.runtime.countries import Countries
     from farline.runtime.quarantine import Quarantine
-    from farline.runtime.relay_set import RelaySet
+    from farline.runtime.relays.set import RelaySet
     from farline.runtime.resolver import Resolver
     from farline.runtime.role import RoleContext
     from farline.runtime.scripts import Scripts

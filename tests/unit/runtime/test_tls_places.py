@@ -19,7 +19,7 @@ from farline.runtime.certificates import make_certificates
 from farline.runtime.control import call
 from farline.runtime.office import run_office
 from farline.runtime.portal import run_portal
-from farline.runtime.relay_set import RelaySet
+from farline.runtime.relays.set import RelaySet
 from farline.runtime.role import RoleContext
 from farline.runtime.tls_keeper import TlsKeeper
 from farline.testing.directory import FakeDirectory, account

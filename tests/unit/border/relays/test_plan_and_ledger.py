@@ -12,7 +12,7 @@ from farline.border.relays.rtcp_actors import Actors
 from farline.border.relays.xmpp import XmppPolicy
 from farline.config import ApplicationRelay, Deployment, load_deployment
 
-EXAMPLE = Path(__file__).parents[3] / "examples" / "guide.yaml"
+EXAMPLE = Path(__file__).parents[4] / "examples" / "guide.yaml"
 SECRETS = dict.fromkeys(("ruel", "dora", "enhtcpaservice"), "x")
 
 
@@ -79,7 +79,7 @@ def test_the_service_type_chooses_what_is_looked_at():
 
 @pytest.mark.parametrize("options", [[], ["RTCP Monitoring"]])
 def test_rtcp_monitoring_is_an_option(options):
-    """What it counts is test_relay_udp's."""
+    """What it counts is a test of the runtime's datagrams."""
     udp = {"device": {**DEVICE, "listen_transport": "UDP"},
            "remote": {"address": "10.10.10.13", "port": 5005, "transport": "UDP"}}  # fmt: skip
     made = form(service_type="RTCP", options=options, **udp)

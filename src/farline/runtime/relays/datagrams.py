@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from farline.border.relays.ledger import RelayLedger
 from farline.border.relays.rtcp_actors import RtcpActors
 from farline.border.relays.rtcp_monitor import RtcpMonitor
-from farline.runtime.relay_remote import OutsideError, remote_addresses, try_each
+from farline.runtime.relays.remote import OutsideError, remote_addresses, try_each
 from farline.runtime.traceroute import Traceroutes
 from farline.trace.events import Note, Refused
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from farline.border.relays.ledger import Ending
     from farline.border.relays.plan import RelayPlan
     from farline.border.relays.rtcp_actors import FarEnd
-    from farline.runtime.relay_remote import Ask
+    from farline.runtime.relays.remote import Ask
     from farline.trace.events import Event
 
     Client = tuple[str, int]

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from farline.config import ApplicationRelay, Border, Deployment
-from farline.runtime.relay_set import RelaySet
+from farline.runtime.relays.set import RelaySet
 from farline.runtime.tls_keeper import TlsKeeper
 
 IP = "127.98.1.96"

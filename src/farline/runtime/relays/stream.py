@@ -1,4 +1,4 @@
-"""An application relay: listener, limits, counters (`relay_pair` moves the bytes)."""
+"""An application relay: listener, limits, counters (`pair` moves the bytes)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from farline.border.relays.http import HttpInspector
 from farline.border.relays.http_judge import HttpPolicy
 from farline.border.relays.ledger import RelayLedger
 from farline.border.relays.xmpp import XmppInspector
-from farline.runtime.relay_pair import Pair
+from farline.runtime.relays.pair import Pair
 from farline.trace.events import Note, Refused
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from farline.border.relays.inspection import Inspector
     from farline.border.relays.ledger import Ending
     from farline.border.relays.plan import RelayPlan
-    from farline.runtime.relay_remote import Ask
+    from farline.runtime.relays.remote import Ask
     from farline.trace.events import Event
 
 BACKLOG = 512

@@ -10,7 +10,7 @@ import pytest
 from farline.border.relays.plan import RelayPlan, Whitelist
 from farline.border.relays.rtcp_actors import Actors, FarEnd
 from farline.border.relays.rtcp_app import QUALITY, Report, read
-from farline.runtime.relay_udp import UdpRelay
+from farline.runtime.relays.datagrams import UdpRelay
 from farline.trace.events import Refused
 
 IP, CONNECT_IP = "127.0.0.1", "127.0.0.7"

@@ -10,8 +10,8 @@ import asyncio
 from typing import TYPE_CHECKING, TypeAlias
 
 from farline.border.relays.plan import plan_relays
-from farline.runtime.relay import ByteRelay
-from farline.runtime.relay_udp import UdpRelay
+from farline.runtime.relays.datagrams import UdpRelay
+from farline.runtime.relays.stream import ByteRelay
 
 if TYPE_CHECKING:
     import ssl
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from farline.border.relays.plan import RelayPlan
     from farline.border.relays.rtcp_actors import FarEnd
     from farline.config import Deployment
-    from farline.runtime.relay_remote import Ask
+    from farline.runtime.relays.remote import Ask
     from farline.runtime.tls_keeper import TlsKeeper
     from farline.trace.events import Event
 

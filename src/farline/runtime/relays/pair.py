@@ -1,9 +1,9 @@
 """One relayed connection: a client's, the one made for it inside, and the bytes between them.
 
-A side is read only as fast as the other takes the bytes: beyond HIGH_WATER waiting to be sent,
-reading stops. End of stream is passed on and the other direction goes on (over TLS it ends the
-connection, after everything has been sent: a TLS stream of asyncio has no half-close). A reset is
-passed on as a reset.
+A side is read only as fast as the other takes the bytes: beyond `side.HIGH_WATER` waiting to be
+sent, reading stops. End of stream is passed on and the other direction goes on (over TLS it ends
+the connection, after everything has been sent: a TLS stream of asyncio has no half-close). A reset
+is passed on as a reset.
 
 Where the relay looks at what it passes on (`Inspector`), the connection inside is made when there
 is something for the server, and an end is passed on as the inspector says.
@@ -12,80 +12,19 @@ is something for the server, and an end is passed on as the inspector says.
 from __future__ import annotations
 
 import asyncio
-import logging
-import socket
-import struct
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from farline.runtime.relay_remote import OutsideError, remote_addresses, try_each
+from farline.runtime.relays.remote import OutsideError, remote_addresses, try_each
+from farline.runtime.relays.side import Side, reset
+from farline.runtime.relays.watches import Watches
 
 if TYPE_CHECKING:
     from farline.border.relays.inspection import Inspector, Passage
     from farline.border.relays.ledger import Ending
-    from farline.runtime.relay import ByteRelay
+    from farline.runtime.relays.stream import ByteRelay
 
-log = logging.getLogger(__name__)
-
-HIGH_WATER, LOW_WATER = 64 * 1024, 16 * 1024
-"""Bytes waiting to be sent at which reading the other side stops, and goes on."""
 LINGER_SECONDS = 5.0
 """For a client to take its refusal."""
-_LINGER_NONE = struct.pack("ii", 1, 0)
-
-
-class Side(asyncio.Protocol):
-    """One of the two connections of a relayed connection."""
-
-    __slots__ = ("bytes_in", "ended", "pair", "tls", "transport")
-
-    def __init__(self, pair: Pair, *, tls: bool) -> None:
-        self.pair = pair
-        self.tls = tls
-        self.transport: asyncio.Transport | None = None
-        self.bytes_in = 0
-        self.ended = False
-        """Nothing more comes from here."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Bound what may wait to be sent here."""
-        self.transport = cast("asyncio.Transport", transport)
-        self.transport.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
-        self.pair.made(self, self.transport)
-
-    def data_received(self, data: bytes) -> None:
-        """Hand the bytes to the other side."""
-        pair = self.pair
-        self.bytes_in += len(data)
-        pair.last_heard = pair.loop.time()
-        transport = (pair.inside if self is pair.outside else pair.outside).transport
-        if pair.inspector is not None:
-            pair.inspect(self, data)
-        elif transport is None:
-            pair.hold(data)
-        elif not transport.is_closing():
-            transport.write(data)
-
-    def eof_received(self) -> bool:
-        """This side says no more."""
-        self.ended = True
-        return self.pair.eof(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """This side is gone."""
-        self.ended = True
-        self.pair.lost(self, exc)
-
-    def pause_writing(self) -> None:
-        """Too much waits to be sent here: read no more of the other side."""
-        other = self.pair.other(self).transport
-        if other is not None and not other.is_closing():
-            other.pause_reading()
-
-    def resume_writing(self) -> None:
-        """Most of it has been sent: go on reading."""
-        other = self.pair.other(self).transport
-        if other is not None and not other.is_closing():
-            other.resume_reading()
 
 
 class Pair:
@@ -94,11 +33,8 @@ class Pair:
     __slots__ = (
         "_connecting",
         "_early",
-        "_ending",
-        "_idle",
-        "_login",
-        "_missed",
-        "_request",
+        "_watches",
+        "ending",
         "inside",
         "inspector",
         "known",
@@ -122,16 +58,13 @@ class Pair:
         self.last_heard = self.loop.time()
         self._early: list[bytes] = []
         """What the client sent before there was a connection inside: one read of the loop."""
-        self._ending: Ending | None = None
-        self._idle: asyncio.TimerHandle | None = None
+        self.ending: Ending | None = None
+        """What it is counted as; None: nothing has ended it yet."""
+        self._watches = Watches(self)
         self._connecting: asyncio.Task[None] | None = None
         self.inspector: Inspector | None = None
         self.known = True
         """A phone was registered from the client's address when it came."""
-        self._missed = False
-        """The last look found no phone registered from there."""
-        self._request: asyncio.TimerHandle | None = None
-        self._login: asyncio.TimerHandle | None = None
 
     def other(self, side: Side) -> Side:
         """The opposite side."""
@@ -141,8 +74,8 @@ class Pair:
         """A connection is there: the client's, then the one made for it."""
         if side is self.outside:
             self._accepted(transport)
-        elif self._ending is not None or self.outside.transport is None:  # the client has left
-            _reset(transport)
+        elif self.ending is not None or self.outside.transport is None:  # the client has left
+            reset(transport)
         else:
             self._joined(self.outside.transport, transport)
 
@@ -179,12 +112,12 @@ class Pair:
         self.started = True
         self.relay.pairs.add(self)
         self.inspector = self.relay.inspector(self.source)
-        self._watch_login(first=True)
+        self._watches.login(first=True)
         if self.inspector is None:
             transport.pause_reading()  # until there is somewhere to put it
             self._connecting = self.loop.create_task(self._connect())
         else:
-            self._watch_request()
+            self._watches.request()
 
     async def _connect(self) -> None:
         plan = self.relay.plan
@@ -201,7 +134,7 @@ class Pair:
             self.abort("connect failed")
             return
         self.relay.note(self, "relay opened", f"-> {host}:{port}")
-        self._watch_idle()
+        self._watches.idle()
 
     async def _open(self, address: str) -> None:
         """The connection inside, with the certificate checked for the name that is configured."""
@@ -217,11 +150,11 @@ class Pair:
 
     def inspect(self, side: Side, data: bytes) -> None:
         """Pass on what the inspector lets through."""
-        if self.inspector is None or self._ending is not None:
+        if self.inspector is None or self.ending is not None:
             return
         up = side is self.outside
         self._carry(self.inspector.up(data) if up else self.inspector.down(data))
-        self._watch_request()
+        self._watches.request()
 
     def _carry(self, passage: Passage) -> None:
         outside, inside = self.outside.transport, self.inside.transport
@@ -249,8 +182,8 @@ class Pair:
 
     def _end_gently(self, ending: Ending) -> None:
         """The client gets what waits for it, in time; the server has heard all."""
-        if self._ending is None:
-            self._ending = ending
+        if self.ending is None:
+            self.ending = ending
         if self._connecting is not None:
             self._connecting.cancel()
         if self.outside.transport is not None:
@@ -259,41 +192,9 @@ class Pair:
         if self.inside.transport is not None:
             self.inside.transport.close()
 
-    def _watch_request(self) -> None:
-        """What the client has begun must end within Request Timeout."""
-        waiting = self.inspector is not None and self.inspector.waiting
-        if not waiting and self._request is not None:
-            self._request.cancel()
-            self._request = None
-        elif waiting and self._request is None and self._ending is None:
-            seconds = self.relay.plan.request_seconds
-            self._request = self.loop.call_later(seconds, self.abort, "slow")
-
-    def _watch_login(self, *, first: bool = False) -> None:
-        """Whitelist Flows: a phone must be registered from there, not only now and then."""
-        whitelist = self.relay.plan.whitelist
-        if whitelist is None or self._ending is not None or not self.started:
-            return
-        known = self.known if first else self.relay.knows(self.source)
-        if not known and self._missed:
-            self.abort("no login")
-            return
-        self._missed = not known
-        self._login = self.loop.call_later(whitelist.login_seconds, self._watch_login)
-
-    def _watch_idle(self) -> None:
-        """One timer a connection, looked at again only when it may have run out."""
-        until = self.last_heard + self.relay.plan.idle_seconds
-        if self._ending is not None or not self.started:
-            return
-        if self.loop.time() >= until:
-            self.abort("idle")
-            return
-        self._idle = self.loop.call_at(until, self._watch_idle)
-
     def eof(self, side: Side) -> bool:
         """Pass the end on. True keeps `side` open for the other direction."""
-        if self.inspector is not None and self._ending is None:
+        if self.inspector is not None and self.ending is None:
             up = side is self.outside
             passage = self.inspector.up_end() if up else self.inspector.down_end()
             if passage is not None:
@@ -301,7 +202,7 @@ class Pair:
                 return up and not side.tls and not passage.close
         other = self.other(side)
         if side is self.outside and other.transport is None and not side.tls:
-            return self.started and self._ending is None  # `_joined` passes it on
+            return self.started and self.ending is None  # `_joined` passes it on
         if other.transport is None or other.transport.is_closing() or other.ended or side.tls:
             return False  # `lost` closes the other one when what waits has been sent
         self.last_heard = self.loop.time()
@@ -314,7 +215,7 @@ class Pair:
     def lost(self, side: Side, exc: Exception | None) -> None:
         """One side is gone: end the other in the same manner."""
         other = self.other(side).transport
-        if exc is not None and self._ending is None:
+        if exc is not None and self.ending is None:
             self.abort("reset")
         elif other is not None and not other.is_closing():
             other.close()
@@ -323,14 +224,14 @@ class Pair:
 
     def abort(self, ending: Ending) -> None:
         """Break both connections off, with a reset where TCP allows it."""
-        if self._ending is None:
-            self._ending = ending
+        if self.ending is None:
+            self.ending = ending
         connecting = self._connecting
         if connecting is not None and connecting is not asyncio.current_task():
             connecting.cancel()
         for side in (self.outside, self.inside):
             if side.transport is not None:  # also one that is closing but cannot send the rest
-                _reset(side.transport)
+                reset(side.transport)
 
     def _both_gone(self, side: Side) -> bool:
         side.transport = None
@@ -340,20 +241,7 @@ class Pair:
         if not self.started:
             return
         self.started = False
-        for timer in (self._idle, self._request, self._login):
-            if timer is not None:
-                timer.cancel()
+        self._watches.stop()
         if self._connecting is not None:
             self._connecting.cancel()
-        self.relay.finished(self, self._ending or "closed")
-
-
-def _reset(transport: asyncio.Transport) -> None:
-    """Close with RST, so that the peer knows that the stream was broken off."""
-    sock = transport.get_extra_info("socket")
-    if sock is not None:
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
-        except OSError:
-            log.debug("socket already closed")
-    transport.abort()
+        self.relay.finished(self, self.ending or "closed")

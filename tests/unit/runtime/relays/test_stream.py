@@ -17,8 +17,8 @@ from farline.border.relays.http_judge import HttpPolicy
 from farline.border.relays.plan import RelayPlan, Whitelist
 from farline.border.relays.xmpp import XmppPolicy
 from farline.runtime.certificates import make_certificates
-from farline.runtime.relay import ByteRelay
-from farline.runtime.relay_pair import HIGH_WATER
+from farline.runtime.relays.side import HIGH_WATER
+from farline.runtime.relays.stream import ByteRelay
 from farline.sip.dns import Found, Question
 from farline.trace.events import Note, Refused
 

@@ -1,0 +1,65 @@
+"""The times that a relayed connection is held to: of its login, of a request, of silence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from farline.runtime.relays.pair import Pair
+
+
+class Watches:
+    """One connection's timers; each ends it with `Pair.abort` and the word that is counted."""
+
+    __slots__ = ("_idle", "_login", "_missed", "_pair", "_request")
+
+    def __init__(self, pair: Pair) -> None:
+        self._pair = pair
+        self._idle: asyncio.TimerHandle | None = None
+        self._request: asyncio.TimerHandle | None = None
+        self._login: asyncio.TimerHandle | None = None
+        self._missed = False
+        """The last look found no phone registered from there."""
+
+    def request(self) -> None:
+        """What the client has begun must end within Request Timeout."""
+        pair = self._pair
+        waiting = pair.inspector is not None and pair.inspector.waiting
+        if not waiting and self._request is not None:
+            self._request.cancel()
+            self._request = None
+        elif waiting and self._request is None and pair.ending is None:
+            seconds = pair.relay.plan.request_seconds
+            self._request = pair.loop.call_later(seconds, pair.abort, "slow")
+
+    def login(self, *, first: bool = False) -> None:
+        """Whitelist Flows: a phone must be registered from there, not only now and then."""
+        pair = self._pair
+        whitelist = pair.relay.plan.whitelist
+        if whitelist is None or pair.ending is not None or not pair.started:
+            return
+        known = pair.known if first else pair.relay.knows(pair.source)
+        if not known and self._missed:
+            pair.abort("no login")
+            return
+        self._missed = not known
+        self._login = pair.loop.call_later(whitelist.login_seconds, self.login)
+
+    def idle(self) -> None:
+        """One timer a connection, looked at again only when it may have run out."""
+        pair = self._pair
+        until = pair.last_heard + pair.relay.plan.idle_seconds
+        if pair.ending is not None or not pair.started:
+            return
+        if pair.loop.time() >= until:
+            pair.abort("idle")
+            return
+        self._idle = pair.loop.call_at(until, self.idle)
+
+    def stop(self) -> None:
+        """The connection is over."""
+        for timer in (self._idle, self._request, self._login):
+            if timer is not None:
+                timer.cancel()
