@@ -22,7 +22,7 @@ from farline.border.plan import Plan
 from farline.border.push import Pushes
 from farline.border.screening import Rates
 from farline.border.scripts import Manipulate, Manipulated
-from farline.border.session import SessionTable
+from farline.border.sessions import SessionTable
 from farline.border.shield import Shield
 from farline.border.steps import (
     MAX_INBOX,

@@ -20,7 +20,7 @@ from farline.border.interworking import Interworking
 from farline.border.own_addresses import OwnAddresses
 from farline.border.peers import PeerFlow, peer_flow
 from farline.border.server_hosts import ServerHosts
-from farline.config.policy_rules import TimeOfDay
+from farline.config.time_of_day import TimeOfDay
 from farline.config.uri_groups import URI_GROUP_ANY, compile_group
 from farline.sip import Address, NameAddr, Transport, WireError
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from farline.border.exchange import Refusal, Verdict
-from farline.config.policy_rules import DAYS
+from farline.config.time_of_day import DAYS
 
 if TYPE_CHECKING:
     from farline.config import Rules

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from farline.border.exchange import Verdict
 from farline.border.plan import Candidate
-from farline.config.policy_rules import DAYS
+from farline.config.time_of_day import DAYS
 from farline.sip import Address, NameAddr, Transport, Uri, WireError
 from farline.sip.locate import PREFERRED, Locator, Place
 from farline.sip.routing import is_numeric

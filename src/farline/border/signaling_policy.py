@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from farline.config import Rules
-    from farline.config.policy_rules import HeaderControl
+    from farline.config.signaling_rules import HeaderControl
 
 METHODS = frozenset(
     {"ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH",

@@ -12,17 +12,22 @@ from itertools import product
 from typing import TYPE_CHECKING, TypeVar
 
 from farline.config.base import Form, Problem
-from farline.config.policy_rules import DAYS, SignalingRule, TimeOfDay
 from farline.config.subnets import covers
+from farline.config.time_of_day import DAYS, TimeOfDay
 from farline.config.uri_groups import URI_GROUP_ANY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from farline.config.deployment import Border
-    from farline.config.policy_rules import HeaderControl, RequestControl, ResponseControl
     from farline.config.relays import ApplicationRelay
     from farline.config.routing import RoutingProfile
+    from farline.config.signaling_rules import (
+        HeaderControl,
+        RequestControl,
+        ResponseControl,
+        SignalingRule,
+    )
     from farline.config.uri_groups import UriGroup, UriGroupEntry
 
 DAY_MINUTES = 1440

@@ -25,10 +25,10 @@ from farline.config.policy_rules import (
     ChargingRule,
     MediaRule,
     SecurityRule,
-    SignalingRule,
-    TimeOfDay,
 )
 from farline.config.recording import DEFAULT_RECORDING, RecordingRule
+from farline.config.signaling_rules import SignalingRule
+from farline.config.time_of_day import TimeOfDay
 from farline.config.uri_groups import UriGroup
 
 if TYPE_CHECKING:

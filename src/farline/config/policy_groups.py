@@ -16,11 +16,11 @@ from farline.config.policy_rules import (
     ChargingRule,
     MediaRule,
     SecurityRule,
-    SignalingRule,
-    TimeOfDay,
     split_flat,
 )
 from farline.config.recording import RecordingRule
+from farline.config.signaling_rules import SignalingRule
+from farline.config.time_of_day import TimeOfDay
 
 R = TypeVar("R", bound=Form)
 NameOr = Annotated[

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from slixmpp.stanza import Presence
 
-    from farline.mobile.login import AwaitBuddy, ConnectIm
+    from farline.mobile.asks import AwaitBuddy, ConnectIm
 
 logging.getLogger("slixmpp").setLevel(logging.CRITICAL)  # failures are told as StepError
 

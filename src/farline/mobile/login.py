@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from farline.config import Secret
+from farline.mobile.asks import AwaitBuddy, ConnectIm, Fetch, RegisterSip, Resolve
 from farline.mobile.info import ImInfo, InfoError, SipInfo, read_im_info, read_sip_info
 from farline.mobile.steps import Door, Step, StepError
 from farline.mobile.text import printable
@@ -21,6 +22,7 @@ from farline.sip.transport import Address, Transport
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
 
+    from farline.mobile.asks import Ask, Fetched
     from farline.mobile.clientlog import ClientLog
     from farline.sip.ids import Ids
 
@@ -48,89 +50,6 @@ class Settings:
     xmpp_password: Secret | None = None
     """Where it differs from `password`."""
     sip_password: Secret | None = None
-
-
-# ---- asks: what the outside is to do ----
-
-
-@dataclass(frozen=True, slots=True)
-class Resolve:
-    """The address of a name; reply: the address (str)."""
-
-    host: str
-    step: str = "dns"
-    door: Door = Door.DNS
-
-
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    """GET with the user's credentials from that address; reply: `Fetched`."""
-
-    step: str
-    host: str
-    address: str
-    port: int
-    path: str
-    door: Door = Door.REST
-
-    @property
-    def url(self) -> str:
-        """For people."""
-        return f"https://{self.host}:{self.port}{self.path}"
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """A reply of the portal."""
-
-    status: int
-    body: bytes
-    scheme: str = ""
-    """How it authenticated: "Digest", "Basic", "" for not at all."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectIm:
-    """Log in by XMPP at that address; reply: the bound JID (str)."""
-
-    jid: str
-    resource: str
-    address: str
-    port: int
-    domain: str
-    password: Secret
-    step: str = "xmpp"
-    door: Door = Door.XMPP
-
-
-@dataclass(frozen=True, slots=True)
-class AwaitBuddy:
-    """Wait for available presence from that bare JID; reply: its status text (str)."""
-
-    jid: str
-    step: str = "mybuddy"
-    door: Door = Door.XMPP
-
-
-@dataclass(frozen=True, slots=True)
-class RegisterSip:
-    """Register; reply: the lease in seconds (int)."""
-
-    domain: str
-    extension: str
-    realm: str
-    server: Address
-    transport: Transport
-    password: Secret
-    voice_qos: int
-    """Whole DS byte for RTP."""
-    signalling_qos: int
-    """Whole DS byte for SIP."""
-    step: str = "register"
-    door: Door = Door.SIP
-
-
-Ask = Resolve | Fetch | ConnectIm | AwaitBuddy | RegisterSip
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from farline.mobile.asks import Fetch, Fetched
 from farline.mobile.httpauth import authorization
 from farline.mobile.info import MAX_BODY
-from farline.mobile.login import Fetch, Fetched
 from farline.mobile.steps import Door, StepError
 from farline.mobile.text import printable
 

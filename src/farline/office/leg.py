@@ -14,21 +14,20 @@ from farline.office.answering import Answering
 from farline.office.body import OwnDescription
 from farline.office.causes import Cause, cause_of
 from farline.office.connections import way_to
+from farline.office.dialog_end import DialogEnd
 from farline.office.events import Ended, Refused
-from farline.office.forms import asserted, contact
 from farline.office.inviting import Inviting
 from farline.office.refreshing import Refreshing
-from farline.sip import Message, NameAddr, Uri, WireError, headers, responses
+from farline.sip import Message, NameAddr, headers, responses
 from farline.sip.dialog import Dialog
 
 if TYPE_CHECKING:
     from farline.config import User
     from farline.office.bindings import Binding
-    from farline.office.connections import Way
     from farline.office.events import Acknowledged, Answered, LegEvent
     from farline.office.forms import Party
     from farline.office.session_timer import SessionTimer
-    from farline.office.stack import Headers, OnResponse, Stack
+    from farline.office.stack import Stack
     from farline.sip import Flow
     from farline.sip.transaction import ServerTransaction
 
@@ -40,20 +39,15 @@ class Listener(Protocol):
         """Something happened on `leg`."""
 
 
-class Leg:
+class Leg(DialogEnd):
     """See the module's text."""
 
     def __init__(self, stack: Stack, listener: Listener, user: User, party: Party) -> None:
         """`user` owns the phone; `party` is whom it sees."""
-        self.stack = stack
+        super().__init__(stack, party)
         self.listener = listener
         self.user = user
-        self.party = party
         self.tag = stack.ids.token()
-        self.dialog: Dialog | None = None
-        self.flow: Flow | None = None
-        """What the phone's last message came by."""
-
         self.contact_flow: Flow | None = None
         """For a called phone: what it registered by."""
 
@@ -182,29 +176,6 @@ class Leg:
             self.dismiss(self.dialog, now, said)
             self._close()
 
-    def ask(self, method: str, fields: Headers, body: bytes, now: float, then: OnResponse) -> None:
-        """Send another request inside the dialog (INFO, NOTIFY, UPDATE).
-
-        `fields` are added to what every request has; Content-Type among them if there is a body.
-        """
-        if self.dialog is None:
-            then(481, None, now)
-            return
-        dialog = self.dialog
-
-        def build(flow: Flow) -> Message:
-            message = dialog.request(method, self.common(flow))
-            for name, value in fields:
-                message.set(name, value)
-            message.body = body
-            return message
-
-        self.stack.ask(build, self.way(dialog), now, then)
-
-    def reply(self, tx: ServerTransaction, status: int, now: float) -> None:
-        """Answer a request that came as Informed or TransferAsked."""
-        self.stack.reply(tx, status, now, headers=self.identity(tx.flow))
-
     # ---- what the wire brings ----
 
     def on_request(self, tx: ServerTransaction, message: Message, flow: Flow, now: float) -> None:
@@ -280,45 +251,9 @@ class Leg:
             self.timer.stop()
             self.listener.on_event(self, event, now)
 
-    # ---- requests of ours ----
-
-    def dismiss(self, dialog: Dialog, now: float, cause: Cause = Cause.NORMAL) -> None:
-        """BYE; its answer changes nothing."""
-
-        def build(flow: Flow) -> Message:
-            return dialog.request("BYE", [*self.common(flow), ("Reason", cause.reason)])
-
-        self.stack.ask(build, self.way(dialog), now, _ignore)
-
-    # ---- forms ----
-
-    def way(self, dialog: Dialog) -> Way:
-        """How to reach the phone inside a dialog: the first Route, else its Contact."""
-        try:
-            first = NameAddr.parse(dialog.route_set[0]).uri if dialog.route_set else None
-            return way_to(first or Uri.parse(dialog.remote_target), self.flow)
-        except WireError:
-            return () if self.flow is None else (self.flow,)
-
-    def common(self, flow: Flow) -> Headers:
-        """What every request of ours inside a call bears, in the guide's form."""
-        return [("Contact", self.contact(flow)), *self.stack.call_fields()]
-
-    def identity(self, flow: Flow) -> Headers:
-        """What answers say about the other end."""
-        return [("Contact", self.contact(flow)), asserted(self.stack, self.party, flow)]
-
-    def contact(self, flow: Flow) -> str:
-        """Our Contact."""
-        return contact(self.stack, self.party, flow)
-
     def _close(self) -> None:
         """Forget the dialog: later requests in it get 481."""
         if self.answering is not None:
             self.answering.stop()
         if self.dialog is not None:
             self.stack.dialogs.pop(self.dialog.key, None)
-
-
-def _ignore(_status: int, _message: Message | None, _now: float) -> None:
-    """For answers that change nothing."""

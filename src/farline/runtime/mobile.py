@@ -14,6 +14,7 @@ import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from farline.mobile import asks
 from farline.mobile import login as steps
 from farline.mobile.im import ImClient
 from farline.mobile.line import Account
@@ -94,7 +95,7 @@ class MobileClient:
         self._tls = client_tls(options.ca, insecure=options.insecure)
         self._local_ip = options.local_ip
         self._im: ImClient | None = None
-        self._im_ask: steps.ConnectIm | None = None
+        self._im_ask: asks.ConnectIm | None = None
         self._phone: Phone | None = None
         self._server_address = ""
         self._known_ip = ""
@@ -160,10 +161,10 @@ class MobileClient:
 
     # ---- performing asks ----
 
-    async def _perform(self, ask: steps.Ask) -> object:
-        if isinstance(ask, steps.Resolve):
+    async def _perform(self, ask: asks.Ask) -> object:
+        if isinstance(ask, asks.Resolve):
             return await self._resolve(ask)
-        if isinstance(ask, steps.Fetch):
+        if isinstance(ask, asks.Fetch):
             client = RestClient(
                 self.settings.username,
                 self.settings.password,
@@ -172,17 +173,17 @@ class MobileClient:
                 self._local_ip,
             )
             return await client.fetch(ask)
-        if isinstance(ask, steps.ConnectIm):
+        if isinstance(ask, asks.ConnectIm):
             self._im_ask = ask
             self._im = ImClient(self._tls, self._local_ip, self._im_lost)
             return await self._im.connect(ask)
-        if isinstance(ask, steps.AwaitBuddy):
+        if isinstance(ask, asks.AwaitBuddy):
             if self._im is None:
                 raise StepError(Door.XMPP, "there is no session")
             return await self._im.await_buddy(ask)
         return await self._register(ask)
 
-    async def _resolve(self, ask: steps.Resolve) -> str:
+    async def _resolve(self, ask: asks.Resolve) -> str:
         address = await resolve(ask.host, self.options.dns, self._local_ip)
         self._server_address = address
         try:
@@ -191,7 +192,7 @@ class MobileClient:
             raise StepError(Door.DNS, f"there is no way to {address}: {error.strerror}") from None
         return address
 
-    async def _register(self, ask: steps.RegisterSip) -> int:
+    async def _register(self, ask: asks.RegisterSip) -> int:
         account = Account(
             domain=ask.domain,
             extension=ask.extension,

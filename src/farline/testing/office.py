@@ -1,4 +1,4 @@
-"""An office core and its phones in virtual time: and a media engine that only writes.
+"""An office core and its phones in virtual time.
 
 bench = OfficeBench(core, clock)
 ruel = bench.phone("3001", Address("10.10.10.7", 43873), listens=Address("10.10.10.7", 5060))
@@ -10,18 +10,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farline.media.engine import Answer, Delete, Media, MediaDone, MediaReply, Offer
-from farline.sdp import MediaPorts, SdpError, parse, rewrite
+from farline.media.engine import Media, MediaDone
 from farline.sip import Address, Flow, Message, NameAddr, Transport, responses
 from farline.sip.digest_client import DigestClient
 from farline.sip.effects import Close, Closed, Expired, Open, Opened, OpenFailed, Received, Send
 from farline.testing.chance import SeededIds
+from farline.testing.writing_engine import WritingEngine
 from farline.trace.events import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from farline.media.engine import MediaRequest
     from farline.sip.effects import Core
     from farline.testing.clock import ManualClock
 
@@ -34,42 +33,6 @@ SDP = (
     b"m=audio 35000 RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\n"
     b"a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n"
 )
-
-
-class WritingEngine:
-    """Rewrites descriptions as a media engine does, with ports but without packets."""
-
-    def __init__(self, ip: str, first_port: int = 40750) -> None:
-        self.ip = ip
-        self.requests: list[MediaRequest] = []
-        self.sessions: dict[str, int] = {}
-        """The first of four ports, by session that is not deleted yet."""
-
-        self.error: MediaReply | None = None
-        """Answer everything with this."""
-
-        self._next = first_port
-
-    def perform(self, request: MediaRequest) -> MediaReply:
-        """Answer one request."""
-        self.requests.append(request)
-        if self.error is not None:
-            return self.error
-        if isinstance(request, Delete):
-            self.sessions.pop(request.session, None)
-            return MediaReply()
-        if not isinstance(request, Offer | Answer):
-            return MediaReply()
-        if request.session not in self.sessions:
-            self.sessions[request.session] = self._next
-            self._next += 4
-        try:
-            description = parse(request.sdp)
-        except SdpError as error:
-            return MediaReply(error=str(error), status=488)
-        base = self.sessions[request.session] + (2 if request.receiver.name == "a" else 0)
-        ports = [MediaPorts(base, base + 1) for _ in description.media]
-        return MediaReply(rewrite(description, self.ip, ports))
 
 
 class Phone:

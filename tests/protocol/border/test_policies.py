@@ -5,13 +5,8 @@ import pytest
 from farline.config import ConfigError, EndPointPolicyGroup
 from farline.config.check_flows import check_flows
 from farline.config.policies import check_policies
-from farline.config.policy_rules import (
-    ApplicationRule,
-    BorderRule,
-    MediaRule,
-    SecurityRule,
-    SignalingRule,
-)
+from farline.config.policy_rules import ApplicationRule, BorderRule, MediaRule, SecurityRule
+from farline.config.signaling_rules import SignalingRule
 from farline.media.engine import Offer
 from farline.media.reports import CallRecorded
 from farline.media.sessions import MediaSessions

@@ -15,9 +15,10 @@ from dnslib import QTYPE, RCODE, RR, A, DNSRecord
 from slixmpp import ClientXMPP
 
 from farline.config import Secret
+from farline.mobile.asks import ConnectIm
 from farline.mobile.clientlog import ClientLog
 from farline.mobile.im import ImClient
-from farline.mobile.login import ConnectIm, Settings
+from farline.mobile.login import Settings
 from farline.mobile.resolve import resolve
 from farline.mobile.steps import Door, StepError
 from farline.runtime import mobile

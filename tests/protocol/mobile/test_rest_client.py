@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from farline.config import Secret
-from farline.mobile.login import Fetch
+from farline.mobile.asks import Fetch
 from farline.mobile.rest import RestClient
 from farline.mobile.steps import Door, StepError
 from farline.runtime.certificates import make_certificates

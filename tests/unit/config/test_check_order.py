@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from farline.config import EndPointPolicyGroup, RoutingProfile, UriGroup, load_deployment
 from farline.config.check_order import DAY_MINUTES, check_order, minutes
-from farline.config.policy_rules import DAYS, SignalingRule, TimeOfDay
+from farline.config.signaling_rules import SignalingRule
+from farline.config.time_of_day import DAYS, TimeOfDay
 from farline.testing.border import changed
 
 GUIDE = (Path(__file__).parents[3] / "examples" / "guide.yaml").read_text(encoding="utf-8")

@@ -8,19 +8,9 @@ from datetime import UTC
 import pytest
 
 from farline.config import Secret
+from farline.mobile.asks import AwaitBuddy, ConnectIm, Fetch, Fetched, RegisterSip, Resolve
 from farline.mobile.clientlog import ClientLog
-from farline.mobile.login import (
-    AwaitBuddy,
-    ConnectIm,
-    Fetch,
-    Fetched,
-    RegisterSip,
-    Resolve,
-    Settings,
-    im_resource,
-    login,
-    run,
-)
+from farline.mobile.login import Settings, im_resource, login, run
 from farline.mobile.steps import Door, StepError
 from farline.sip.transport import Address, Transport
 from farline.testing import ManualClock, SeededIds
