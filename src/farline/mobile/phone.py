@@ -18,15 +18,8 @@ from farline.mobile.commands import (
     CallNews,
     CallState,
     Dial,
-    HangUp,
-    Hold,
-    MediaFailed,
-    MediaReady,
-    Pick,
     Ponged,
     Register,
-    Reject,
-    Resume,
     Unregister,
 )
 from farline.mobile.line import Account, Line
@@ -35,6 +28,7 @@ from farline.mobile.placing import PlacedCall
 from farline.mobile.receiving import ReceivedCall
 from farline.mobile.registration import Registration
 from farline.mobile.text import printable
+from farline.mobile.wishes import Wish, tell
 from farline.sip import Message, Uri, WireError
 from farline.sip.effects import Closed, Expired, Opened, OpenFailed, Received, Send
 from farline.sip.headers import tokens
@@ -156,10 +150,10 @@ class PhoneCore:
             self._registration.keep_alive.ponged(command.flow)
         elif isinstance(command, Dial):
             self._dial(command)
-        elif isinstance(command, MediaReady | MediaFailed | Pick | Reject | HangUp | Hold | Resume):
+        elif isinstance(command, Wish):
             call = self._calls.get(command.call)
             if call is not None:
-                _tell(call, command, now)
+                tell(call, command, now)
 
     def _unregister(self, now: float) -> None:
         """Calls first: the binding is removed when the last BYE is answered."""
@@ -307,28 +301,3 @@ class PhoneCore:
     def _refuse(self, reason: str, detail: str, flow: Flow) -> None:
         refused = Refused(reason, printable(detail), flow.interface, str(flow.remote))
         self._line.out.append(Trace(refused))
-
-
-def _tell(
-    call: InCall,
-    command: MediaReady | MediaFailed | Pick | Reject | HangUp | Hold | Resume,
-    now: float,
-) -> None:
-    """Give a call its user's wish; one that does not fit its state does nothing."""
-    if isinstance(command, HangUp):
-        call.hang_up(now)
-    elif isinstance(command, Hold | Resume):
-        call.hold(now, on=isinstance(command, Hold))
-    elif isinstance(command, MediaReady):
-        if isinstance(call, PlacedCall | ReceivedCall):
-            call.media_ready(command.address, now)
-    elif isinstance(command, MediaFailed):
-        if isinstance(call, ReceivedCall):
-            call.media_failed(command.reason, now)
-        else:
-            call.end(f"no media ports: {command.reason}")
-    elif isinstance(call, ReceivedCall):
-        if isinstance(command, Pick):
-            call.pick(now)
-        else:
-            call.reject(command.status, now)

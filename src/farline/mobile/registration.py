@@ -9,21 +9,17 @@ from typing import TYPE_CHECKING
 
 from farline.mobile.commands import Registered, RegistrationNews
 from farline.mobile.keepalive import PONG_SECONDS, KeepAlive
+from farline.mobile.lease import granted, pause_after
 from farline.mobile.text import printable
 from farline.sip import Flow, Message, Transport, WireError
 from farline.sip.effects import Close, Open
-from farline.sip.headers import contacts, expires, min_expires, retry_after
+from farline.sip.headers import min_expires, retry_after
 from farline.sip.responses import reason_phrase
 
 if TYPE_CHECKING:
     from farline.mobile.line import Line
     from farline.sip import Address
     from farline.sip.transaction import Cause, ClientTransaction
-
-BACKOFF_BASE = 1.0
-BACKOFF_MAX = 300.0
-"""Seconds before trying again: doubled each time, as section 4.5, but from one second, for a phone
-with a single flow is out of reach until it is back."""
 
 FINAL = frozenset({401, 403, 404, 405, 407, 416, 420, 603, 604})
 """Answers after which the same REGISTER would fail again."""
@@ -207,7 +203,7 @@ class Registration:
         if not self._wanted:
             self._finish("binding removed")
             return
-        lease = self._lease(response)
+        lease = granted(response, self._line.flow, self._asked)
         if lease <= 0:
             self._give_up("the server answered 200 but holds no binding of ours", response.status)
             return
@@ -215,20 +211,6 @@ class Registration:
         self._line.start_timer("refresh", now + max(1.0, lease / 2))
         detail = f"lease {lease} s" if first else f"refreshed, lease {lease} s"
         self._news(Registered.REGISTERED, detail, lease=lease, status=response.status)
-
-    def _lease(self, response: Message) -> int:
-        """Seconds granted: by our Contact, else by Expires, else what we asked for (10.2.4)."""
-        flow = self._line.flow
-        try:
-            whole = expires(response)
-            for contact in contacts(response):
-                uri = contact.address.uri
-                ours = flow is not None and (uri.host, uri.port) == flow.local
-                if ours and contact.expires is not None:
-                    return contact.expires
-        except WireError:
-            return self._asked
-        return self._asked if whole is None else whole
 
     def _too_brief(self, response: Message, now: float) -> None:
         try:
@@ -256,11 +238,7 @@ class Registration:
             self._try_later(text, status, now, wait)
 
     def _try_later(self, why: str, status: int, now: float, wait: int | None = None) -> None:
-        """Between half and the whole of a doubled pause (RFC 5626 section 4.5)."""
-        upper = min(BACKOFF_MAX, BACKOFF_BASE * 2.0 ** min(self._failures, 16))
-        pause = upper * (0.5 + self._line.ids.number(16) / 131072)
-        if wait is not None:
-            pause = max(pause, float(min(wait, 3600)))
+        pause = pause_after(self._failures, self._line.ids, wait)
         self._failures += 1
         self.registered = False
         self._line.stop_timer("refresh")

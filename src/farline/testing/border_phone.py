@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from farline import sdp
 from farline.sip import Address, Message, Transport, responses
+from farline.testing.messages import complete, with_headers
 
 if TYPE_CHECKING:
     from farline.sip import Flow
@@ -112,12 +113,7 @@ class Phone:
         message.add("CSeq", f"{cseq} {method}")
         if method != "CANCEL":
             message.add("Contact", f"<{self.contact}>")
-        for name, value in headers.items():
-            message.set(name.replace("_", "-"), value)
-        if body and message.get("Content-Type") is None:
-            message.add("Content-Type", "application/sdp")
-        message.body = body
-        return message
+        return complete(message, headers, body)
 
     def office_request(
         self,
@@ -142,12 +138,7 @@ class Phone:
         message.add("Call-ID", call)
         message.add("CSeq", f"{cseq} {method}")
         message.add("Contact", f'"Dora" <sip:3003@{self.office};transport=tcp>')
-        for name, value in headers.items():
-            message.set(name.replace("_", "-"), value)
-        if body and message.get("Content-Type") is None:
-            message.add("Content-Type", "application/sdp")
-        message.body = body
-        return message
+        return complete(message, headers, body)
 
     # ---- conversations ----
 
@@ -202,8 +193,7 @@ class Phone:
         response = responses.make(request, status, to_tag=to_tag, body=body)
         if status < 300:
             response.add("Contact", f"<{self.contact}>")
-        for name, value in headers.items():
-            response.set(name.replace("_", "-"), value)
+        with_headers(response, headers)
         self.world.receive(self.flow, response)
 
     def office_answer(
@@ -219,8 +209,7 @@ class Phone:
         response = responses.make(request, status, to_tag=to_tag, body=body)
         if status < 300:
             response.add("Contact", f'"Dora" <sip:3003@{self.office};transport=tcp>')
-        for name, value in headers.items():
-            response.set(name.replace("_", "-"), value)
+        with_headers(response, headers)
         self.world.receive(self.upstream, response)
 
     def call_office(self, call: str = "call-1", *, answer: bool = True) -> Message | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from farline.sip import Address, Message, NameAddr, Transport, responses
 from farline.testing.border_phone import offer
+from farline.testing.messages import complete, with_headers
 
 if TYPE_CHECKING:
     from farline.sip import Flow
@@ -60,12 +61,7 @@ class Server:
         message.add("Call-ID", call)
         message.add("CSeq", f"{cseq} {method}")
         message.add("Contact", f"<{self.contact}>")
-        for name, value in headers.items():
-            message.set(name.replace("_", "-"), value)
-        if body and message.get("Content-Type") is None:
-            message.add("Content-Type", "application/sdp")
-        message.body = body
-        return message
+        return complete(message, headers, body)
 
     def send(self, message: Message, flow: Flow | None = None) -> None:
         """The message arrives at the border."""
@@ -94,8 +90,7 @@ class Server:
         response = responses.make(request, status, to_tag=tag or self.user, body=body)
         if status < 300:
             response.add("Contact", f"<{self.contact}>")
-        for name, value in headers.items():
-            response.set(name.replace("_", "-"), value)
+        with_headers(response, headers)
         self.send(response, flow)
 
     def in_dialog(

@@ -8,7 +8,7 @@ from farline._core import Message
 from farline.sip.transport import Address, Flow, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 RUEL = Address("172.22.33.101", 5060)
 BORDER = Address("192.168.64.96", 5060)
@@ -52,4 +52,20 @@ def sip_request(
     for name, value in headers:
         message.add(name, value)
     message.body = body
+    return message
+
+
+def complete(message: Message, headers: Mapping[str, str], body: bytes) -> Message:
+    """The message with headers (`_` for `-`) in the place of its own, and a body (else SDP)."""
+    with_headers(message, headers)
+    if body and message.get("Content-Type") is None:
+        message.add("Content-Type", "application/sdp")
+    message.body = body
+    return message
+
+
+def with_headers(message: Message, headers: Mapping[str, str]) -> Message:
+    """The message with headers (`_` for `-`) in the place of its own."""
+    for name, value in headers.items():
+        message.set(name.replace("_", "-"), value)
     return message

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farline.config import EndPointPolicyGroup, RoutingProfile, UriGroup, load_deployment
-from farline.config.check_order import DAY_MINUTES, check_order, minutes
+from farline.config.check_order import check_order
+from farline.config.check_order_times import DAY_MINUTES, minutes
 from farline.config.signaling_rules import SignalingRule
 from farline.config.time_of_day import DAYS, TimeOfDay
 from farline.testing.border import changed
