@@ -23,7 +23,7 @@ import typer
 from pydantic import AfterValidator
 from pydantic_core import PydanticUndefined
 
-from farline.cli.main import app
+from farline.cli.main import make_app
 from farline.config import Deployment, Form, Secret
 from farline.config.base import IpText, Name, Only, Port, PortRange
 from farline.config.office import Extension
@@ -274,7 +274,7 @@ def commands() -> str:
         "`farline` is `.venv/bin/farline`. `farline COMMAND --help` prints the same. What the exit "
         "statuses mean is in [exit-codes.md](exit-codes.md).",
     ]
-    for name, command in leaves(typer.main.get_command(app), "farline"):
+    for name, command in leaves(typer.main.get_command(make_app()), "farline"):
         text += [f"## {name}", help_text(command), options(command)]
     return "\n\n".join(part for part in text if part) + "\n"
 

@@ -10,7 +10,6 @@ await client.close()
 from __future__ import annotations
 
 import asyncio
-import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ from farline.mobile.rest import RestClient
 from farline.mobile.steps import Door, Step, StepError
 from farline.runtime import clock
 from farline.runtime.ids import RealIds
-from farline.runtime.phone import Phone, PhoneOptions, local_address
+from farline.runtime.phone import Phone, PhoneOptions, client_tls, local_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,16 +61,6 @@ class MobileOptions:
     """UUID of this phone; "" for a new one."""
     user_agent: str = "Farline Mobile"
     trace: Callable[[Event], None] | None = field(default=None)
-
-
-def client_tls(ca: Path | None, *, insecure: bool) -> ssl.SSLContext:
-    """How servers are verified. Raises OSError, ssl.SSLError for a file that is no authority."""
-    context = ssl.create_default_context(cafile=None if ca is None else str(ca))
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 class MobileClient:

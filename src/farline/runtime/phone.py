@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,6 @@ from farline.runtime.sip import Listener, SipDriver
 from farline.sip.transport import Address, Transport
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
     from pathlib import Path
 
@@ -286,6 +286,16 @@ class Phone:
             write_wav(path, recording)
             event["file"] = str(path)
         self._event(event)
+
+
+def client_tls(ca: Path | None, *, insecure: bool) -> ssl.SSLContext:
+    """How servers are verified. Raises OSError, ssl.SSLError for a file that is no authority."""
+    context = ssl.create_default_context(cafile=None if ca is None else str(ca))
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def local_address(remote: str, port: int = 9) -> str:

@@ -23,7 +23,8 @@ from farline.mobile.resolve import resolve
 from farline.mobile.steps import Door, StepError
 from farline.runtime import mobile
 from farline.runtime.certificates import make_certificates
-from farline.runtime.mobile import MobileClient, MobileOptions, client_tls
+from farline.runtime.mobile import MobileClient, MobileOptions
+from farline.runtime.phone import client_tls
 from farline.runtime.sip import Listener, SipDriver
 from farline.sip.transport import Address, Transport
 from farline.testing.ports import free_ports

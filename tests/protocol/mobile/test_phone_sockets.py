@@ -16,8 +16,7 @@ from farline.mobile.offer import Local
 from farline.mobile.steps import Door, StepError
 from farline.mobile.wav import read_wav
 from farline.runtime.certificates import make_certificates
-from farline.runtime.mobile import client_tls
-from farline.runtime.phone import Phone, PhoneOptions, local_address
+from farline.runtime.phone import Phone, PhoneOptions, client_tls, local_address
 from farline.runtime.sip import Listener, SipDriver
 from farline.sip.transport import Address, Transport
 

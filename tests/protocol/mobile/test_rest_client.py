@@ -13,7 +13,7 @@ from farline.mobile.asks import Fetch
 from farline.mobile.rest import RestClient
 from farline.mobile.steps import Door, StepError
 from farline.runtime.certificates import make_certificates
-from farline.runtime.mobile import client_tls
+from farline.runtime.phone import client_tls
 from farline.sip.digest import Challenge, Credentials, ha1, response
 from farline.testing import SeededIds
 

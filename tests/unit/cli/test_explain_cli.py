@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from farline.cli.main import app
+from farline.cli.main import make_app
 from farline.config import load_deployment
 from farline.runtime.control import ControlServer
 from farline.testing import SeededIds
@@ -22,7 +22,7 @@ PHONE = ("--at", "IPORWB1Sig", "--from", "192.168.67.61:10057", "--transport", "
 
 
 def run(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return CliRunner().invoke(make_app(), [str(argument) for argument in arguments])
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from farline.cli.main import app
+from farline.cli.main import make_app
 
 GUIDE = (Path(__file__).parents[3] / "examples" / "guide.yaml").read_text(encoding="utf-8")
 FLOW = """\
@@ -30,7 +30,7 @@ def ready(tmp_path):
 
 
 def order(*words):
-    return CliRunner().invoke(app, ["order", *map(str, words)])
+    return CliRunner().invoke(make_app(), ["order", *map(str, words)])
 
 
 def test_the_order_is_shown_and_changed(tmp_path):

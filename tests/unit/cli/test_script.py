@@ -5,7 +5,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from farline.cli.main import app
+from farline.cli.main import make_app
 
 ROOT = Path(__file__).parents[3]
 INVITE = str(ROOT / "vectors" / "guide" / "09-invite-phone.sip")
@@ -14,7 +14,7 @@ SLOW = ("--time-limit", "2000")
 
 
 def run(*argv):
-    return CliRunner().invoke(app, ["script", "test", *map(str, argv), *SLOW])
+    return CliRunner().invoke(make_app(), ["script", "test", *map(str, argv), *SLOW])
 
 
 def test_the_example_marks_invites_only():

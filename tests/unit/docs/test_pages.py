@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from farline.cli.main import app
+from farline.cli.main import make_app
 from farline.testing.pages import blocks, commands, quotes
 
 ROOT = Path(__file__).parents[3]
@@ -95,13 +95,13 @@ def test_dependencies_page_names_every_dependency():
 
 
 def test_every_command_has_an_example():
-    for command, found in reference.leaves(typer.main.get_command(app), "farline"):
+    for command, found in reference.leaves(typer.main.get_command(make_app()), "farline"):
         assert "Example: " in found.help, command
 
 
 def test_exit_statuses_name_every_command():
     page = (ROOT / "docs/reference/exit-codes.md").read_text(encoding="utf-8")
-    for command, _ in reference.leaves(typer.main.get_command(app), "farline"):
+    for command, _ in reference.leaves(typer.main.get_command(make_app()), "farline"):
         assert f"`{command}`" in page
 
 
