@@ -8,8 +8,10 @@ in a response (late offer); the SDP of a response answers the request's, or is i
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from farline.border import hold
 from farline.border.exchange import Side
@@ -161,7 +163,7 @@ def describe(
     shown = hold.adapt(styles[sender.other], sdp, shown, to_server=True)
     shown = _hush(anchored, sender, shown, answer=answer)
     _note(anchored, sender, (tag, sdp, shown), answer=answer, late=late)
-    return replace(reply, sdp=shown)
+    return msgspec.structs.replace(reply, sdp=shown)
 
 
 def _hush(anchored: Anchored, sender: Side, shown: bytes, *, answer: bool) -> bytes:

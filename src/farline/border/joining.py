@@ -6,8 +6,9 @@ the one who left, and what an end sends goes on in the other dialog, with its ow
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from farline.border import anchor, siprec
 from farline.border.anchor import Anchored, describe

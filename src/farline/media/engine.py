@@ -10,42 +10,49 @@ Cores emit these requests as values with a ticket and get a `MediaReply` with th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Sequence  # noqa: TC003 - msgspec reads the annotations
+from typing import Annotated, Literal
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+import msgspec
+
+MAX_CLASSES = 16
+MAX_NAME = 512
+"""Longest name of a session, side or interface, in characters."""
+
+Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
+Rule = Literal["off", "preferred", "required", "dtls"]
+"""See `farline.media.security`."""
+Codec = Literal["opus", "g722", "pcma", "pcmu"]
+"""See `farline.media.transcoding`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One side of a session."""
+class Side(msgspec.Struct, frozen=True):
+    """One side of a session. The bounds are for what comes through a socket (`wire`)."""
 
-    name: str
-    interface: str
+    name: Name
+    interface: Name
     """Name of the media interface: address and port range come from it."""
-    signaling_source: str
+    signaling_source: Name
     """IP address that the peer's signaling comes from: besides the address in its SDP the only
     one that may latch (a phone behind NAT writes an address of its own into SDP). Empty: none."""
-    encryption: str = "off"
+    encryption: Rule = "off"
     """The media rule of this leg: "off", "preferred" (SRTP where the peer can, else RTP), "dtls" or
     "required". With both sides off, descriptions pass as far as encryption is concerned: two peers
     may then agree on keys of their own through us."""
-    classes: tuple[tuple[str, int], ...] = ()
+    classes: Annotated[tuple[tuple[Name, int], ...], msgspec.Meta(max_length=MAX_CLASSES)] = ()
     """DS byte of what leaves here, by kind of media; what is not named has the interface's own."""
     events: bool = True
     """Whether it gets telephone-events (RFC 4733); False: signaling tells it of digits."""
     record: bool = False
     """The policy of this leg asks for a recording of the call; one leg is enough."""
-    music: str = ""
+    music: Name = ""
     """What the peer hears while the other holds it: a WAV file of the engine's; empty: nothing."""
-    transcoding: tuple[str, ...] = ()
+    transcoding: tuple[Codec, ...] = ()
     """Codecs, by SDP's names in lower case, that may be added to what it is offered; the engine
     transcodes where the two sides then share none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True):
     """An SDP offer from `sender`; the reply holds the SDP to give to `receiver`.
 
     The first offer of a session allocates ports on both sides; a later one (re-INVITE, either
@@ -58,8 +65,7 @@ class Offer:
     receiver: Side
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """The SDP answer from `sender` to the last offer; the reply holds the SDP for the offerer."""
 
     session: str
@@ -68,23 +74,20 @@ class Answer:
     receiver: Side
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(msgspec.Struct, frozen=True):
     """End the session and free its ports; the reply holds the last counters."""
 
     session: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(msgspec.Struct, frozen=True):
     """Counters and last-seen of one session."""
 
     session: str
 
 
-@dataclass(frozen=True, slots=True)
-class Dial:
+class Dial(msgspec.Struct, frozen=True):
     """Put a digit into the streams towards a side, as a telephone-event (RFC 4733)."""
 
     session: str
@@ -94,8 +97,7 @@ class Dial:
     duration_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Subscribe:
+class Subscribe(msgspec.Struct, frozen=True):
     """Copies of a session's sound for a recording server; the reply holds the SDP to offer to it.
 
     Asked again it gives the same, or what it has become. Nothing is sent before the answer.
@@ -108,8 +110,7 @@ class Subscribe:
     """The side whose copy has the label 1; the other's has 2."""
 
 
-@dataclass(frozen=True, slots=True)
-class SubscribeAnswer:
+class SubscribeAnswer(msgspec.Struct, frozen=True):
     """The recording server's answer to the last `Subscribe`."""
 
     session: str
@@ -119,8 +120,7 @@ class SubscribeAnswer:
 MediaRequest = Offer | Answer | Delete | Query | Dial | Subscribe | SubscribeAnswer
 
 
-@dataclass(frozen=True, slots=True)
-class Quality:
+class Quality(msgspec.Struct, frozen=True):
     """What was noticed of the RTP that one side sends, and what its RTCP reports of ours."""
 
     ssrc: int | None
@@ -145,8 +145,7 @@ class Quality:
     """The listening quality that it computed itself (RFC 3611)."""
 
 
-@dataclass(frozen=True, slots=True)
-class StreamStats:
+class StreamStats(msgspec.Struct, frozen=True):
     """One direction-end: what arrived on one port of one side. Times are monotonic seconds."""
 
     side: str
@@ -197,19 +196,17 @@ class StreamStats:
     """What its packets say of the side; with RTP ports of streams of RTP only."""
 
 
-@dataclass(frozen=True, slots=True)
-class MediaReply:
+class MediaReply(msgspec.Struct, frozen=True):
     """What the engine answers. `error` is None when it worked; else what to tell people."""
 
     sdp: bytes | None = None
-    stats: Sequence[StreamStats] = field(default_factory=tuple)
+    stats: Sequence[StreamStats] = ()
     error: str | None = None
     status: int = 0
     """With an error: the SIP status that fits (488 SDP not usable, 500, 503 ports exhausted)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Media:
+class Media(msgspec.Struct, frozen=True):
     """A core's output: perform `request`, answer with `MediaDone` of the same ticket.
 
     A `Delete` may carry ticket 0: nobody waits for its reply.
@@ -219,8 +216,7 @@ class Media:
     request: MediaRequest
 
 
-@dataclass(frozen=True, slots=True)
-class MediaDone:
+class MediaDone(msgspec.Struct, frozen=True):
     """A core's input: the reply to the `Media` of that ticket."""
 
     ticket: int

@@ -9,11 +9,17 @@ SDP travels as text with one character a byte (ISO 8859-1), so any bytes survive
     {"op": "dial", "session", "side", "digit", "duration_ms"}
     {"op": "subscribe", "session", "side": {...} or null, "first"}
     {"op": "subscribe-answer", "session", "sdp"}
+    {"op": "sessions"}
+
+Each may have an "id", which its reply has too. The types below are what is read: whatever does not
+fit them is refused with the place of the first fault.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
 
 from farline.media.engine import (
     Answer,
@@ -21,167 +27,210 @@ from farline.media.engine import (
     Dial,
     MediaReply,
     MediaRequest,
+    Name,
     Offer,
-    Quality,
     Query,
     Side,
     StreamStats,
     Subscribe,
     SubscribeAnswer,
 )
-from farline.media.security import RULES
-from farline.media.transcoding import CODECS
 
-MAX_CLASSES = 16
 MAX_DURATION = 60_000
 """Longest digit that is asked for, in milliseconds; the relay plays at most 5 s of it."""
-MAX_NAME = 512
-"""Longest name of a session, side or interface, in characters."""
 
 
 class MediaWireError(ValueError):
     """An object that is no request or reply."""
 
 
+class Asked(NamedTuple):
+    """A request as it came."""
+
+    number: Any
+    """Its "id"; None: it has none."""
+    request: MediaRequest | None
+    """None: the names of all sessions are asked for."""
+
+
+class _Op(msgspec.Struct, frozen=True, tag_field="op", omit_defaults=True, kw_only=True):
+    """One request as it is written."""
+
+    id: Any = None
+
+    def read(self) -> MediaRequest | None:
+        """The engine's value. Raises MediaWireError."""
+        return None
+
+
+class _Named(_Op, frozen=True, kw_only=True):
+    session: Name
+
+
+class _Described(_Named, frozen=True, kw_only=True):
+    sdp: str
+    sender: Side
+    receiver: Side
+
+
+class _Offer(_Described, frozen=True, tag="offer"):
+    def read(self) -> MediaRequest:
+        return Offer(self.session, _bytes(self.sdp), self.sender, self.receiver)
+
+
+class _Answer(_Described, frozen=True, tag="answer"):
+    def read(self) -> MediaRequest:
+        return Answer(self.session, _bytes(self.sdp), self.sender, self.receiver)
+
+
+class _Delete(_Named, frozen=True, kw_only=True, tag="delete"):
+    reason: Name
+
+    def read(self) -> MediaRequest:
+        return Delete(self.session, self.reason)
+
+
+class _Query(_Named, frozen=True, tag="query"):
+    def read(self) -> MediaRequest:
+        return Query(self.session)
+
+
+class _Dial(_Named, frozen=True, kw_only=True, tag="dial"):
+    side: Name
+    digit: Annotated[str, msgspec.Meta(pattern=r"\A[0-9*#A-D]\Z")]
+    duration_ms: Annotated[int, msgspec.Meta(ge=0, le=MAX_DURATION)]
+
+    def read(self) -> MediaRequest:
+        return Dial(self.session, self.side, self.digit, self.duration_ms)
+
+
+class _Subscribe(_Named, frozen=True, kw_only=True, tag="subscribe"):
+    side: Side | None
+    first: Name
+
+    def read(self) -> MediaRequest:
+        return Subscribe(self.session, self.side, self.first)
+
+
+class _SubscribeAnswer(_Named, frozen=True, kw_only=True, tag="subscribe-answer"):
+    sdp: str
+
+    def read(self) -> MediaRequest:
+        return SubscribeAnswer(self.session, _bytes(self.sdp))
+
+
+class _Sessions(_Op, frozen=True, tag="sessions"):
+    """For the names of all sessions."""
+
+
+class _Number(msgspec.Struct, frozen=True):
+    id: Any = None
+
+
+class _Reply(msgspec.Struct, frozen=True):
+    sdp: str | None
+    stats: tuple[StreamStats, ...]
+    error: str | None
+    status: int
+
+
+class _Numbered(_Reply, frozen=True):
+    id: Any
+
+
+_Ops = _Offer | _Answer | _Delete | _Query | _Dial | _Subscribe | _SubscribeAnswer | _Sessions
+_DECODER: msgspec.json.Decoder[_Ops] = msgspec.json.Decoder(_Ops)
+
+
+def read_request(line: bytes) -> Asked:
+    """Read a request from JSON; raises MediaWireError."""
+    try:
+        op = _DECODER.decode(line)
+    except (ValueError, RecursionError) as error:
+        raise MediaWireError(str(error)) from None
+    return Asked(op.id, op.read())
+
+
+def read_number(line: bytes) -> object:
+    """The "id" of what may be no request; None: it has none."""
+    try:
+        return msgspec.json.decode(line, type=_Number).id
+    except (ValueError, RecursionError):
+        return None
+
+
+def write_reply(number: object, reply: MediaReply) -> bytes:
+    """A reply as a line of JSON."""
+    sdp = None if reply.sdp is None else _text(reply.sdp)
+    numbered = _Numbered(sdp, tuple(reply.stats), reply.error, reply.status, number)
+    line: bytes = msgspec.json.encode(numbered)
+    return line + b"\n"
+
+
 def encode_request(request: MediaRequest) -> dict[str, Any]:
     """A request as an object for JSON."""
-    match request:
-        case Offer() | Answer():
-            return {
-                "op": "offer" if isinstance(request, Offer) else "answer",
-                "session": request.session,
-                "sdp": request.sdp.decode("latin-1"),
-                "sender": _fields(request.sender),
-                "receiver": _fields(request.receiver),
-            }
-        case Delete():
-            return {"op": "delete", "session": request.session, "reason": request.reason}
-        case Query():
-            return {"op": "query", "session": request.session}
-        case Dial():
-            return {"op": "dial", **_fields(request)}
-        case Subscribe():
-            side = None if request.side is None else _fields(request.side)
-            return {"op": "subscribe", **_fields(request), "side": side}
-        case SubscribeAnswer():
-            sdp = request.sdp.decode("latin-1")
-            return {"op": "subscribe-answer", "session": request.session, "sdp": sdp}
+    plain: dict[str, Any] = msgspec.to_builtins(_written(request))
+    return plain
 
 
 def decode_request(value: dict[str, Any]) -> MediaRequest:
     """The reverse of `encode_request`; raises MediaWireError."""
-    session = _text(value, "session")
-    match value.get("op"):
-        case "offer":
-            return Offer(session, _sdp(value), _side(value, "sender"), _side(value, "receiver"))
-        case "answer":
-            return Answer(session, _sdp(value), _side(value, "sender"), _side(value, "receiver"))
-        case "delete":
-            return Delete(session, _text(value, "reason"))
-        case "query":
-            return Query(session)
-        case "dial":
-            return _dial(value, session)
-        case "subscribe":
-            side = None if value.get("side") is None else _side(value, "side")
-            return Subscribe(session, side, _text(value, "first"))
-        case "subscribe-answer":
-            return SubscribeAnswer(session, _sdp(value))
-        case _:
-            raise MediaWireError("op is none of offer, answer, delete, query, dial, subscribe")
+    try:
+        op: _Op = msgspec.convert(value, _Ops)
+        request = op.read()
+    except (ValueError, RecursionError) as error:
+        raise MediaWireError(str(error)) from None
+    if request is None:
+        raise MediaWireError("no request of a session")
+    return request
 
 
 def encode_reply(reply: MediaReply) -> dict[str, Any]:
     """A reply as an object for JSON."""
-    return {
-        "sdp": None if reply.sdp is None else reply.sdp.decode("latin-1"),
-        "stats": [_encode_stats(one) for one in reply.stats],
-        "error": reply.error,
-        "status": reply.status,
-    }
-
-
-def _fields(value: Side | Quality | StreamStats | Dial | Subscribe) -> dict[str, Any]:
-    """As dataclasses.asdict, without the copies that make that one ten times as slow."""
-    return {name: getattr(value, name) for name in value.__slots__}
-
-
-def _encode_stats(stats: StreamStats) -> dict[str, Any]:
-    return _fields(stats) | {"quality": stats.quality and _fields(stats.quality)}
+    plain: dict[str, Any] = msgspec.to_builtins(_reply(reply))
+    return plain
 
 
 def decode_reply(value: dict[str, Any]) -> MediaReply:
     """The reverse of `encode_reply`; raises MediaWireError."""
     try:
-        sdp = value["sdp"]
-        return MediaReply(
-            sdp=None if sdp is None else sdp.encode("latin-1"),
-            stats=tuple(_stats(one) for one in value["stats"]),
-            error=value["error"],
-            status=value["status"],
-        )
-    except (KeyError, TypeError, AttributeError, UnicodeError) as error:
+        read = msgspec.convert(value, _Reply)
+    except (ValueError, RecursionError) as error:
         raise MediaWireError(f"no reply: {error}") from None
+    sdp = None if read.sdp is None else _bytes(read.sdp)
+    return MediaReply(sdp, read.stats, read.error, read.status)
 
 
-def _dial(value: dict[str, Any], session: str) -> Dial:
-    digit, duration = _text(value, "digit"), value.get("duration_ms")
-    if len(digit) != 1 or digit not in "0123456789*#ABCD":
-        raise MediaWireError("digit is none of 0 to 9, *, #, A to D")
-    if not isinstance(duration, int) or not 0 <= duration <= MAX_DURATION:
-        raise MediaWireError(f"duration_ms is no number up to {MAX_DURATION}")
-    return Dial(session, _text(value, "side"), digit, duration)
+def _written(request: MediaRequest) -> _Op:
+    """A request as it is written."""
+    match request:
+        case Offer(session, sdp, sender, receiver):
+            return _Offer(session=session, sdp=_text(sdp), sender=sender, receiver=receiver)
+        case Answer(session, sdp, sender, receiver):
+            return _Answer(session=session, sdp=_text(sdp), sender=sender, receiver=receiver)
+        case Delete(session, reason):
+            return _Delete(session=session, reason=reason)
+        case Query(session):
+            return _Query(session=session)
+        case Dial(session, side, digit, duration):
+            return _Dial(session=session, side=side, digit=digit, duration_ms=duration)
+        case Subscribe(session, recorder, first):
+            return _Subscribe(session=session, side=recorder, first=first)
+        case SubscribeAnswer(session, sdp):
+            return _SubscribeAnswer(session=session, sdp=_text(sdp))
 
 
-def _stats(value: dict[str, Any]) -> StreamStats:
-    quality = value["quality"]
-    return StreamStats(**{**value, "quality": quality and Quality(**quality)})
+def _reply(reply: MediaReply) -> _Reply:
+    sdp = None if reply.sdp is None else _text(reply.sdp)
+    return _Reply(sdp, tuple(reply.stats), reply.error, reply.status)
 
 
-def _text(value: dict[str, Any], name: str) -> str:
-    text = value.get(name)
-    if not isinstance(text, str) or len(text) > MAX_NAME:
-        raise MediaWireError(f"{name} is no text of at most {MAX_NAME} characters")
-    return text
+def _text(sdp: bytes) -> str:
+    return sdp.decode("latin-1")
 
 
-def _sdp(value: dict[str, Any]) -> bytes:
-    sdp = value.get("sdp")
-    if not isinstance(sdp, str):
-        raise MediaWireError("sdp is missing")
+def _bytes(sdp: str) -> bytes:
     try:
         return sdp.encode("latin-1")
     except UnicodeError:
         raise MediaWireError("sdp has characters beyond a byte") from None
-
-
-def _side(value: dict[str, Any], name: str) -> Side:
-    side = value.get(name)
-    if not isinstance(side, dict):
-        raise MediaWireError(f"{name} is no side")
-    encryption = _text(side, "encryption")
-    if encryption not in RULES:
-        raise MediaWireError(f"encryption is none of {', '.join(RULES)}")
-    source = _text(side, "signaling_source")
-    classes = _classes(side.get("classes", ()))
-    transcoding = side.get("transcoding", ())
-    if not isinstance(transcoding, list | tuple) or not set(map(str, transcoding)) <= CODECS.keys():
-        raise MediaWireError(f"transcoding has other than {', '.join(CODECS)}")
-    events = side.get("events")
-    if not isinstance(events, bool):
-        raise MediaWireError("events is neither true nor false")
-    record = side.get("record", False)
-    if not isinstance(record, bool):
-        raise MediaWireError("record is neither true nor false")
-    names = _text(side, "name"), _text(side, "interface")
-    music = _text(side, "music") if "music" in side else ""
-    return Side(*names, source, encryption, classes, events, record, music, tuple(transcoding))
-
-
-def _classes(value: object) -> tuple[tuple[str, int], ...]:
-    if not isinstance(value, list | tuple) or len(value) > MAX_CLASSES:
-        raise MediaWireError("classes is no short list")
-    for entry in value:
-        if not isinstance(entry, list | tuple) or list(map(type, entry)) != [str, int]:
-            raise MediaWireError("classes has other than [kind, DS byte]")
-    return tuple((kind, number) for kind, number in value)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from farline.config.office import MEDIA_INTERFACE
 from farline.config.policy_rules import MediaRule
@@ -166,7 +168,7 @@ async def _show(client: MediaClient, places: list[MediaPlace], call: str) -> dic
 
 def _shown(session: str, stats: StreamStats) -> dict[str, object]:
     """One port's counters, with the MOS of both directions (`farline.media.quality`)."""
-    shown: dict[str, object] = {"session": session, **asdict(stats)}
+    shown: dict[str, object] = {"session": session, **msgspec.to_builtins(stats)}
     if stats.quality is not None:
         legs = leg_quality(stats.quality)
         shown |= {"mos_received": legs.received, "mos_sent": legs.sent}

@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from farline._core import Relay, RelayError
-from farline.media.engine import Delete, Query
+from farline.media.engine import Delete, MediaReply, Query
 from farline.media.music import Studio
 from farline.media.reports import CallRecorded, encode_report, from_relay
 from farline.media.sessions import MediaSessions
-from farline.media.wire import MediaWireError, decode_request, encode_reply
+from farline.media.wire import MediaWireError, read_number, read_request, write_reply
 from farline.runtime.ids import RealIds
 from farline.runtime.line_server import LineServer
 from farline.runtime.media_memory import MediaMemory
@@ -170,31 +170,27 @@ class MediaServer:
 
     def _client(self) -> LineServer:
         return LineServer(
-            lambda line: _line(self._answer(line)),
+            self._answer,
             self._clients,
             LINE_LIMIT,
             lambda: b"".join(self._recording.values()),
         )
 
-    def _answer(self, line: bytes) -> dict[str, Any]:
-        number = None
+    def _answer(self, line: bytes) -> bytes:
         try:
-            value = json.loads(line)
-            if not isinstance(value, dict):
-                raise MediaWireError("a request is an object")
-            number = value.get("id")
-            if value.get("op") == "sessions":
-                reason = self._relay.no_fast_path()
-                return {"id": number, "sessions": self._sessions.names(), "no_fast_path": reason}
-            request = decode_request(value)
-        except (ValueError, RecursionError) as error:
-            return {"id": number, "sdp": None, "stats": [], "error": str(error), "status": 500}
+            number, request = read_request(line)
+        except MediaWireError as error:
+            return write_reply(read_number(line), MediaReply(error=str(error), status=500))
+        if request is None:
+            reason = self._relay.no_fast_path()
+            names = self._sessions.names()
+            return _line({"id": number, "sessions": names, "no_fast_path": reason})
         if isinstance(request, Delete):
             log.debug("session %r ends: %r", request.session, request.reason)
         reply = self._sessions.perform(request)
         if not isinstance(request, Query):
             self._memory.keep(self._sessions, request.session)
-        return {"id": number, **encode_reply(reply)}
+        return write_reply(number, reply)
 
 
 async def serve(

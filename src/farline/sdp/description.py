@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import msgspec
+
 from farline.sdp.bundle import MID_EXTENSION
 from farline.sdp.crypto import MAX_CRYPTO, Crypto
 from farline.sdp.dtls import MAX_FINGERPRINTS, Fingerprint, IceCredentials
+from farline.sdp.fields import read_profile
 from farline.sdp.formats import Format, read_formats
 
 if TYPE_CHECKING:
@@ -41,11 +43,10 @@ class Line(NamedTuple):
 
     def to_bytes(self) -> bytes:
         """As on the wire."""
-        return b"%b=%b%b" % (self.kind, self.value, self.end)
+        return b"".join((self.kind, b"=", self.value, self.end))
 
 
-@dataclass(frozen=True, slots=True)
-class Media:
+class Media(msgspec.Struct, frozen=True):
     """One m= section."""
 
     index: int
@@ -74,12 +75,12 @@ class Media:
     @property
     def is_rtp(self) -> bool:
         """Whether RTP is what flows (RTP/AVP, RTP/SAVP, UDP/TLS/RTP/SAVPF, ...)."""
-        return "RTP" in self.line.protocol.split("/")
+        return read_profile(self.line.protocol).rtp
 
     @property
     def is_secure(self) -> bool:
         """Whether the profile is one of SRTP's (RTP/SAVP, RTP/SAVPF and those over DTLS)."""
-        return not {"SAVP", "SAVPF"}.isdisjoint(self.line.protocol.split("/"))
+        return read_profile(self.line.protocol).secure
 
     @property
     def formats(self) -> tuple[Format, ...]:
@@ -150,7 +151,7 @@ class Media:
     @property
     def is_datagrams(self) -> bool:
         """Whether it runs over UDP; MSRP and the like (TCP/...) do not."""
-        return self.line.protocol.split("/")[0] != "TCP"
+        return read_profile(self.line.protocol).datagrams
 
     @property
     def rejected(self) -> bool:
@@ -192,8 +193,7 @@ def _named(attributes: tuple[bytes, ...], name: bytes) -> tuple[bytes, ...]:
     return tuple(one for one in attributes if one.partition(b":")[0] == name)
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
+class Description(msgspec.Struct, frozen=True):
     """A whole description. `lines` is what was parsed, byte for byte."""
 
     lines: tuple[Line, ...]

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import NamedTuple
+
+import msgspec
 
 from farline.sdp.errors import SdpError
 
 _PORT = re.compile(rb"[0-9]{1,5}\Z")
 _NAME = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.?\Z")
 _TYPES = {b"IP4", b"IP6"}
+_SECURE = {"SAVP", "SAVPF"}
+
+
+class Profile(NamedTuple):
+    """What the words of a protocol say."""
+
+    rtp: bool
+    secure: bool
+    datagrams: bool
+
+
+@lru_cache(maxsize=256)
+def read_profile(protocol: str) -> Profile:
+    """What flows by a protocol of an m= line."""
+    words = protocol.split("/")
+    return Profile("RTP" in words, not _SECURE.isdisjoint(words), words[0] != "TCP")
 
 
 @lru_cache(maxsize=4096)
@@ -54,8 +72,7 @@ def _address(words: list[bytes], line: int) -> str:
     return address
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """`o=<user> <session id> <version> <network> <type> <address>` (RFC 8866 section 5.2)."""
 
     user: bytes
@@ -75,8 +92,7 @@ class Origin:
         return cls(words[0], words[1], words[2], words[5].decode("ascii", "replace"))
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(msgspec.Struct, frozen=True):
     """`c=<network> <type> <address>` of one peer; multicast is refused."""
 
     address: str
@@ -97,8 +113,7 @@ class Connection:
         return is_null(self.address)
 
 
-@dataclass(frozen=True, slots=True)
-class MediaLine:
+class MediaLine(msgspec.Struct, frozen=True):
     """`m=<kind> <port> <protocol> <format> ...` (RFC 8866 section 5.14)."""
 
     kind: str
@@ -121,8 +136,7 @@ class MediaLine:
         return cls(kind.lower(), _port(port, line, "m="), protocol.upper(), formats)
 
 
-@dataclass(frozen=True, slots=True)
-class Rtcp:
+class Rtcp(msgspec.Struct, frozen=True):
     """`a=rtcp:<port> [<network> <type> <address>]` (RFC 3605 section 2.1)."""
 
     port: int

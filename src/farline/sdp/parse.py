@@ -32,90 +32,123 @@ def parse(data: bytes) -> Description:
     if len(lines) < 2 or lines[1].kind != b"o":
         raise SdpError(2, "o= must follow v=")
     origin = Origin.read(lines[1].value, 2)
-    starts = [at for at, line in enumerate(lines) if line.kind == b"m"]
-    if len(starts) > MAX_MEDIA:
-        raise SdpError(starts[MAX_MEDIA] + 1, f"more than {MAX_MEDIA} m= lines")
-    session_end = starts[0] if starts else len(lines)
-    connection = _connection(lines, 0, session_end)
-    direction = _direction(lines[:session_end], Direction.SENDRECV)
-    shared = _attributes(lines[:session_end])
-    ends = [*starts, len(lines)][1:]
-    media = tuple(
-        _media(index, lines, start, end, connection, direction, shared)
-        for index, (start, end) in enumerate(zip(starts, ends, strict=True))
-    )
-    return Description(lines, origin, connection, media)
+    session, *sections = _parts(lines)
+    if len(sections) > MAX_MEDIA:
+        raise SdpError(sections[MAX_MEDIA].start + 1, f"more than {MAX_MEDIA} m= lines")
+    connection = _connection(lines, session)
+    attributes = tuple(session.attributes)
+    direction = _direction(attributes, Direction.SENDRECV)
+    media = [
+        _media(index, lines, part, connection, direction, attributes)
+        for index, part in enumerate(sections)
+    ]
+    return Description(lines, origin, connection, tuple(media))
 
 
 def _lines(data: bytes) -> tuple[Line, ...]:
     if len(data) > MAX_SIZE:
         raise SdpError(0, f"longer than {MAX_SIZE} bytes")
     text = data.rstrip(b"\r\n")
-    lines: list[Line] = []
-    at = 0
+    if not text:
+        raise SdpError(0, "empty")
+    found = _LINE.findall(text)
+    whole = len(b"".join(map(b"".join, found))) + len(found) == len(text)  # and a "=" in each
+    if not whole or len(text) > MAX_LINE or len(found) > MAX_LINES:
+        _check_lines(text)
+    kind, value, _ = found[-1]
+    found[-1] = (kind, value, data[len(text) :])
+    return tuple(map(Line._make, found))
+
+
+def _check_lines(text: bytes) -> None:
+    """Raises SdpError for the first line that is none, or beyond a bound."""
+    at = number = 0
     while at < len(text):
         match = _LINE.match(text, at)
-        number = len(lines) + 1
+        number += 1
         if match is None:
             raise SdpError(number, "not of the form letter=value")
         if len(match[2]) > MAX_LINE:
             raise SdpError(number, f"longer than {MAX_LINE} bytes")
         if number > MAX_LINES:
             raise SdpError(number, f"more than {MAX_LINES} lines")
-        lines.append(Line(match[1], match[2], match[3]))
         at = match.end()
-    if not lines:
-        raise SdpError(0, "empty")
-    lines[-1] = lines[-1]._replace(end=data[len(text) :])
-    return tuple(lines)
 
 
-def _connection(lines: tuple[Line, ...], start: int, end: int) -> Connection | None:
+class _Part:
+    """The session part, or an m= section."""
+
+    __slots__ = ("attributes", "connections", "rtcp", "start")
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+        """Where it begins, from 0."""
+        self.connections: list[int] = []
+        """Where its c= lines are."""
+        self.rtcp: list[int] = []
+        """Where its a=rtcp lines are."""
+        self.attributes: list[bytes] = []
+        """The values of its a= lines, trimmed."""
+
+
+def _parts(lines: tuple[Line, ...]) -> list[_Part]:
+    part = _Part(0)
+    parts = [part]
+    for at, (kind, value, _) in enumerate(lines):
+        if kind == b"a":
+            part.attributes.append(value.strip())
+            if value.startswith(b"rtcp:"):
+                part.rtcp.append(at)
+        elif kind == b"c":
+            part.connections.append(at)
+        elif kind == b"m":
+            part = _Part(at)
+            parts.append(part)
+    return parts
+
+
+def _connection(lines: tuple[Line, ...], part: _Part) -> Connection | None:
     """The c= line of a part, None where it has none."""
-    found: Connection | None = None
-    for at in range(start, end):
-        if lines[at].kind == b"c":
-            if found is not None:
-                raise SdpError(at + 1, "a second c= line")
-            found = Connection.read(lines[at].value, at + 1)
+    if not part.connections:
+        return None
+    first, *more = part.connections
+    found = Connection.read(lines[first].value, first + 1)
+    if more:
+        raise SdpError(more[0] + 1, "a second c= line")
     return found
 
 
-def _direction(lines: tuple[Line, ...], default: Direction) -> Direction:
-    named = (_DIRECTIONS.get(line.value.strip()) for line in lines if line.kind == b"a")
-    return next((direction for direction in named if direction is not None), default)
+def _direction(attributes: tuple[bytes, ...], default: Direction) -> Direction:
+    for one in attributes:
+        if one in _DIRECTIONS:
+            return _DIRECTIONS[one]
+    return default
 
 
 def _media(
     index: int,
     lines: tuple[Line, ...],
-    start: int,
-    end: int,
+    part: _Part,
     session: Connection | None,
     direction: Direction,
     shared: tuple[bytes, ...],
 ) -> Media:
+    start = part.start
     line = MediaLine.read(lines[start].value, start + 1)
-    connection = _connection(lines, start, end) or session
+    connection = _connection(lines, part) or session
     if connection is None and line.port:
         raise SdpError(start + 1, "no c= line for this m= line")
     rtcp: Rtcp | None = None
-    for at in range(start, end):
-        if lines[at].kind == b"a" and lines[at].value.startswith(b"rtcp:"):
-            rtcp = Rtcp.read(lines[at].value.removeprefix(b"rtcp:"), at + 1)
-    section = lines[start:end]
-    attributes = _attributes(section)
+    for at in part.rtcp:
+        rtcp = Rtcp.read(lines[at].value.removeprefix(b"rtcp:"), at + 1)
+    attributes = tuple(part.attributes)
     return Media(
-        index=index,
-        line=line,
-        connection=connection,
-        rtcp=rtcp,
-        rtcp_mux=b"rtcp-mux" in attributes,
-        direction=_direction(section, direction),
-        attributes=attributes,
-        shared=shared,
+        index,
+        line,
+        connection,
+        rtcp,
+        b"rtcp-mux" in attributes,
+        _direction(attributes, direction),
+        attributes,
+        shared,
     )
-
-
-def _attributes(lines: tuple[Line, ...]) -> tuple[bytes, ...]:
-    return tuple(one.value.strip() for one in lines if one.kind == b"a")

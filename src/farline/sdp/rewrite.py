@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from farline.sdp.description import Description, Media
 
 _PROFILE = re.compile(rb"(?<=\s)RTP/S?AVP(F?)(?=\s)", re.IGNORECASE)
+_CHANGED = frozenset({b"o", b"c", b"m", b"a"})
+"""Kinds of lines in which something may be ours."""
 _KEY_ATTRIBUTES = {b"crypto", b"fingerprint", b"setup", b"tls-id", b"zrtp-hash", b"key-mgmt"}
 _PORT = re.compile(rb"(?<=[\s:])[0-9]+")
 _ADDRESS = re.compile(rb"(?i:IP[46])\s+(\S+)(?=\s*\Z)")
@@ -66,50 +68,57 @@ def rewrite(
         raise ValueError(f"{len(description.media)} m= lines and {len(ports)} ports")
     ended = security or (None,) * len(ports)
     replaced = [one.transport for one in ended if one is not None and one.transport is not None]
+    keyed = any(ended)
     session: list[Line] = []
-    sections: list[list[Line]] = [[] for _ in ports]
-    for section, line in description.numbered():
-        if section >= 0:
-            media, given, keys = description.media[section], ports[section], ended[section]
-            sections[section] += _section_line(line, media, given, keys, address)
-        elif not (any(ended) and _is_key(line)) and not (replaced and belongs_to_transport(line)):
+    sections: list[list[Line]] = []
+    for line in description.lines:
+        if line.kind == b"m":
+            at = len(sections)
+            part: list[Line] = []
+            sections.append(part)
+        if line.kind not in _CHANGED:
+            (part if sections else session).append(line)
+        elif sections:
+            _section_line(part, line, description.media[at], ports[at], ended[at], address)
+        elif not (keyed and _is_key(line)) and not (replaced and belongs_to_transport(line)):
             session.append(_session_line(line, address, null_stays=not replaced))
     end = description.lines[0].end or b"\r\n"
-    session += [Line(b"a", value, end) for value in session_values(replaced)]
-    for lines, keys in zip(sections, ended, strict=True):
-        lines += _added(keys, end)
-    out = [*session, *(line for lines in sections for line in lines)]
-    return b"".join(line.to_bytes() for line in _ended(out, description))
+    if replaced:
+        session += [Line(b"a", value, end) for value in session_values(replaced)]
+    if keyed:
+        for lines, keys in zip(sections, ended, strict=True):
+            lines += _added(keys, end)
+    for lines in sections:
+        session += lines
+    return _joined(session, description)
 
 
-def _ended(lines: list[Line], description: Description) -> list[Line]:
+def _joined(lines: list[Line], description: Description) -> bytes:
     """The end of the last line stays what it was, none perhaps, unless lines were added behind."""
-    last = description.lines[-1]
-    whole = [one._replace(end=one.end or b"\r\n") for one in lines]
-    if whole and lines[-1].end == last.end:
-        whole[-1] = whole[-1]._replace(end=last.end)
-    return whole
+    if not description.lines[-1].end and lines[-1].end:
+        lines = [one if one.end else Line(one.kind, one.value, b"\r\n") for one in lines]
+    return b"".join([part for kind, value, end in lines for part in (kind, b"=", value, end)])
 
 
 def _section_line(
+    part: list[Line],
     line: Line,
     media: Media,
     given: MediaPorts | None,
     keys: MediaSecurity | None,
     address: str,
-) -> list[Line]:
-    """What becomes of a line of an m= section: itself, changed, or nothing."""
+) -> None:
+    """Put into its part what becomes of a line of an m= section: itself, changed, or nothing."""
     if keys is None:
-        return [_media_line(line, media, given, address)]
-    if keys.transport is None:
-        if _is_key(line):
-            return []
-        return [_with_profile(_media_line(line, media, given, address), secure=keys.secure)]
-    if belongs_to_transport(line):
-        return []
-    changed = with_profile(_media_line(line, media, given, address), keys.transport.profile)
-    null_stays = media.null_address and not media.rejected
-    return [changed if null_stays else with_address(changed, address)]
+        part.append(_media_line(line, media, given, address))
+    elif keys.transport is None:
+        if not _is_key(line):
+            changed = _media_line(line, media, given, address)
+            part.append(_with_profile(changed, secure=keys.secure))
+    elif not belongs_to_transport(line):
+        changed = with_profile(_media_line(line, media, given, address), keys.transport.profile)
+        null_stays = media.null_address and not media.rejected
+        part.append(changed if null_stays else with_address(changed, address))
 
 
 def _added(keys: MediaSecurity | None, end: bytes) -> list[Line]:
@@ -136,23 +145,26 @@ def _with_profile(line: Line, *, secure: bool) -> Line:
 
 def _session_line(line: Line, address: str, *, null_stays: bool) -> Line:
     if line.kind == b"o":
-        return line._replace(value=_with_address(line.value, address))
+        return Line(b"o", _with_address(line.value, address), line.end)
     if line.kind == b"c":
         changed = _unless_null if null_stays else _with_address
-        return line._replace(value=changed(line.value, address))
+        return Line(b"c", changed(line.value, address), line.end)
     return line
 
 
 def _media_line(line: Line, media: Media, given: MediaPorts | None, address: str) -> Line:
     """One line of an m= section. a=rtcp that named the RTP port (RFC 8858 section 3) names ours."""
+    kind, value, end = line
+    if kind == b"a" and not value.startswith(b"rtcp:"):
+        return line
     ours = MediaPorts(0, 0) if given is None or media.rejected else given
-    if line.kind == b"m":
-        return line._replace(value=_with_port(line.value, ours.rtp))
-    if line.kind == b"c":
-        return line._replace(value=_unless_null(line.value, address))
-    if media.rtcp is not None and line.kind == b"a" and line.value.startswith(b"rtcp:"):
+    if kind == b"m":
+        return Line(kind, _with_port(value, ours.rtp), end)
+    if kind == b"c":
+        return Line(kind, _unless_null(value, address), end)
+    if media.rtcp is not None and kind == b"a":
         port = ours.rtp if media.rtcp.port == media.port else ours.rtcp
-        return line._replace(value=_unless_null(_with_port(line.value, port), address))
+        return Line(kind, _unless_null(_with_port(value, port), address), end)
     return line
 
 
@@ -163,10 +175,17 @@ def _with_port(value: bytes, port: int) -> bytes:
 
 def _with_address(value: bytes, address: str) -> bytes:
     """Change the address at the end of `... IN IP4 10.0.0.1` (and its type), where there is one."""
-    return _ADDRESS.sub(f"{address_type(address)} {address}".encode("ascii"), value)
+    found = _ADDRESS.search(value)
+    return value if found is None else _exchanged(value, found, address)
+
+
+def _exchanged(value: bytes, found: re.Match[bytes], address: str) -> bytes:
+    ours = f"{address_type(address)} {address}".encode("ascii")
+    return value[: found.start()] + ours + value[found.end() :]
 
 
 def _unless_null(value: bytes, address: str) -> bytes:
     found = _ADDRESS.search(value)
-    held = found is not None and is_null(found[1].decode("ascii", "replace"))
-    return value if held else _with_address(value, address)
+    if found is None or is_null(found[1].decode("ascii", "replace")):
+        return value
+    return _exchanged(value, found, address)

@@ -1,8 +1,9 @@
 """The table of `farline show media`."""
 
-from dataclasses import asdict, replace
 from io import StringIO
 
+from msgspec import to_builtins
+from msgspec.structs import replace
 from rich.console import Console
 
 from farline.cli.show_media import print_media
@@ -41,7 +42,13 @@ PORT = StreamStats(
 
 def shown(*ports: StreamStats, **more: object) -> list[str]:
     streams = [
-        {"session": "call \x1b[1m", **asdict(one), "mos_received": 4.04, "mos_sent": None, **more}
+        {
+            "session": "call \x1b[1m",
+            **to_builtins(one),
+            "mos_received": 4.04,
+            "mos_sent": None,
+            **more,
+        }
         for one in ports
     ]
     state = {

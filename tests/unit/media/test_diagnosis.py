@@ -1,8 +1,7 @@
 """One-way audio, told apart by its cause."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from farline.media.diagnosis import diagnose, summary
 from farline.media.engine import StreamStats

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
+from msgspec.structs import replace
 
 from farline.media.engine import Answer, MediaReply, Offer, Side
 from farline.media.sessions import MediaSessions

@@ -1,11 +1,11 @@
 """Bencode, ng datagrams, and what requests and replies become in them."""
 
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from farline.media.engine import Answer, Delete, Offer, Query, Side
 from farline.media.ng.bencode import MAX_DEPTH, MAX_SIZE, BencodeError, decode, encode

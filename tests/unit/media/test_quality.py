@@ -1,8 +1,7 @@
 """The E-model, against what G.107, G.113 and G.114 say of known connections."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from farline.media.engine import Quality
 from farline.media.quality import leg_quality, mos

@@ -1,9 +1,9 @@
 """A media session that is restored has told the relay all that the first one had told."""
 
 import itertools
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from farline._core import RelayError
 from farline.media.engine import Answer, Offer, Side

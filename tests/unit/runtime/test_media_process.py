@@ -12,10 +12,10 @@ import subprocess
 import sys
 import wave
 from contextlib import ExitStack, asynccontextmanager, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from farline.media.engine import Answer, Delete, Dial, Offer, Query, Side
 from farline.media.reports import CallRecorded, DigitDialled, PortsExhausted

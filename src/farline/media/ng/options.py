@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from farline.media.engine import Codec
 from farline.media.ng.message import section, text, texts
-from farline.media.transcoding import CODECS
 
 if TYPE_CHECKING:
     from farline.media.ng.bencode import Bencoded
@@ -120,7 +120,7 @@ class Options:
     source: str
     """Where the sender's signaling comes from; empty when not told."""
     replace_origin: bool
-    transcoding: tuple[str, ...]
+    transcoding: tuple[Codec, ...]
     """Codecs that the receiver may be offered besides, in lower case."""
     rtcp_attribute: bool
     """Whether a=rtcp may stay."""
@@ -174,16 +174,17 @@ def read_options(document: Document) -> Options:
     )
 
 
-def _transcoding(document: Document, refused: list[str]) -> tuple[str, ...]:
+def _transcoding(document: Document, refused: list[str]) -> tuple[Codec, ...]:
     """The codecs to add (codec: transcode); all other wishes about codecs are `refused`."""
-    names: list[str] = []
+    known: dict[str, Codec] = {one: one for one in get_args(Codec)}
+    names: list[Codec] = []
     for wish, value in section(document.get("codec")).items():
         asked = [entry.partition("/")[0].lower() for entry in texts(value)]
         if _name(wish) != "transcode":
             refused += [] if _is_off(value) else [f"'codec-{_name(wish)}'"]
             continue
-        refused += [f"codec {one!r}" for one in asked if one not in CODECS]
-        names += asked
+        refused += [f"codec {one!r}" for one in asked if one not in known]
+        names += [known[one] for one in asked if one in known]
     return tuple(dict.fromkeys(names))
 
 

@@ -6,7 +6,7 @@ speaks. When b's tag changes (forked or redirected), the newest answer counts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -185,7 +185,7 @@ class NgService:
         if options.source:
             call.sources[letter] = options.source
         sender, receiver = call.side(letter), call.side(_OTHER[letter])
-        receiver = replace(receiver, transcoding=options.transcoding)
+        receiver = msgspec.structs.replace(receiver, transcoding=options.transcoding)
         reply = self._perform(kind(name, options.taken(given), sender, receiver))
         if reply.error is not None or reply.sdp is None:
             raise Refusal(f"{reply.error} ({reply.status})")
