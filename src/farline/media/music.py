@@ -16,9 +16,12 @@ from farline.sdp import Direction
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from farline.media.session import MediaSession
+    from farline.media.stream import Stream
     from farline.sdp import Description, Media
 
 _DIRECTION = re.compile(rb"(?m)^a=(sendrecv|sendonly|recvonly|inactive)[ \t]*\r?\n")
+_SENDING = frozenset({Direction.SENDRECV, Direction.SENDONLY})
 _LISTENING = frozenset({Direction.SENDRECV, Direction.RECVONLY})
 
 
@@ -35,6 +38,16 @@ class Studio:
 def hears(side: Media, other: Media) -> bool:
     """Whether a side takes what comes while the other does not listen."""
     return other.on_hold and not side.null_address and side.direction in _LISTENING
+
+
+def play(session: MediaSession, stream: Stream, said: tuple[Media, Media]) -> None:
+    """Let the sides of a stream hear music that are on hold; `said`: what each side wrote."""
+    stream.sends = [one.direction in _SENDING and not one.rejected for one in said]
+    for side in (0, 1):
+        music = session.sides[side].music if hears(said[side], said[1 - side]) else ""
+        if stream.audio and music != stream.music[side]:
+            stream.music[side] = music
+            session.telling.music(stream, side)
 
 
 def offered(offer: Description, shown: bytes) -> bytes:

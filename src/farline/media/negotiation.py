@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from farline.media.handshake import PROFILE, Handshake, Invitation
 from farline.media.security import Keys, accept_answer, accept_offer, make_offer
-from farline.media.transcoding import CODECS, helpers, outcome
+from farline.media.transcoding import CODECS, Outcome, helpers, outcome
 from farline.sdp import (
     Endpoint,
     MediaSecurity,
@@ -25,23 +27,20 @@ if TYPE_CHECKING:
 
     from farline.media.engine import Side
     from farline.media.security import Agreement, Draw, Proposal
-    from farline.media.transcoding import Outcome
     from farline.sdp import Crypto, Description, Fingerprint, Format, Media
 
     Before = tuple[Agreement | None, Agreement | None]
     """What has protected an m= line's two legs so far: the offerer's and the other's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where our end of an m= line is, on one side."""
 
     address: str
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class Grouping:
+class Grouping(msgspec.Struct, frozen=True):
     """Which m= sections of a description of ours share a transport, or are to (RFC 9143)."""
 
     indices: tuple[int, ...] = ()
@@ -49,8 +48,7 @@ class Grouping:
     """The identifier of the MID's header extension; 0: none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Negotiation:
+class Negotiation(msgspec.Struct, frozen=True):
     """The offer that waits for, or last had, an answer."""
 
     description: Description
@@ -120,12 +118,15 @@ class Negotiation:
 
     def outcomes(self, answer: Description) -> list[Outcome]:
         """What an answer makes of the codecs, by m= line."""
-        added = self.added or ((),) * len(answer.media)
-        pairs = zip(self.description.media, answer.media, added, strict=True)
+        if not any(self.added):
+            return [Outcome()] * len(answer.media)
+        pairs = zip(self.description.media, answer.media, self.added, strict=True)
         return [outcome(ours, theirs, more) for ours, theirs, more in pairs]
 
     def told(self, answer: Description) -> Description:
         """The answer with the offerer's own codecs only."""
+        if not any(self.added):
+            return answer
         outcomes = self.outcomes(answer)
         if all(one.kept is None for one in outcomes):
             return answer
@@ -207,7 +208,7 @@ def _told(ours: Media, theirs: Media, found: Outcome) -> OtherFormats | None:
     if found.pair is None or found.foreign is not None:
         return None if found.kept is None else OtherFormats(found.kept)
     codec = found.pair[0]
-    said = replace(codec, parameters=CODECS[codec.name.lower()].parameters)
+    said = msgspec.structs.replace(codec, parameters=CODECS[codec.name.lower()].parameters)
     formats = (said, *helpers(ours, theirs, codec))
     return OtherFormats(frozenset(), formats, packets=False)
 

@@ -8,20 +8,21 @@ for early media.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from farline._core import RelayError
+from msgspec.structs import replace
+
 from farline.media import music as music_rules
+from farline.media import recorders
+from farline.media.agreeing import added, agree_on_codecs
+from farline.media.errors import SessionError
 from farline.media.handshake import Handshake
 from farline.media.negotiation import Negotiation, Place
+from farline.media.opening import close_stream, open_streams
 from farline.media.sharing import Sharing
-from farline.media.stream import Stream
-from farline.media.subscription import Subscription
 from farline.media.telling import Telling
-from farline.media.transcoding import additions, voices
 from farline.sdp import (
-    Direction,
     MediaPorts,
     SdpError,
     ip_version,
@@ -37,15 +38,13 @@ if TYPE_CHECKING:
     from farline.media.music import Studio
     from farline.media.relay_control import RelayControl
     from farline.media.security import Agreement, Draw
-    from farline.sdp import Description, Fingerprint, Format, Media, MediaSecurity
+    from farline.media.stream import Stream
+    from farline.media.subscription import Subscription
+    from farline.sdp import Description, Fingerprint, Media, MediaSecurity
 
 
 MID_EXTENSION: Final = 1
 """The identifier that we offer for the MID's header extension."""
-
-
-class SessionError(ValueError):
-    """A request that does not fit the session; the caller's mistake (SIP status 500)."""
 
 
 @dataclass(slots=True)
@@ -94,35 +93,30 @@ class MediaSession:
         offerer = self._index(sender, receiver)
         if sender.encryption != "off":
             description = unfolded(description)
-        if len(description.media) < self._lines():
+        if len(description.media) < self._lines:
             raise SdpError(0, "the offer has fewer m= lines than the session (RFC 3264 section 8)")
         offered = self._negotiate(description, offerer, sender, receiver)
-        try:
-            for media in description.media:
-                self._open(media)
-        except RelayError:
-            for index in list(self.fresh):
-                self._close(self.fresh, index)
-            raise
-        offered = replace(offered, added=self._added(description, 1 - offerer, receiver))
-        widened = offered.widened
+        open_streams(self, description)
+        more = added(self, description, 1 - offerer, receiver)
+        if more:
+            offered = replace(offered, added=more)
         self.offered = offered
         self.sides[offerer], self.sides[1 - offerer] = sender, receiver
+        widened = offered.widened
         for media in description.media:
-            stream = self._newest(media.index)
+            stream = self.newest(media.index)
             if stream is not None and not stream.answered:
                 self.telling.protect(stream, offerer, offered.keys[media.index])
                 self.telling.propose(stream, 1 - offerer, offered.lines[media.index])
                 self.telling.signal(stream, offerer, media, sender.signaling_source)
                 self.telling.signal(stream, 1 - offerer, None, receiver.signaling_source)
                 if stream.rtp:
-                    wide = widened.media[media.index]
+                    wide = widened.media[media.index].formats
                     self.telling.describe(stream, 1 - offerer, wide, wide)
         if self.fresh and not self.streams:
             self._hold(True)  # ringing may take longer than silence is allowed to
-        shown = self._shown(
-            widened, 1 - offerer, offered.shown_offer(self._places(description, 1 - offerer))
-        )
+        places = self._places(description, 1 - offerer)
+        shown = self._shown(widened, 1 - offerer, places, offered.shown_offer(places))
         return music_rules.offered(description, shown) if receiver.music else shown
 
     def answer(self, description: Description, sender: Side, receiver: Side) -> bytes:
@@ -145,16 +139,17 @@ class MediaSession:
         for ours, theirs in zip(offer.media, description.media, strict=True):
             agreed = (self.offered.keys[ours.index], keys[ours.index])
             self._settle(ours, theirs, answerer, agreed)
-        self._agree_on_codecs(self.offered, description, answerer)
+        told = self.offered.told(description)
+        agree_on_codecs(self, self.offered, description, told)
         grouping = self.sharing.offerer(self.offered, description, standing)
         self.sharing.answerer(self.offered, description)
         self.sharing.close_resting()
         idle = not self.streams or offer.on_hold or description.on_hold
         self._hold(idle)
-        self._record()
+        recorders.record(self)
         places = self._places(description, 1 - answerer)
         security = self.offered.shown_answer(description, places, grouping)
-        shown = self._shown(self.offered.told(description), 1 - answerer, security)
+        shown = self._shown(told, 1 - answerer, places, security)
         music = (bool(sender.music), bool(receiver.music))
         return music_rules.answered(offer, description, shown, music)
 
@@ -164,45 +159,6 @@ class MediaSession:
         if side not in names:
             raise SessionError(f"the sides of this session are {names[0]} and {names[1]}")
         self.relay.dial(self.name, names.index(side), digit, duration_ms)
-
-    def subscribe(self, side: Side | None, first: str) -> bytes | None:
-        """Copies for a recording server: what to offer to it. Raises SessionError, RelayError."""
-        known = self.subscription
-        if known is not None and (side is None or known.side != side):
-            known.copy(None)
-            self.relay.close(self.name, known.number)
-            self.subscription = known = None
-        if side is None:
-            return None
-        stream = self._sound()
-        if stream is None:
-            raise SessionError("no sound has been agreed on yet")
-        if known is None:
-            if side.interface not in self.addresses:
-                raise SessionError(f"no media interface is called {side.interface!r}")
-            number, self.opened = self.opened, self.opened + 1
-            ports = self.relay.open(self.name, number, (side.interface, side.interface), True)
-            labels = ("1", "2") if self.sides[0].name == first else ("2", "1")
-            address = self.addresses[side.interface]
-            known = Subscription(self.name, self.relay, side, address, number, ports, labels)
-            self.subscription = known
-        if known.recorded is not None:
-            known.copy(stream.number)
-        formats = (stream.formats[0], stream.formats[1])
-        return known.offer(formats, (stream.sends[0], stream.sends[1]), self.draw)
-
-    def subscribe_answer(self, description: Description) -> None:
-        """The recording server's answer. Raises SdpError, SessionError."""
-        stream = self._sound()
-        if self.subscription is None or stream is None:
-            raise SessionError("an answer of a recording server that was offered nothing")
-        self.subscription.answer(description)
-        self.subscription.copy(stream.number)
-
-    def _sound(self) -> Stream | None:
-        """The first stream of sound that was agreed on: what is recorded."""
-        live = (one for _, one in sorted(self.streams.items()))
-        return next((one for one in live if one.audio and one.answered), None)
 
     def resume(self) -> None:
         """Give the relay what that of the process before this one had been told.
@@ -223,12 +179,21 @@ class MediaSession:
             self.relay.resume(self.name, stream.number)
         if self.streams or self.fresh:
             self.relay.hold(self.name, self.held)
-        self._record()
+        recorders.record(self)
 
     def stream_index(self, number: int) -> int | None:
         """The m= line of one of the relay's stream numbers."""
         known = [*self.streams.items(), *self.fresh.items()]
         return next((index for index, stream in known if stream.number == number), None)
+
+    def newest(self, index: int) -> Stream | None:
+        """The stream of an m= line that was opened last; None: there is none."""
+        return self.fresh.get(index) or self.streams.get(index)
+
+    @property
+    def _lines(self) -> int:
+        """How many m= lines the session has had."""
+        return max([*self.streams, *self.fresh], default=-1) + 1
 
     def _index(self, sender: Side, receiver: Side) -> int:
         """Which side the sender is; both must be the session's, on the interfaces that it has."""
@@ -242,45 +207,11 @@ class MediaSession:
             _check_source(given)
         return index
 
-    def _lines(self) -> int:
-        """How many m= lines the session has had."""
-        return max([*self.streams, *self.fresh], default=-1) + 1
-
-    def _newest(self, index: int) -> Stream | None:
-        return self.fresh.get(index) or self.streams.get(index)
-
-    def _open(self, media: Media) -> None:
-        """Open ports for an m= line that has none, or none for what it now carries."""
-        newest = self._newest(media.index)
-        wanted = not media.rejected and media.is_datagrams
-        if wanted and newest is not None and newest.rtp == media.is_rtp:
-            return
-        self._close(self.fresh, media.index)  # an earlier offer's, never answered
-        live = self.streams.get(media.index)
-        if not wanted or (live is not None and live.rtp == media.is_rtp):
-            return
-        number, self.opened = self.opened, self.opened + 1
-        interfaces = (self._place(0, media.kind), self._place(1, media.kind))
-        ports = self.relay.open(self.name, number, interfaces, media.is_rtp)
-        self.fresh[media.index] = Stream(
-            number=number,
-            ports=ports,
-            interfaces=interfaces,
-            rtp=media.is_rtp,
-            audio=media.is_rtp and media.kind == "audio",
-        )
-
-    def _place(self, side: int, kind: str) -> str:
-        """The relay's name for the interface of a side: its pool of ports with that DS byte."""
-        interface, classes = self.sides[side].interface, dict(self.sides[side].classes)
-        name = place_name(interface, classes[kind]) if kind in classes else interface
-        return name if name in self.addresses else interface
-
     def _negotiate(
         self, description: Description, offerer: int, sender: Side, receiver: Side
     ) -> Negotiation:
         """What an offer makes of encryption on both legs; nothing changes yet."""
-        newest = [self._newest(media.index) for media in description.media]
+        newest = [self.newest(media.index) for media in description.media]
         before = [
             (stream.keys[offerer], stream.keys[1 - offerer]) if stream is not None else (None, None)
             for stream in newest
@@ -303,13 +234,13 @@ class MediaSession:
         index = ours.index
         fresh = self.fresh.pop(index, None)
         if fresh is not None:
-            self._close(self.streams, index)
+            close_stream(self, self.streams, index)
             self.streams[index] = fresh
         stream = self.streams.get(index)
         if stream is None:
             return
         if ours.rejected or theirs.rejected:
-            self._close(self.streams, index)
+            close_stream(self, self.streams, index)
             return
         stream.answered = True
         self.telling.protect(stream, 1 - answerer, keys[0])
@@ -320,74 +251,16 @@ class MediaSession:
             self.telling.signal(stream, side, said, source, muxed=muxed)
         if stream.rtp:
             self._withhold(stream)
-            self._play(stream, (ours, theirs) if answerer else (theirs, ours))
+            music_rules.play(self, stream, (ours, theirs) if answerer else (theirs, ours))
 
     def _withhold(self, stream: Stream) -> None:
         """Keep telephone-events from the sides that hear of digits otherwise."""
         for side, wanted in enumerate(self.sides):
             self.relay.withhold(self.name, stream.number, side, not wanted.events)
 
-    def _added(
-        self, description: Description, side: int, receiver: Side
-    ) -> tuple[tuple[Format, ...], ...]:
-        """What is added to an offer on its way to a side, by m= line."""
-        known = [self.streams.get(media.index) for media in description.media]
-        got = [None if one is None or one.voices is None else one.voices[side] for one in known]
-        pairs = zip(description.media, got, strict=True)
-        return tuple(additions(media, receiver.transcoding, one) for media, one in pairs)
-
-    def _agree_on_codecs(self, offered: Negotiation, answer: Description, answerer: int) -> None:
-        """Tell the relay what each side sends and gets from now on."""
-        widened, told = offered.widened, offered.told(answer)
-        for found, theirs in zip(offered.outcomes(answer), answer.media, strict=True):
-            index = theirs.index
-            stream, ours = self.streams.get(index), offered.description.media[index]
-            if stream is None or not stream.rtp:
-                continue
-            self.telling.describe(stream, 1 - answerer, told.media[index], ours)
-            self.telling.describe(stream, answerer, widened.media[index], theirs)
-            made = voices(found, (ours, theirs), answerer, stream.voices, self.draw)
-            if made != stream.voices:
-                stream.voices = made
-                self.relay.transcode(self.name, stream.number, made)
-
-    def _record(self) -> None:
-        """Record the first stream of sound while the policy of a leg asks for it, no other."""
-        if self.studio is None or self.studio.new_file is None:
-            return
-        wanted = any(side.record for side in self.sides)
-        sound = self._sound()
-        for stream in self.streams.values():
-            record = wanted and stream is sound
-            if record != stream.recorded:
-                stream.recorded = record
-                stem = self.studio.new_file() if record else None
-                self.relay.record(self.name, stream.number, stem)
-
-    def _play(self, stream: Stream, said: tuple[Media, Media]) -> None:
-        """Let the sides of a stream hear music that are on hold; `said`: what each side wrote."""
-        stream.sends = [
-            one.direction in (Direction.SENDRECV, Direction.SENDONLY) and not one.rejected
-            for one in said
-        ]
-        for side in (0, 1):
-            music = self.sides[side].music if music_rules.hears(said[side], said[1 - side]) else ""
-            if stream.audio and music != stream.music[side]:
-                stream.music[side] = music
-                self.telling.music(stream, side)
-
     def _hold(self, held: bool) -> None:
         self.held = held
         self.relay.hold(self.name, held)
-
-    def _close(self, streams: dict[int, Stream], index: int) -> None:
-        stream = streams.pop(index, None)
-        if stream is None:
-            return
-        if any(one and one.carrier == stream.number and one.is_shared for one in self.bundles):
-            self.sharing.rest(stream)
-        else:
-            self.relay.close(self.name, stream.number)
 
     def _muxed(self, ours: Media, theirs: Media, agreed: Agreement | None) -> bool:
         """Whether RTCP shares the RTP port of a leg.
@@ -404,25 +277,23 @@ class MediaSession:
         address = self.addresses[self.sides[side].interface]
         places: list[Place | None] = []
         for media in description.media:
-            stream = self._newest(media.index)
+            stream = self.newest(media.index)
             places.append(
                 None if stream is None else Place(address, self.sharing.port(stream, side))
             )
         return places
 
     def _shown(
-        self, description: Description, side: int, security: Sequence[MediaSecurity | None]
+        self,
+        description: Description,
+        side: int,
+        places: Sequence[Place | None],
+        security: Sequence[MediaSecurity | None],
     ) -> bytes:
         """The description with our ports, and our keys, on that side."""
-        places = self._places(description, side)
         ports = [None if one is None else MediaPorts(one.port, one.port + 1) for one in places]
         address = self.addresses[self.sides[side].interface]
         return rewrite(description, address, ports, security)
-
-
-def place_name(interface: str, traffic_class: int) -> str:
-    """How the relay knows a media interface with another DS byte than its own."""
-    return f"{interface}#{traffic_class}"
 
 
 def _check_source(side: Side) -> None:

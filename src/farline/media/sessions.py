@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farline._core import RelayError
-from farline.media import records
+from farline.media import recorders, records
 from farline.media.diagnosis import summary
 from farline.media.engine import (
     Answer,
@@ -19,7 +19,8 @@ from farline.media.engine import (
     Subscribe,
     SubscribeAnswer,
 )
-from farline.media.session import MediaSession, SessionError
+from farline.media.errors import SessionError
+from farline.media.session import MediaSession
 from farline.sdp import SdpError, parse
 
 if TYPE_CHECKING:
@@ -115,9 +116,11 @@ class MediaSessions:
                     return self._query(request)
                 case Subscribe():
                     session = self._known(request.session)
-                    return MediaReply(session.subscribe(request.side, request.first))
+                    shown = recorders.subscribe(session, request.side, request.first)
+                    return MediaReply(shown)
                 case SubscribeAnswer():
-                    self._known(request.session).subscribe_answer(parse(request.sdp))
+                    session = self._known(request.session)
+                    recorders.subscribe_answer(session, parse(request.sdp))
                     return MediaReply()
                 case Dial():
                     self._known(request.session).dial(

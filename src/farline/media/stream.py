@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from farline.sdp import ip_version
 
 if TYPE_CHECKING:
@@ -15,8 +17,7 @@ if TYPE_CHECKING:
 HostPort = tuple[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Remote:
+class Remote(msgspec.Struct, frozen=True):
     """Where one side is, as far as signaling says."""
 
     rtp: HostPort | None = None
@@ -28,15 +29,15 @@ class Remote:
     """RTCP shares the RTP port, as both peers have agreed (RFC 5761)."""
 
     @classmethod
-    def of(cls, media: Media, source: str | None, before: Remote) -> Remote:
+    def of(cls, media: Media, source: str | None, before: Remote, *, muxed: bool = False) -> Remote:
         """What an m= section says.
 
         The null address (old hold) mutes and leaves the address as it was before, so that the latch
         outlives the hold. A name instead of an address is not resolved: the first packet tells.
         """
         if media.null_address:
-            return cls(before.rtp, before.rtcp, source, muted=True)
-        return cls(_literal(media.rtp_address), _literal(media.rtcp_address), source)
+            return cls(before.rtp, before.rtcp, source, muted=True, muxed=muxed)
+        return cls(_literal(media.rtp_address), _literal(media.rtcp_address), source, muxed=muxed)
 
 
 def _literal(at: HostPort | None) -> HostPort | None:

@@ -5,8 +5,10 @@ What was told stands in the stream, so that another relay can be told it again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from farline.media.handshake import Handshake, Invitation
 from farline.media.stream import Remote
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from farline.media.relay_control import RelayControl
     from farline.media.security import Agreement, Proposal
     from farline.media.stream import Stream
-    from farline.sdp import IceCredentials, Media
+    from farline.sdp import Format, IceCredentials, Media
 
 
 @dataclass(slots=True)
@@ -52,7 +54,7 @@ class Telling:
         if media is None:
             remote = replace(before, source=source or None)
         else:
-            remote = replace(Remote.of(media, source or None, before), muxed=muxed)
+            remote = Remote.of(media, source or None, before, muxed=muxed)
         stream.remotes[side] = remote
         self.remote(stream, side)
 
@@ -70,12 +72,15 @@ class Telling:
             muxed=remote.muxed,
         )
 
-    def describe(self, stream: Stream, side: int, wanted: Media, own: Media) -> None:
+    def describe(
+        self, stream: Stream, side: int, wanted: tuple[Format, ...], own: tuple[Format, ...]
+    ) -> None:
         """What one side sends: what the other wants, by the other's numbers.
 
         Before the answer, and from peers that do not keep to it, packets have the side's own.
         """
-        formats = {one.payload_type: one for one in (*own.formats, *wanted.formats)}
+        known = wanted if own is wanted else (*own, *wanted)
+        formats = {one.payload_type: one for one in known}
         told = [(one.payload_type, one.name, one.clock) for one in formats.values()]
         stream.formats[side] = told
         self.formats(stream, side)

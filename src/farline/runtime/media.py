@@ -12,8 +12,8 @@ from farline.config.office import MEDIA_INTERFACE
 from farline.config.policy_rules import MediaRule
 from farline.media.diagnosis import summary
 from farline.media.engine import Query
+from farline.media.opening import place_name
 from farline.media.quality import leg_quality
-from farline.media.session import place_name
 from farline.runtime.media_client import MediaClient
 from farline.runtime.media_process import MediaPlace, MediaSettings, instance_name, serve
 from farline.runtime.secret_directory import clear_dead, secret_directory
