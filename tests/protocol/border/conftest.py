@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ from farline.config import load_deployment
 from farline.testing import SeededIds
 from farline.testing.border import BorderWorld
 from farline.testing.border_phone import OFFICE, Phone
+from farline.testing.policed import policed_border
 
 ROOT = Path(__file__).parents[3]
 SECRETS = dict.fromkeys(("ruel", "dora", "enhtcpaservice"), "secret")
@@ -38,6 +40,12 @@ def load_border():
 @pytest.fixture(scope="session")
 def guide_border():
     return load()
+
+
+@pytest.fixture(scope="session")
+def policed(guide_border):
+    """Makes the guide's border with policy rules, and its phone: `policed_border`."""
+    return partial(policed_border, guide_border)
 
 
 @pytest.fixture
