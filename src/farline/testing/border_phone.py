@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from farline import sdp
-from farline.sip import Address, Message, Transport, responses
+from farline.sip import Address, Message, NameAddr, Transport, responses
 from farline.testing.messages import complete, with_headers
 
 if TYPE_CHECKING:
@@ -244,3 +244,52 @@ class Phone:
         return self.request(
             method, self.target, to=to, call=call, cseq=cseq, body=body, Route=route, **headers
         )
+
+
+def registered(world: BorderWorld) -> Phone:
+    """A phone that has registered."""
+    phone = Phone(world)
+    phone.register()
+    return phone
+
+
+def inner(
+    phone: Phone,
+    method: str = "MESSAGE",
+    *,
+    uri: str = f"sip:3003@{DOMAIN}",
+    **headers: Any,  # noqa: ANN401 - a body beside headers
+) -> Message:
+    """A request of the phone as the server reads it; what came there before is passed over."""
+    phone.world.receive(phone.flow, phone.request(method, uri, **headers))
+    while (message := phone.world.take(phone.upstream)).method != method:
+        pass
+    return message
+
+
+def refresh(
+    phone: Phone,
+    cseq: int,
+    *,
+    flow: Flow | None = None,
+    expires: int = 3600,
+    call: str | None = None,
+    **headers: Any,  # noqa: ANN401 - as above
+) -> None:
+    """Send a REGISTER of the phone and do nothing more."""
+    contact = f'<{phone.contact}>;expires={expires};+sip.instance="{phone.instance}";reg-id=1'
+    request = phone.request(
+        "REGISTER",
+        f"sip:{DOMAIN}",
+        to=f"<sip:{phone.user}@{DOMAIN}>",
+        call=call or f"reg-{phone.user}",
+        cseq=cseq,
+        Contact=contact,
+        **headers,
+    )
+    phone.world.receive(flow or phone.flow, request)
+
+
+def granted(message: Message) -> int:
+    """Seconds of lease in the first Contact of a 200 to REGISTER."""
+    return int(NameAddr.parse(message.values("Contact")[0]).param("expires") or "")

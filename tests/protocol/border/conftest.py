@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from farline.config import load_deployment
+from farline.config import Registrations, load_deployment
 from farline.testing import SeededIds
-from farline.testing.border import BorderWorld
+from farline.testing.border import BorderWorld, changed
 from farline.testing.border_phone import OFFICE, Phone
 from farline.testing.policed import policed_border
 
@@ -73,3 +73,29 @@ def phone(world):
 def office_flow(world):
     """A connection that the office made to the border."""
     return world.accept("IPORWA1Sig", OFFICE, 4103)
+
+
+@pytest.fixture(scope="session")
+def with_profile(load_border):
+    """A world whose server has an interworking profile with these fields (YAML, flow style)."""
+
+    def make(fields, *changes):
+        profile = f"  interworking_profiles:\n    - {{name: odd, {fields}}}\n\n"
+        profile += "  # Global Policies > Routing"
+        return BorderWorld(load_border(
+            ("interworking_profile: avaya-ru", "interworking_profile: odd"),
+            ("  # Global Policies > Routing", profile), *changes,
+        ))  # fmt: skip
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def world_with(guide_border):
+    """A border whose subscriber flows have these registration fields."""
+
+    def make(**fields):
+        options = Registrations(**fields)
+        return BorderWorld(changed(guide_border, subscriber_flows={"registrations": options}))
+
+    return make

@@ -3,32 +3,12 @@
 import pytest
 
 from farline.sip import Transport
-from farline.testing.border import BorderWorld
-from farline.testing.border_phone import DOMAIN, Phone, media_address, offer
+from farline.testing.border_phone import DOMAIN, Phone, media_address, offer, registered
 from farline.testing.trunk import OUTSIDE_NUMBER, TrunkSite
 
 URI = f"sip:3003@{DOMAIN}"
 _HOP = "{priority: 1, server: IPO, address: 10.10.10.13, port: 5060, transport: %s}"
 UDP_HOP = (_HOP % "TCP", _HOP % "UDP")
-
-
-@pytest.fixture
-def with_profile(load_border):
-    def make(fields, *changes):
-        profile = f"  interworking_profiles:\n    - {{name: odd, {fields}}}\n\n"
-        profile += "  # Global Policies > Routing"
-        return BorderWorld(load_border(
-            ("interworking_profile: avaya-ru", "interworking_profile: odd"),
-            ("  # Global Policies > Routing", profile), *changes,
-        ))  # fmt: skip
-
-    return make
-
-
-def registered(world):
-    phone = Phone(world)
-    phone.register()
-    return phone
 
 
 def without_sdp(phone):

@@ -2,50 +2,16 @@
 
 import pytest
 
-from farline.sip import responses
 from farline.testing.border import BorderWorld
-from farline.testing.border_phone import DOMAIN, OFFICE, Phone, offer
+from farline.testing.border_phone import DOMAIN, OFFICE, inner, offer, registered
 
 URI = f"sip:3003@{DOMAIN}"
-
-
-@pytest.fixture
-def with_profile(load_border):
-    """A world whose server has an interworking profile with these fields (YAML, flow style)."""
-
-    def make(fields, *changes):
-        profile = f"  interworking_profiles:\n    - {{name: odd, {fields}}}\n\n"
-        profile += "  # Global Policies > Routing"
-        return BorderWorld(load_border(
-            ("interworking_profile: avaya-ru", "interworking_profile: odd"),
-            ("  # Global Policies > Routing", profile), *changes,
-        ))  # fmt: skip
-
-    return make
-
-
-def registered(world):
-    phone = Phone(world)
-    phone.register()
-    return phone
-
-
-def inner(phone, method="MESSAGE", **headers):
-    """A request of the phone as the server reads it."""
-    uri = headers.pop("uri", URI)
-    phone.world.receive(phone.flow, phone.request(method, uri, **headers))
-    while (message := phone.world.take(phone.upstream)).method != method:
-        pass
-    return message
 
 
 def ring(phone, status=180, *, body=b"", tag="office", **headers):
     """A provisional answer of the server as the phone reads it."""
     phone.office_answer(phone.inner_invite, status, to_tag=tag, body=body, **headers)
     return phone.world.take(phone.flow)
-
-
-# ---- General ----
 
 
 def on_hold(phone, direction="sendonly", ip="172.22.33.101"):
@@ -132,9 +98,6 @@ def test_uri_scheme(with_profile, world):
     assert message.uri == f"sip:+4312345@{DOMAIN};user=phone"
 
 
-# ---- Timers ----
-
-
 def test_min_se(with_profile):
     phone = registered(with_profile("timers: {min_se: 600}"))
     phone.world.receive(
@@ -172,74 +135,6 @@ def test_invite_expire(with_profile):
     assert phone.world.take(phone.upstream).method == "CANCEL"
 
 
-# ---- URI manipulation ----
-
-
-@pytest.mark.parametrize(
-    ("rule", "user", "domain"),
-    [
-        ("user_action: add_prefix, user_value: '9'", "93003", DOMAIN),
-        ("user_action: add_suffix, user_value: '0'", "30030", DOMAIN),
-        ("user_regex: '^30', user_action: remove", "03", DOMAIN),
-        (r"user_regex: '^(\d)0(.*)', user_action: replace, user_value: '\2-\1'", "03-3", DOMAIN),
-        ("domain_action: replace, domain_value: pbx.lan", "3003", "pbx.lan"),
-        ("user_regex: '^4', user_action: add_prefix, user_value: '9'", "3003", DOMAIN),
-        ("domain_regex: nowhere, user_action: add_prefix, user_value: '9'", "3003", DOMAIN),
-    ],
-)
-def test_uri_manipulation(with_profile, rule, user, domain):
-    phone = registered(with_profile(f"uri_manipulation: [{{{rule}}}]"))
-    message = inner(phone)
-    assert message.uri == f"sip:{user}@{domain}"
-    assert message.get("To") == f"<sip:{user}@{domain}>"
-
-
-def test_phones_and_dialogs_keep_their_names(with_profile):
-    phone = registered(
-        with_profile("uri_manipulation: [{user_action: add_prefix, user_value: '9'}]")
-    )
-    ok = phone.call_office()
-    assert ok.get("To").startswith(f"<{URI}>;tag=")
-    assert ok.get("From").startswith(f"<sip:3001@{DOMAIN}>")
-    phone.world.receive(phone.flow, phone.in_dialog("BYE"))
-    bye = phone.world.take(phone.upstream)
-    assert bye.get("To").startswith(f"<sip:93003@{DOMAIN}>;tag=")
-    assert bye.uri == f"sip:3003@{OFFICE}:5060;transport=tcp"
-
-
-# ---- header manipulation ----
-
-
-@pytest.mark.parametrize(
-    ("rule", "value"),
-    [
-        ("header: X-Site, action: add, value: vienna", ["a; b=1", "vienna"]),
-        ("header: X-Site, action: remove", []),
-        ("header: X-Site, action: remove, match: zzz", ["a; b=1"]),
-        ("header: X-Site, action: replace, value: new", ["new"]),
-        (r"header: X-Site, action: replace, match: 'b=(\d)', value: 'c=\1'", ["a; c=1"]),
-        ("header: X-Site, action: remove, method: INVITE", ["a; b=1"]),
-        ("header: X-Site, action: remove, direction: from_server", ["a; b=1"]),
-    ],
-)
-def test_header_manipulation_to_the_server(with_profile, rule, value):
-    phone = registered(with_profile(f"header_manipulation: [{{{rule}}}]"))
-    assert inner(phone, X_Site="a; b=1").all("X-Site") == value
-
-
-def test_header_manipulation_from_the_server(with_profile):
-    rule = "header: Server, action: remove, direction: from_server"
-    phone = registered(with_profile(f"header_manipulation: [{{{rule}}}]"))
-    message = inner(phone)
-    phone.world.receive(
-        phone.upstream, responses.make(message, 200, to_tag="x", headers=(("Server", "IPO/11"),))
-    )
-    assert phone.world.take(phone.flow).get("Server") is None
-
-
-# ---- Advanced ----
-
-
 @pytest.mark.parametrize(
     ("routes", "server", "phones"), [("both", 1, 1), ("single", 1, 0), ("none", 0, 0)]
 )
@@ -258,9 +153,6 @@ def test_extensions(with_profile, world):
     assert inner(registered(world), P_AV_Message_Id="1_1").get("P-AV-Message-Id") == "1_1"
     phone = registered(with_profile("advanced: {extensions: none}"))
     assert inner(phone, P_AV_Message_Id="1_1").get("P-AV-Message-Id") is None
-
-
-# ---- the server profile itself ----
 
 
 def test_sip_domain(load_border, world):
@@ -296,8 +188,6 @@ def test_a_rule_of_what_is_ours_is_refused(load_border, with_profile):
     with pytest.raises(ValueError, match="no regular expression"):
         with_profile("header_manipulation: [{header: X, action: remove, match: '('}]")
 
-
-# ---- 3xx Handling, Prack Handling ----
 
 CONTACTS = "<sip:3005@10.10.10.13?Subject=x>;q=0.2, <sip:3004@10.10.10.13:5060>;q=0.9, <tel:+49>"
 

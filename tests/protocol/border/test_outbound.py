@@ -5,22 +5,10 @@ import pytest
 from farline.border.push import Push
 from farline.config import Registrations
 from farline.sip import NameAddr, responses
-from farline.testing.border import BorderWorld, changed
 from farline.testing.border_phone import DOMAIN, OFFICE, Phone, offer
 
 URL = "https://push.example.com/wake"
 PUSH = ";pn-provider=apns;pn-prid=00fc13adff78512;pn-param=DEF123GHIJ.com.example.app"
-
-
-@pytest.fixture
-def world_with(guide_border):
-    """A border whose subscriber flows have these registration fields."""
-
-    def make(**fields):
-        options = Registrations(**fields)
-        return BorderWorld(changed(guide_border, subscriber_flows={"registrations": options}))
-
-    return make
 
 
 def register(phone, *, reg_id="1", granted=180, params="", cseq=1, via=None, **headers):
