@@ -73,7 +73,7 @@ struct Port {
     /// What comes in is recorded; at the RTP port.
     recording: Option<u64>,
     /// Copies of what comes in leave here; at the RTP port.
-    copies: Option<Key>,
+    copies: Option<[Key; 2]>,
     /// Copies leave here, and nothing that comes in goes on.
     is_copy: bool,
     /// What makes what the side gets, where it shares no codec with the other; at the RTP port.
@@ -331,7 +331,7 @@ impl Shard {
         let overheard = self.overhear(home, class, data.bytes(), now);
         let copy = self.copy(home, class, data.bytes());
         if let Some(passed) = self.transcode_packet(home, peers, class, data, now) {
-            self.send_copy(copy.filter(|_| passed), now);
+            self.send_copy(copy, passed, now);
             self.heard(overheard.filter(|_| passed));
             return Verdict::Handled;
         }
@@ -343,7 +343,7 @@ impl Shard {
         }
         let verdict = self.leave(exit, class, data, now);
         let passed = matches!(verdict, Verdict::Forward { .. });
-        self.send_copy(copy.filter(|_| passed), now);
+        self.send_copy(copy, passed, now);
         self.passed(overheard, verdict)
     }
 

@@ -113,6 +113,39 @@ fn what_a_recording_server_sends_goes_nowhere_and_is_no_sign_of_life() {
 }
 
 #[test]
+fn rtcp_goes_beside_rtp_to_the_port_of_its_own() {
+    let mut shard = Shard::default();
+    let call = open(&mut shard, 0, 35_000, PEERS);
+    let server = open(&mut shard, 1, 36_000, SERVER);
+    let control = ["172.22.33.101:5001", "10.10.10.13:40753"];
+    let heard = ["10.10.10.20:6001", "10.10.10.20:6003"];
+    for side in 0..2 {
+        for (stream, rtp, rtcp) in [
+            (0, PEERS[side], control[side]),
+            (1, SERVER[side], heard[side]),
+        ] {
+            let remote = Remote {
+                rtp: Some(at(rtp)),
+                rtcp: Some(at(rtcp)),
+                ..Remote::default()
+            };
+            shard.signal(CALL, stream, side, &remote);
+        }
+    }
+    shard.fork(CALL, 0, Some(1));
+    let mut report = vec![0x80, 200, 0, 6];
+    report.resize(28, 7);
+    for side in 0..2 {
+        send(&mut shard, call[side][1], control[side], &report);
+    }
+    let wanted = [0, 1].map(|side| (server[side][1], at(heard[side]), report.clone()));
+    assert_eq!(copies(&mut shard), wanted);
+    shard.fork(CALL, 0, None);
+    send(&mut shard, call[0][1], control[0], &report);
+    assert_eq!(copies(&mut shard), []);
+}
+
+#[test]
 fn copies_have_the_keys_of_the_recording_server() {
     let mut shard = Shard::default();
     let call = open(&mut shard, 0, 35_000, PEERS);

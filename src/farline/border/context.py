@@ -6,6 +6,7 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from farline.border import policy, siprec
+from farline.border.abandoned import Abandoned
 from farline.border.accounts import Accounts
 from farline.border.bindings import BindingTable
 from farline.border.charging import charges
@@ -55,8 +56,8 @@ if TYPE_CHECKING:
     from farline.border.binding import Binding
     from farline.border.exchange import Refusal, Verdict
     from farline.border.limits import Limits
+    from farline.border.recorder import Recorder
     from farline.border.session import Session
-    from farline.border.siprec import Recorder
     from farline.border.steps import Steps
     from farline.config import Border, Rules, ServerFlow, SubscriberFlow
     from farline.sip import Address, Flow, Message
@@ -136,6 +137,10 @@ class Context:
 
         self.recorders: dict[str, Recorder] = {}
         """Sessions with recording servers, by Call-ID."""
+
+        self.abandoned = Abandoned(self)
+        self.upon_start: list[Callable[[], None]] = []
+        """What restored records ask for, once something can be sent."""
 
         self._settling: dict[int, str] = {}
         """Media sessions whose answer is on the way to the engine, by ticket."""
@@ -351,6 +356,12 @@ class Context:
     def script_done(self, reply: Manipulated) -> None:
         """A script's process answered, or did not."""
         self.hand_over(reply.ticket, reply)
+
+    def begin_restored(self) -> None:
+        """Do what the records of the process before this one ask for."""
+        tasks, self.upon_start = self.upon_start, []
+        for task in tasks:
+            task()
 
     def hand_over(self, ticket: int, value: object) -> bool:
         """Give the operation that waits for a ticket what it asked for; False: nobody waits."""

@@ -131,6 +131,7 @@ class BorderCore:
         elif isinstance(event, Started):
             heartbeat.start(context)
             context.accounts.start()
+            context.begin_restored()
         elif isinstance(event, Closed):
             self._closed(event)
         elif isinstance(event, KeptAlive):
@@ -267,6 +268,7 @@ class BorderCore:
                 self._response_lost(event.tx)
             elif isinstance(event, StrayResponse):
                 context.counters["stray-2xx"] += 1
+                context.abandoned.answered(event.message, event.flow)
 
     def _request(self, tx: ServerTransaction, flow: Flow) -> None:
         context = self._context

@@ -176,6 +176,7 @@ def learn_answer(session: Session, passage: Passage, response: Message) -> None:
             refresh(passage.near, passage.request)
             target = target_of(response)
             passage.far.target = target or passage.far.target
+            _hear_name(passage)
         return
     tag = response.to_tag
     if not tag:
@@ -183,6 +184,14 @@ def learn_answer(session: Session, passage: Passage, response: Message) -> None:
     # The list runs from the called end to us: turned round, the proxy nearest to us comes first.
     routes = routes_behind(response, _ours(passage))[::-1]
     session.learn_callee(tag, target_of(response), routes)
+
+
+def _hear_name(passage: Passage) -> None:
+    """A server may say that somebody else is at its end now (a transfer behind it)."""
+    from_server = passage.sender is Side.INSIDE or passage.binding.is_way
+    asserted = passage.request.get("P-Asserted-Identity")
+    if from_server and asserted and passage.near is not None:
+        passage.near.asserted = asserted
 
 
 def refresh(end: End, request: Message) -> None:

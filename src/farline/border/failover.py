@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from farline.border.context import Context
     from farline.border.passage import Passage
     from farline.border.steps import Step, Steps
+    from farline.sip import Flow
     from farline.sip.schedule import Alarm
     from farline.sip.transaction import ClientTransaction
+
+MAX_ENDED = 16
+"""Forks of one INVITE that are hung up on."""
 
 
 def watch(
@@ -75,33 +79,43 @@ def final_answer(
             silence.stop()
 
 
-def leave_behind(context: Context, client: ClientTransaction) -> None:
+def leave_behind(context: Context, client: ClientTransaction, *, hang_up: bool = True) -> None:
     """Nobody waits for this transaction any longer; what it still brings is cleared up.
 
     An INVITE is cancelled as soon as it may be (RFC 3261 section 9.1: after a provisional answer);
-    a 2xx that comes nevertheless is acknowledged and hung up.
+    a 2xx that comes nevertheless is acknowledged, and hung up on unless `hang_up` is False.
     """
     operation = Operation(context.call)
     client.user = operation
     context.layer.cancel(client, context.now)
-    context.start(operation, _clear_up(context, client))
+    context.start(operation, _clear_up(context, client, hang_up=hang_up))
 
 
-def _clear_up(context: Context, client: ClientTransaction) -> Steps:
+def _clear_up(context: Context, client: ClientTransaction, *, hang_up: bool) -> Steps:
     ended: set[str] = set()
     while True:
         event = yield NEXT
         if isinstance(event, ResponseArrived):
             answer = event.message
             if client.method == "INVITE" and 200 <= answer.status < 300:
-                context.send_ack(_in_dialog("ACK", answer, answer.cseq), client.flow)
-                if answer.to_tag not in ended and len(ended) < 16:
-                    ended.add(answer.to_tag)
-                    context.note("late answer", "a next hop that was given up answered: ended")
-                    bye = _in_dialog("BYE", answer, answer.cseq + 1)
-                    context.request(None, bye, client.flow, Side.INSIDE)
+                end_answer(context, answer, client.flow, ended, hang_up=hang_up)
         elif isinstance(event, RequestFailed | TransactionEnded):
             return
+
+
+def end_answer(
+    context: Context, answer: Message, flow: Flow, ended: set[str], *, hang_up: bool = True
+) -> None:
+    """Acknowledge a 2xx that nobody can use, and hang up once on each end that sent one.
+
+    `ended`: the To tags that were hung up on.
+    """
+    context.send_ack(_in_dialog("ACK", answer, answer.cseq), flow)
+    if hang_up and answer.to_tag not in ended and len(ended) < MAX_ENDED:
+        ended.add(answer.to_tag)
+        context.note("late answer", "who was given up has answered: ended")
+        bye = _in_dialog("BYE", answer, answer.cseq + 1)
+        context.request(None, bye, flow, Side.INSIDE)
 
 
 def _in_dialog(method: str, answer: Message, cseq: int) -> Message:

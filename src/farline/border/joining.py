@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from farline.border.context import Context
+    from farline.border.recorder import Recorder
     from farline.border.session import Found, Session
-    from farline.border.siprec import Recorder
     from farline.border.steps import Ask, Operation, Steps
     from farline.sip.transaction import ClientTransaction, ServerTransaction
 
@@ -120,6 +120,7 @@ def join(context: Context, stays: Leg, there: Leg, media: Anchored) -> None:
         context.keeper.session(leg.session)
     for recorder in ended:
         recorder.over()
+    there.session.conversation = stays.session.conversation or there.session.conversation
     siprec.begin(context, there.session)
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from farline.border import records
 from farline.border.records import (
-    ACCOUNT,
     BINDING,
     MAX_VALUE,
     SESSION,
@@ -36,7 +35,7 @@ class Keeper:
         self._context = context
         self._bindings: dict[str, Binding] = {}
         self._sessions: dict[SessionKey, Session] = {}
-        self._accounts: dict[str, bytes | None] = {}
+        self._others: dict[tuple[str, str], bytes | None] = {}
         self.kept: set[tuple[str, str]] = set()
         """Noun and key of every record that the store has."""
 
@@ -48,9 +47,9 @@ class Keeper:
         """The same of a session."""
         self._sessions[session.key] = session
 
-    def account(self, key: str, value: bytes | None) -> None:
-        """A registration of the border's own; None: it is no more."""
-        self._accounts[key] = value
+    def keep(self, noun: str, key: str, value: bytes | None) -> None:
+        """A record of another kind, ready made; None: it is no more."""
+        self._others[noun, key] = value
 
     def flush(self) -> None:
         """Put out the changes of this turn, before everything else that it put out."""
@@ -62,11 +61,10 @@ class Keeper:
             for session in self._sessions.values():
                 self._change(SESSION, session_key(session.key), self._session_value(session))
             self._sessions.clear()
-
-        if self._accounts:
-            for key, value in self._accounts.items():
-                self._change(ACCOUNT, key, value)
-            self._accounts.clear()
+        if self._others:
+            for (noun, key), value in self._others.items():
+                self._change(noun, key, value)
+            self._others.clear()
 
     def _change(self, noun: str, key: str, value: bytes | None) -> None:
         if value is not None and len(value) > MAX_VALUE:

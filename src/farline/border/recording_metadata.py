@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
@@ -22,62 +22,117 @@ class Participant:
 
     uri: str
     name: str
+    sends: bool = True
+    """False: its stream rests, since one of the two holds."""
 
 
+@dataclass(slots=True)
+class Person:
+    """Who is at one end just now, as the documents name them."""
+
+    uri: str
+    ident: str
+    since: float
+    """Wall-clock seconds."""
+
+    sends: bool = True
+    turned_at: float = 0.0
+    """Since when the streams of both are as they are."""
+
+
+@dataclass(slots=True)
 class Metadata:
-    """The documents of one recording: whole each time, with the same identifiers."""
+    """The documents of one recording: whole each time, with the same identifiers.
 
-    def __init__(self, ids: Ids, started: float) -> None:
-        """`started`: wall-clock seconds."""
-        self._started = _time(started)
-        names = ("session", "group", "one", "two", "stream1", "stream2")
-        self._ids = {name: _identifier(ids) for name in names}
+    Held streams are neither sent nor received by anybody; somebody who takes another's place in
+    the call (a transfer) has an identifier of their own. Recordings of one conversation, before and
+    after a transfer, share the group.
+    """
 
-    def document(self, call: str, parties: tuple[Participant, ...], now: float) -> bytes:
+    started: float
+    """Wall-clock seconds."""
+
+    group: str
+    session: str
+    streams: tuple[str, str]
+    people: list[Person] = field(default_factory=list)
+
+    @classmethod
+    def begin(cls, ids: Ids, started: float, group: str = "") -> Metadata:
+        """Those of a new recording. `group`: that of the recording before it."""
+        streams = _identifier(ids), _identifier(ids)
+        return cls(started, group or _identifier(ids), _identifier(ids), streams)
+
+    def note(self, ids: Ids, parties: tuple[Participant, ...], now: float) -> bool:
+        """Take how it stands now; whether that is another than before. `now`: wall-clock."""
+        if not self.people:
+            self.people = [
+                Person(party.uri, _identifier(ids), self.started, party.sends, self.started)
+                for party in parties
+            ]
+            return True
+        other = False
+        for place, party in enumerate(parties):
+            known = self.people[place]
+            if known.uri != party.uri:
+                self.people[place] = Person(party.uri, _identifier(ids), now, party.sends, now)
+                other = True
+            elif known.sends != party.sends:
+                known.sends, known.turned_at = party.sends, now
+                other = True
+        return other
+
+    def document(self, call: str, parties: tuple[Participant, ...]) -> bytes:
         """The whole of it. The first party's stream has label 1, the other's label 2."""
-        ids = self._ids
-        people = list(zip(("one", "two"), ("stream1", "stream2"), parties, strict=True))
-        session = quoteattr(ids["session"])
+        session = quoteattr(self.session)
         lines = [
             '<?xml version="1.0" encoding="UTF-8"?>',
             f'<recording xmlns="{NAMESPACE}">',
             "<datamode>complete</datamode>",
+            f"<group group_id={quoteattr(self.group)}>",
+            f"<associate-time>{_time(self.started)}</associate-time>",
+            "</group>",
             f"<session session_id={session}>",
             f"<sipSessionID>{_text(call)}</sipSessionID>",
-            f"<start-time>{self._started}</start-time>",
+            f"<group-ref>{self.group}</group-ref>",
+            f"<start-time>{_time(self.started)}</start-time>",
             "</session>",
         ]
-        for key, _, party in people:
+        for person, party in zip(self.people, parties, strict=True):
             lines += [
-                f"<participant participant_id={quoteattr(ids[key])}>",
+                f"<participant participant_id={quoteattr(person.ident)}>",
                 f"<nameID aor={quoteattr(_cut(party.uri))}>",
                 *([f"<name>{_text(party.name)}</name>"] if party.name else []),
                 "</nameID>",
                 "</participant>",
             ]
-        for label, (_, stream, _) in enumerate(people, 1):
+        for label, stream in enumerate(self.streams, 1):
             lines += [
-                f"<stream stream_id={quoteattr(ids[stream])} session_id={session}>",
+                f"<stream stream_id={quoteattr(stream)} session_id={session}>",
                 f"<label>{label}</label>",
                 "</stream>",
             ]
-        for key, _, _ in people:
+        for person in self.people:
             lines += [
-                f"<participantsessionassoc participant_id={quoteattr(ids[key])}"
+                f"<participantsessionassoc participant_id={quoteattr(person.ident)}"
                 f" session_id={session}>",
-                f"<associate-time>{self._started}</associate-time>",
+                f"<associate-time>{_time(person.since)}</associate-time>",
                 "</participantsessionassoc>",
             ]
-        for key, stream, _ in people:
-            other = next(one for _, one, _ in people if one != stream)
-            lines += [
-                f"<participantstreamassoc participant_id={quoteattr(ids[key])}>",
-                f"<send>{ids[stream]}</send>",
-                f"<recv>{ids[other]}</recv>",
-                f"<associate-time>{_time(now)}</associate-time>",
-                "</participantstreamassoc>",
-            ]
+        for place in range(2):
+            lines += self._of_streams(place)
         return "\n".join([*lines, "</recording>"]).encode()
+
+    def _of_streams(self, place: int) -> list[str]:
+        """Which streams a party sends and receives, and since when."""
+        mine, other = self.people[place], self.people[1 - place]
+        return [
+            f"<participantstreamassoc participant_id={quoteattr(mine.ident)}>",
+            *([f"<send>{self.streams[place]}</send>"] if mine.sends else []),
+            *([f"<recv>{self.streams[1 - place]}</recv>"] if other.sends else []),
+            f"<associate-time>{_time(max(mine.turned_at, other.turned_at))}</associate-time>",
+            "</participantstreamassoc>",
+        ]
 
 
 def _identifier(ids: Ids) -> str:

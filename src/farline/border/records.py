@@ -24,11 +24,17 @@ BINDING, SESSION, ACCOUNT = "binding", "session", "account"
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 HostPort = tuple[str, Port]
-R = TypeVar("R", "BindingRecord", "SessionRecord", "AccountRecord")
+R = TypeVar("R", bound="Record")
 
 
 class RecordError(ValueError):
     """A record that cannot be used; the text says why."""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What all records have."""
+
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +51,9 @@ class HopRecord:
     """The host name that led here."""
 
 
-class BindingRecord(msgspec.Struct, frozen=True, kw_only=True):
+class BindingRecord(Record, frozen=True, kw_only=True):
     """One registered contact."""
 
-    version: int
     key: tuple[str, ...]
     user: str
     domain: str
@@ -98,10 +103,9 @@ class JointRecord:
     voice: str
 
 
-class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
+class SessionRecord(Record, frozen=True, kw_only=True):
     """One dialog through the border, with both its ends."""
 
-    version: int
     key: tuple[str, str, str]
     initiator: str
     is_call: bool
@@ -123,10 +127,9 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
     joint: JointRecord | None = None
 
 
-class AccountRecord(msgspec.Struct, frozen=True, kw_only=True):
+class AccountRecord(Record, frozen=True, kw_only=True):
     """A registration of the border's own with a server."""
 
-    version: int
     aor: str
     call_id: str
     cseq: int
@@ -134,9 +137,16 @@ class AccountRecord(msgspec.Struct, frozen=True, kw_only=True):
     until: float
     """End of the lease; 0: there is none."""
     refresh_at: float
+    """When it is asked for next."""
+    failed: str = ""
+    """Why the last try came to nothing."""
+    retry: float = 15.0
+    """Seconds until the try after the next, should that fail too."""
+    form: str = ""
+    """What shows that the forms are another since the failure."""
 
 
-def encode(record: BindingRecord | SessionRecord | AccountRecord) -> bytes:
+def encode(record: Record) -> bytes:
     """A record as JSON."""
     try:
         return msgspec.json.encode(record)

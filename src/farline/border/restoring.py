@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farline.border import dialogs, records
+from farline.border import dialogs, records, siprec
 from farline.border.anchor import Anchored
 from farline.border.binding import Binding
 from farline.border.exchange import Side
@@ -19,6 +19,7 @@ from farline.border.line import make_line
 from farline.border.links import udp_flow
 from farline.border.peers import PeerFlow
 from farline.border.plan import Candidate
+from farline.border.recording_record import RECORDING
 from farline.border.records import (
     ACCOUNT,
     BINDING,
@@ -74,7 +75,7 @@ def handle(context: Context, event: object) -> None:
 
 def restore(context: Context, event: Restored) -> None:
     """Take the records: bindings first, since sessions are theirs."""
-    readers = {BINDING: _binding, SESSION: _session, ACCOUNT: _account}
+    readers = {BINDING: _binding, SESSION: _session, ACCOUNT: _account, RECORDING: siprec.restore}
     for noun, read in readers.items():
         for record in event.records:
             if record.noun != noun or record.value is None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from farline.border.anchor import Anchored
     from farline.border.binding import Binding
     from farline.border.exchange import Side
-    from farline.border.siprec import Recorder
+    from farline.border.recorder import Recorder
     from farline.border.steps import Operation
     from farline.border.transfer import Transfer
     from farline.sip import Message
@@ -43,6 +43,9 @@ class End:
     inserted: list[int] = field(default_factory=list)
     """Requests of ours in its name, each by what `cseq` was then, ascending: the other end reads
     later numbers of it counted up."""
+
+    asserted: str = ""
+    """Who it is since the call began, as a server has said (P-Asserted-Identity, RFC 3325)."""
 
     def next_cseq(self) -> int:
         """The number of the next request of ours in its name, as the other end reads it."""
@@ -109,6 +112,10 @@ class Session:
 
     recorder: Recorder | None = None
     """The session with a recording server."""
+
+    conversation: str = ""
+    """What its recordings at servers have in common with those of the call that it came from by a
+    transfer (the group of RFC 7865); "" while there is none."""
 
     recordings: tuple[str, ...] = ()
     """Files of the media engine, in their order."""

@@ -247,6 +247,7 @@ class Transfer:
             )
             dialogs.open_anchor(self.context, session, flow, passage)
             session.pending = self.operation
+            session.conversation = self._stays.session.conversation
             there = Leg(self.context, session, Side.INSIDE)
             media = joining.media_between(self.context, self._stays, there)
             if media is None:

@@ -24,14 +24,14 @@ OUTSIDE_NUMBER = "sip:+4930123@10.10.10.7"
 """A number outside as the office calls it."""
 
 
-def trunk_border(*changes: tuple[str, str]) -> Border:
+def trunk_border(*changes: tuple[str, str], secrets: dict[str, str] = SECRETS) -> Border:
     """The example's border with texts replaced. Raises ValueError for a text that is not there."""
     text = TEXT
     for old, new in changes:
         if old not in text:
             raise ValueError(f"the example has no {old!r}")
         text = text.replace(old, new)
-    border = load_deployment(text, SECRETS).border
+    border = load_deployment(text, secrets).border
     if border is None:
         raise ValueError("the example has a border")
     return border

@@ -11,100 +11,30 @@ from farline.config.check_servers import check_servers
 from farline.config.interworking import InterworkingProfile
 from farline.media.engine import Answer, MediaReply, Subscribe, SubscribeAnswer
 from farline.media.reports import MediaSessions
-from farline.sip import Address, Message, responses
-from farline.testing.border import BorderWorld, changed
-from farline.testing.border_phone import Phone, offer
-
-SERVERS = [Address("10.10.10.20", 5060), Address("10.10.10.21", 5060)]
-OFFERS = [
-    b"v=0\r\no=- 1 %d IN IP4 10.10.10.7\r\ns=-\r\nm=audio 36000 RTP/AVP 8\r\n" % number
-    for number in (1, 2, 3)
-]
-ANSWER = b"v=0\r\no=- 9 9 IN IP4 10.10.10.20\r\ns=-\r\nm=audio 6000 RTP/AVP 8\r\n"
+from farline.sip import Message, responses
+from farline.testing.border import changed
+from farline.testing.border_phone import offer
+from farline.testing.siprec import (
+    ANSWER,
+    OFFERS,
+    SERVERS,
+    accept,
+    parts,
+    recorded_world,
+    recording_border,
+    subscribed,
+    to_server,
+    told,
+)
 
 
 @pytest.fixture
 def recorded(guide_border):
     """A border whose server flow records at two servers; their phone is registered."""
-    rule = {"name": "r", "recording_profile": "SRS"}
-    addresses = [{"address": one.host, "port": 5060, "transport": "TCP"} for one in SERVERS]
-    server = ServerProfile(name="SRS", server_type="recording", addresses=addresses)
-    (flow,) = guide_border.server_flows
-    told = flow.model_copy(update={"name": "ToSRS", "server_profile": "SRS"})
-    border = changed(
-        guide_border,
-        end_point_policy_groups=(EndPointPolicyGroup(name="mine", sets=[{"recording": rule}]),),
-        subscriber_flows={"end_point_policy_group": "mine"},
-        server_profiles=(*guide_border.server_profiles, server),
-        server_flows=(flow, told),
-    )
-    assert [one for one in check_servers(border) if one.severity == "error"] == []
-    world = BorderWorld(border)
-    world.engine = Engine(world.engine)
-    phone = Phone(world)
-    phone.register()
-    return world, phone
-
-
-class Engine:
-    """The stand-in, which gives copies too."""
-
-    def __init__(self, engine):
-        self._engine = engine
-        self.offer = OFFERS[0]
-        self.fail = None
-
-    def __getattr__(self, name):
-        return getattr(self._engine, name)
-
-    def perform(self, request):
-        if isinstance(request, Subscribe | SubscribeAnswer):
-            self.requests.append(request)
-            if self.fail is not None:
-                return self.fail
-            return MediaReply(sdp=self.offer if isinstance(request, Subscribe) else None)
-        return self._engine.perform(request)
-
-
-def to_server(world, number=0):
-    """The connection to a recording server."""
-    return next(one for one in world.opened if one.remote == SERVERS[number])
-
-
-def parts(message):
-    """The bodies of a multipart message by type, with their headers."""
-    kind, _, boundary = message.get("Content-Type").partition(";boundary=")
-    assert kind == "multipart/mixed"
-    pieces = message.body.split(b"--" + boundary.encode())
-    assert pieces[0] == b"" and pieces[-1].strip() == b"--"
-    found = {}
-    for piece in pieces[1:-1]:
-        head, _, body = piece.strip(b"\r\n").partition(b"\r\n\r\n")
-        lines = dict(line.decode().split(": ", 1) for line in head.split(b"\r\n"))
-        found[lines["Content-Type"]] = (lines, body)
-    return found
-
-
-def accept(world, flow, invite, status=200):
-    """The recording server's answer; its ACK comes back."""
-    response = responses.make(invite, status, to_tag="srs")
-    if status == 200:
-        response.add("Contact", f"<sip:srs@{flow.remote};transport=tcp>")
-        response.add("Content-Type", "application/sdp")
-        response.body = ANSWER
-    world.receive(flow, response)
-    ack = world.take(flow)
-    assert (ack.method, ack.cseq) == ("ACK", invite.cseq)
-    return ack
-
-
-def subscribed(world):
-    kinds = Subscribe | SubscribeAnswer
-    return [one for one in world.engine.requests if isinstance(one, kinds)]
-
-
-def told(world):
-    return [(one.value, one.because) for one in world.decisions("recording")]
+    assert [
+        one for one in check_servers(recording_border(guide_border)) if one.severity == "error"
+    ] == []
+    return recorded_world(guide_border)
 
 
 def test_an_answered_call_is_told_to_the_server_with_its_people(recorded):
@@ -258,7 +188,8 @@ def test_a_transferred_call_is_recorded_anew(recorded):
     phone.register(cseq=2)
     phone.call_office()
     flow = to_server(world)
-    accept(world, flow, world.take(flow))
+    first = world.take(flow)
+    accept(world, flow, first)
     refer = phone.office_request("REFER", call="call-1", from_tag="office", to_tag="phone",
                                  cseq=5, Refer_To="<sip:3005@ipo1xp.ipolab.com>")  # fmt: skip
     refer.set("Refer-Sub", "false")
@@ -273,4 +204,12 @@ def test_a_transferred_call_is_recorded_anew(recorded):
     sent = {message.method: message for message in world.unread(flow)}
     assert set(sent) == {"INVITE", "BYE"}
     assert sent["INVITE"].call_id != sent["BYE"].call_id
+    roots = [ElementTree.fromstring(parts(one)["application/rs-metadata+xml"][1])
+             for one in (first, sent["INVITE"])]  # fmt: skip
+    name = {"r": NAMESPACE}
+    groups = [root.find("r:session/r:group-ref", name).text for root in roots]
+    assert groups[0] == groups[1]  # one conversation
+    assert [one.get("aor") for one in roots[1].findall("r:participant/r:nameID", name)] == [
+        "sip:3001@ipo1xp.ipolab.com", "sip:3005@ipo1xp.ipolab.com",
+    ]  # fmt: skip
     assert subscribed(world)[-1].session != subscribed(world)[0].session

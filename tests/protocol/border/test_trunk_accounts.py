@@ -313,6 +313,37 @@ def test_a_registration_outlives_the_process(enrolled):
     assert (again.call_id, again.cseq) == (request.call_id, request.cseq + 1)
 
 
+def refused_twice(site):
+    site.trunk.answer(site.trunk.take("REGISTER"), 403)
+    site.world.wait(19)
+    site.trunk.answer(site.trunk.take("REGISTER"), 403)
+
+
+def test_a_restart_does_not_press_a_server_that_refuses(enrolled):
+    site = enrolled
+    refused_twice(site)
+    site.world.crash()
+    begin(site)
+    assert (state(site)["state"], state(site)["why"][:3]) == ("failed", "403")
+    assert not site.world.unread()
+    site.world.wait(28)
+    assert not site.world.unread()
+    while not site.world.unread():
+        site.world.wait(0.4)
+    site.trunk.answer(site.trunk.take("REGISTER"), 403)
+    site.world.wait(58)  # doubled again
+    assert not site.world.unread()
+
+
+def test_another_password_is_tried_at_once_after_a_restart(enrolled):
+    site = enrolled
+    refused_twice(site)
+    changed = trunk_border(QUIET, secrets={"trunk": "anders"})
+    site.world.crash(changed)
+    begin(site)
+    assert site.trunk.take("REGISTER").cseq == 3
+
+
 def test_a_changed_configuration_ends_it(enrolled):
     site = enrolled
     registered(site, Guard(site))
