@@ -9,122 +9,26 @@
 //! is not valid is written, then made valid: there is no moment without a whole one. Names are hashes
 //! of what a cell is about, the key included, so that a process with other keys does not find it.
 
+mod entry;
+
 use std::collections::hash_map::DefaultHasher;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use srtp::Progress;
-
-use crate::voice::Course;
+pub use entry::Entry;
+use entry::HALF;
 
 /// Words of a cell; the first cell of a file is its head.
 pub const CELL_WORDS: usize = 8;
 /// What a file begins with: the form of its cells.
 const MAGIC: u64 = u64::from_be_bytes(*b"FARLRLY1");
-const HALF: usize = 3;
 const TURN: u32 = 63;
 
 /// The memory of the cells.
 pub type Cells = Box<dyn Deref<Target = [AtomicU64]> + Send>;
-
-/// What a cell holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
-    tag: u32,
-    words: [u64; HALF],
-}
-
-impl From<Progress> for Entry {
-    fn from(progress: Progress) -> Self {
-        let seen = progress.seen;
-        Self {
-            tag: progress.ssrc,
-            words: [progress.highest, seen as u64, (seen >> 64) as u64],
-        }
-    }
-}
-
-impl From<SocketAddr> for Entry {
-    fn from(at: SocketAddr) -> Self {
-        let (tag, bits) = match at.ip() {
-            IpAddr::V4(ip) => (4, u128::from(ip.to_bits())),
-            IpAddr::V6(ip) => (6, ip.to_bits()),
-        };
-        let port = u64::from(at.port());
-        Self {
-            tag,
-            words: [port, bits as u64, (bits >> 64) as u64],
-        }
-    }
-}
-
-impl From<Course> for Entry {
-    fn from(course: Course) -> Self {
-        let pair = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
-        Self {
-            tag: course.ssrc,
-            words: [
-                pair(course.sent.0, course.sent.1),
-                pair(u32::from(course.sequence), course.timestamp),
-                pair(course.theirs.0, course.theirs.1),
-            ],
-        }
-    }
-}
-
-impl Entry {
-    /// A part of something longer than an entry.
-    pub(crate) fn part(number: u32, words: [u64; HALF]) -> Self {
-        Self { tag: number, words }
-    }
-
-    /// The reverse of `part`.
-    pub(crate) fn as_part(&self) -> (u32, [u64; HALF]) {
-        (self.tag, self.words)
-    }
-
-    fn bits(&self) -> u128 {
-        u128::from(self.words[2]) << 64 | u128::from(self.words[1])
-    }
-
-    /// The entry as an SSRC's progress.
-    #[must_use]
-    pub fn progress(&self) -> Progress {
-        Progress {
-            ssrc: self.tag,
-            highest: self.words[0],
-            seen: self.bits(),
-        }
-    }
-
-    /// The entry as how far a source of ours has come.
-    #[must_use]
-    pub fn course(&self) -> Course {
-        let pair = |word: u64| ((word >> 32) as u32, word as u32);
-        let (sequence, timestamp) = pair(self.words[1]);
-        Course {
-            ssrc: self.tag,
-            sequence: sequence as u16,
-            theirs: pair(self.words[2]),
-            timestamp,
-            sent: pair(self.words[0]),
-        }
-    }
-
-    /// The entry as an address.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        let ip = match self.tag {
-            4 => IpAddr::V4((self.bits() as u32).into()),
-            _ => IpAddr::V6(Ipv6Addr::from_bits(self.bits())),
-        };
-        SocketAddr::new(ip, self.words[0] as u16)
-    }
-}
 
 /// What another process has left, by name.
 pub type Before = HashMap<u64, Vec<Entry>>;
@@ -244,6 +148,10 @@ pub fn name_of(parts: impl Hash) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
+    use srtp::Progress;
+
     use super::*;
 
     fn memory(cells: usize) -> Vec<AtomicU64> {

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use crate::bundle::MAX_SOURCES;
 use crate::crypto::Guard;
 use crate::keeper::{name_of, Entry, Keeper};
+use crate::music::Tail;
 use crate::voice::Course;
 
 /// Bytes of a secret in one cell.
@@ -24,6 +25,8 @@ pub(crate) struct Kept {
     latch: Option<(SocketAddr, Option<u32>)>,
     /// How far the source of ours has come that leaves here.
     voice: Option<Option<u32>>,
+    /// How far the stream has come that music has gone on with: the cell, and how often it was written.
+    outlet: Option<(Option<u32>, u32)>,
     /// The keys of the two directions, by fingerprint.
     keys: [u64; 2],
     /// The keys of a handshake.
@@ -79,6 +82,41 @@ impl Kept {
     pub fn voice_before(&self, keeper: &Keeper) -> Option<Course> {
         let name = name_of(("voice", self.identity));
         keeper.before(name).first().map(|entry| entry.course())
+    }
+
+    /// Keeps how far the stream has come that music has gone on with; None: its source counts on by
+    /// itself.
+    pub fn note_outlet(&mut self, keeper: &mut Keeper, tail: Option<Tail>) {
+        let Some(tail) = tail.filter(|_| self.identity != 0) else {
+            if let Some((Some(cell), _)) = self.outlet.take() {
+                keeper.give_back(cell);
+            }
+            return;
+        };
+        let written = match self.outlet {
+            Some((_, written)) => written,
+            None => self.outlet_entry(keeper).map_or(0, |(written, _)| written),
+        };
+        let written = written.wrapping_add(1);
+        let entry = Entry::of_tail(written, tail);
+        let cell = match self.outlet {
+            Some((cell, _)) => cell.inspect(|cell| keeper.write(*cell, entry)),
+            None => keeper.take(name_of(("outlet", self.identity)), entry),
+        };
+        self.outlet = Some((cell, written));
+    }
+
+    /// How far the stream had come in the process before this one.
+    pub fn outlet_before(&self, keeper: &Keeper) -> Option<Tail> {
+        self.outlet_entry(keeper).map(|(_, tail)| tail)
+    }
+
+    /// The same with how often it was written: of what several processes have left the last counts.
+    fn outlet_entry(&self, keeper: &Keeper) -> Option<(u32, Tail)> {
+        let entries = keeper.before(name_of(("outlet", self.identity))).iter();
+        entries
+            .map(Entry::as_tail)
+            .max_by_key(|(written, _)| *written)
     }
 
     /// Keeps how far the contexts of one direction have come.
@@ -199,7 +237,8 @@ impl Kept {
         let latch = self.latch.take().and_then(|(_, cell)| cell);
         let windows = self.windows.iter_mut().flat_map(|cells| cells.drain(..));
         let voice = self.voice.take().flatten();
-        for cell in windows.flatten().chain(latch).chain(voice) {
+        let outlet = self.outlet.take().and_then(|(cell, _)| cell);
+        for cell in windows.flatten().chain(latch).chain(voice).chain(outlet) {
             keeper.give_back(cell);
         }
     }

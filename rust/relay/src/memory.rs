@@ -8,7 +8,7 @@ use crate::keeper::{Before, Keeper, CELL_WORDS};
 use crate::sys::Mapping;
 
 /// Cells of one worker: a call takes four, two to four more for each leg with SRTP, as many again for
-/// the keys of a handshake, and two where it is transcoded. The file has holes: only pages that were
+/// the keys of a handshake, two where it is transcoded, and one for each side that heard music. The file has holes: only pages that were
 /// written take memory.
 const CELLS: usize = 65_536;
 

@@ -84,6 +84,20 @@ impl Music {
     }
 }
 
+/// How far a stream has come that music has gone on with; what outlives the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tail {
+    /// Of the last packet, as it was sent.
+    pub ssrc: u32,
+    pub payload_type: u8,
+    pub sequence: u16,
+    pub timestamp: u32,
+    /// It was music.
+    pub ours: bool,
+    /// A source, and what is added to its sequence numbers and timestamps.
+    pub shift: Option<(u32, u16, u32)>,
+}
+
 fn frame_length(rate: u32) -> usize {
     (u64::from(rate) * FRAME / 1000).max(1) as usize
 }

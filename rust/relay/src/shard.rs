@@ -26,6 +26,7 @@ mod handshake;
 mod keep;
 mod music;
 mod notice;
+mod outlet;
 mod recording;
 mod sending;
 mod settling;

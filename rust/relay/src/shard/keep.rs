@@ -49,6 +49,7 @@ impl Shard {
                         port.latch.resume(at);
                     }
                     port.resume_handshake(&mut keeper);
+                    port.resume_outlet(&mut keeper);
                 }
             }
             self.keeper = Some(keeper);
@@ -116,6 +117,18 @@ impl Shard {
         self.keeper = Some(keeper);
     }
 
+    /// Writes down how far the stream has come that a side hears, where music has gone on with it.
+    pub(super) fn keep_outlet(&mut self, home: Key) {
+        let Some(mut keeper) = self.keeper.take() else {
+            return;
+        };
+        if let Some(port) = self.port_mut(home) {
+            let tail = port.senses.as_ref().and_then(|one| one.outlet.tail());
+            port.kept.note_outlet(&mut keeper, tail);
+        }
+        self.keeper = Some(keeper);
+    }
+
     /// Writes down whose the source of a packet is that came by a shared transport.
     pub(super) fn keep_source(&mut self, transport: Key, packet: &[u8], stream: u16) {
         let Some(mut keeper) = self.keeper.take() else {
@@ -178,6 +191,14 @@ impl Port {
         if let Some(secret) = secret {
             association.resume(&secret);
             self.keep_handshake(keeper);
+        }
+    }
+
+    fn resume_outlet(&mut self, keeper: &mut Keeper) {
+        let tail = self.kept.outlet_before(keeper);
+        if let Some((senses, tail)) = self.senses.as_mut().zip(tail) {
+            senses.outlet.resume(tail);
+            self.kept.note_outlet(keeper, Some(tail));
         }
     }
 

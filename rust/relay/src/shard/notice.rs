@@ -2,7 +2,7 @@
 
 use rtp::{Class, RtpHeader};
 
-use super::music::Outlet;
+use super::outlet::Outlet;
 use super::Shard;
 use crate::digits::{Digit, Listener};
 use crate::events::Events;

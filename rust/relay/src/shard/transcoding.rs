@@ -116,7 +116,8 @@ impl Shard {
         let mut made = Vec::new();
         let senses = port.senses.as_mut()?;
         let voice = port.voice.as_mut()?;
-        if let Some(left) = senses.outlet.behind_music(voice.course.ssrc) {
+        let left = senses.outlet.behind_music(voice.course.ssrc);
+        if let Some(left) = left {
             voice.go_on(left);
         }
         let taken = match format.filter(|one| !(withheld && event(one.codec))) {
@@ -128,6 +129,9 @@ impl Shard {
             port.counters.untargeted_packets += 1;
         }
         self.keep_voice(peers[0], course);
+        if left.is_some() {
+            self.keep_outlet(peers[0]);
+        }
         let mut passed = taken && made.is_empty() && !muted;
         for one in made {
             passed |= self.send_made(peers[0], one, now);
