@@ -13,6 +13,13 @@ from farline.testing.pages import blocks, commands, quotes
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted((ROOT / "README.md", *(ROOT / "docs").rglob("*.md")))
+CONCEPTS = sorted((ROOT / "docs/concepts").glob("*.md"))
+PLACES = [ROOT, ROOT / "rust/relay/src", ROOT / "src/farline"] + [
+    ROOT / "src/farline" / one
+    for one in ("border", "border/relays", "runtime", "runtime/relays", "sip", "media", "testing")
+]
+"""Where a module's name in a page may begin."""
+
 LANGUAGES = {"sh", "console", "text", "ini", "yaml", "json", "sip", "mermaid"}
 WORDS = (
     "signaling interface", "media interface", "network", "subscriber flow", "server flow",
@@ -48,6 +55,17 @@ def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
         if not target.startswith("http"):
             assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", [ROOT / "docs/glossary.md", *CONCEPTS], ids=name)
+def test_modules_that_a_page_names_are_there(page):
+    text = page.read_text(encoding="utf-8")
+    for named in re.findall(r"`((?:[\w-]+/)*[\w-]+(?:\.py|\.rs|/))`", text):
+        found = any(
+            (place / named).exists() or (place / named.removesuffix(".py")).is_dir()
+            for place in PLACES
+        )
+        assert found, named
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
