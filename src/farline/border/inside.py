@@ -9,7 +9,9 @@ from farline.config.flows import split_host
 from farline.config.subnets import IpNetwork, literal
 
 if TYPE_CHECKING:
-    from farline.config import Border
+    from collections.abc import Sequence
+
+    from farline.config import Border, ServerFlow
 
 MAX_KNOWN = 4096
 """Hosts whose place is remembered."""
@@ -27,35 +29,22 @@ class InsideAddresses:
         """`past`: what was inside before a change, and stays hidden while calls go on."""
         interfaces = {item.name: item for item in border.signaling_interfaces}
         networks = {item.name: item.subnet for item in border.networks}
-        media = {item.name: item for item in border.media_interfaces}
         outsiders = {one.name for one in border.server_profiles if one.nature.is_outsider}
         inner_flows = [one for one in border.server_flows if one.server_profile not in outsiders]
         outer_flows = [one for one in border.server_flows if one.server_profile in outsiders]
         served = {flow.signaling_interface for flow in inner_flows}
         outer = {flow.signaling_interface for flow in border.subscriber_flows}
         outer |= {flow.signaling_interface for flow in outer_flows} - served
-        outside_nets = {networks[interfaces[name].network] for name in outer}
         self._outside_ips = {interfaces[name].ip for name in outer}
-        self._outside_ips |= {media[flow.media_interface].ip for flow in border.subscriber_flows}
-        inner_media = {flow.media_interface for flow in inner_flows}
-        for flow in outer_flows:
-            used = {flow.media_interface, flow.secondary_media_interface} - inner_media - {None}
-            self._outside_ips |= {media[name].ip for name in used if name is not None}
+        self._outside_ips |= _outside_media(border, inner_flows, outer_flows)
         self._outside_ips |= {border.shown(ip) for ip in self._outside_ips}
+        outside_nets = {networks[interfaces[name].network] for name in outer}
         inner = {networks[interfaces[name].network] for name in served}
         self.networks: tuple[IpNetwork, ...] = tuple(
             net for net in inner if not any(_overlap(net, out) for out in outside_nets)
         )
-        exact = {interfaces[name].ip for name in served}
-        for flow in inner_flows:
-            exact.add(media[flow.media_interface].ip)
-            if flow.secondary_media_interface is not None:
-                exact.add(media[flow.secondary_media_interface].ip)
-        profiles = [one for one in border.server_profiles if one.name not in outsiders]
-        servers = {entry.address for one in profiles for entry in one.addresses}
-        for subscriber in border.subscriber_flows:
-            if subscriber.presence_server_address is not None:
-                servers.add(split_host(subscriber.presence_server_address, 5060)[0])
+        servers = _servers(border, outsiders)
+        exact = {interfaces[name].ip for name in served} | _inside_media(border, inner_flows)
         exact |= {address for address in servers if literal(address)}
         self.exact = frozenset(str(ip_address(ip)) for ip in exact - self._outside_ips)
         audit = border.topology_audit
@@ -121,3 +110,37 @@ def _overlap(one: IpNetwork, other: IpNetwork) -> bool:
     if isinstance(one, IPv4Network) and isinstance(other, IPv4Network):
         return one.overlaps(other)
     return isinstance(one, IPv6Network) and isinstance(other, IPv6Network) and one.overlaps(other)
+
+
+def _outside_media(
+    border: Border, inner_flows: Sequence[ServerFlow], outer_flows: Sequence[ServerFlow]
+) -> set[str]:
+    """Addresses for media that phones and outsiders are told."""
+    media = {item.name: item.ip for item in border.media_interfaces}
+    found = {media[flow.media_interface] for flow in border.subscriber_flows}
+    inner = {flow.media_interface for flow in inner_flows}
+    for flow in outer_flows:
+        used = {flow.media_interface, flow.secondary_media_interface} - inner - {None}
+        found |= {media[name] for name in used if name is not None}
+    return found
+
+
+def _inside_media(border: Border, inner_flows: Sequence[ServerFlow]) -> set[str]:
+    """Addresses for media that only servers inside are told."""
+    media = {item.name: item.ip for item in border.media_interfaces}
+    found: set[str] = set()
+    for flow in inner_flows:
+        found.add(media[flow.media_interface])
+        if flow.secondary_media_interface is not None:
+            found.add(media[flow.secondary_media_interface])
+    return found
+
+
+def _servers(border: Border, outsiders: set[str]) -> set[str]:
+    """Addresses and names of all servers but outsiders."""
+    profiles = [one for one in border.server_profiles if one.name not in outsiders]
+    found = {entry.address for one in profiles for entry in one.addresses}
+    for subscriber in border.subscriber_flows:
+        if subscriber.presence_server_address is not None:
+            found.add(split_host(subscriber.presence_server_address, 5060)[0])
+    return found

@@ -18,6 +18,28 @@ if TYPE_CHECKING:
 
 def check_office(office: Office, server_tls: set[str]) -> Iterator[Problem]:
     """Every problem of the office's forms."""
+    yield from _users(office)
+    registrar = office.registrar
+    if registrar.tls_port is not None and registrar.tls_profile not in server_tls:
+        yield missing(
+            "office.registrar.tls_profile",
+            registrar,
+            "TLS profile",
+            str(registrar.tls_profile),
+            server_tls,
+        )
+    if office.directory is not None and office.directory.tls_profile not in server_tls:
+        yield missing(
+            "office.directory.tls_profile",
+            office.directory,
+            "TLS profile",
+            office.directory.tls_profile,
+            server_tls,
+        )
+
+
+def _users(office: Office) -> Iterator[Problem]:
+    """Names and extensions that clash, and users whose forms contradict themselves."""
     yield from duplicates("office.users", office.users)
     lowered = Counter(user.name.lower() for user in office.users)
     extensions = Counter(user.extension for user in office.users)
@@ -45,23 +67,6 @@ def check_office(office: Office, server_tls: set[str]) -> Iterator[Problem]:
                 "set profile: power_user and one_x_portal: true",
                 user.form,
             )
-    registrar = office.registrar
-    if registrar.tls_port is not None and registrar.tls_profile not in server_tls:
-        yield missing(
-            "office.registrar.tls_profile",
-            registrar,
-            "TLS profile",
-            str(registrar.tls_profile),
-            server_tls,
-        )
-    if office.directory is not None and office.directory.tls_profile not in server_tls:
-        yield missing(
-            "office.directory.tls_profile",
-            office.directory,
-            "TLS profile",
-            office.directory.tls_profile,
-            server_tls,
-        )
 
 
 def check_portal(portal: Portal, server_tls: set[str], client_tls: set[str]) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from farline.config import Deployment
+    from farline.config.lab import Lab
     from farline.config.network import Network
 
 
@@ -97,16 +98,22 @@ def guide_topology(deployment: Deployment) -> Topology:
         raise ValueError("the lab needs the sections border, office and lab in the deployment")
     inside = _network_of(border.networks, office.ip)
     outside = _network_of(border.networks, lab.router.wan_ip)
-    within, without = inside.subnet.prefixlen, outside.subnet.prefixlen
     portal = (deployment.portal.ip,) if deployment.portal is not None else ()
-    office_ips = dict.fromkeys((office.ip, *portal, lab.inside_dns, lab.desk_phone.ip))
-    rules = _NO_CROSSING.format(
-        outside=outside.interface,
-        inside=inside.interface,
-        outside_ips=", ".join(entry.ip for entry in outside.addresses),
-        inside_ips=", ".join(entry.ip for entry in inside.addresses),
+    office_ips = tuple(dict.fromkeys((office.ip, *portal, lab.inside_dns, lab.desk_phone.ip)))
+    nodes = (*_outer_nodes(lab, outside), *_inner_nodes(lab, inside, outside, office_ips))
+    links = (
+        Link(("mobile", "wlan0"), ("router", "lan0")),
+        Link(("router", "wan0"), ("outside", "router0")),
+        Link(("outside", "border0"), ("border", outside.interface)),
+        Link(("border", inside.interface), ("office", "eth0")),
     )
-    nodes = (
+    return Topology(nodes, links)
+
+
+def _outer_nodes(lab: Lab, outside: Network) -> tuple[Node, ...]:
+    """The phone, the router before it, and the network that the border's outside is in."""
+    prefix = outside.subnet.prefixlen
+    return (
         Node(
             "mobile",
             (Port("wlan0", (f"{lab.mobile.ip}/{lab.router.lan_prefix}",)),),
@@ -117,7 +124,7 @@ def guide_topology(deployment: Deployment) -> Topology:
             "router",
             (
                 Port("lan0", (f"{lab.router.lan_ip}/{lab.router.lan_prefix}",)),
-                Port("wan0", (f"{lab.router.wan_ip}/{without}",)),
+                Port("wan0", (f"{lab.router.wan_ip}/{prefix}",)),
             ),
             forward=True,
             rules=_MASQUERADE,
@@ -126,9 +133,24 @@ def guide_topology(deployment: Deployment) -> Topology:
         Node(
             "outside",
             (Port("router0", bridge="br0"), Port("border0", bridge="br0")),
-            bridges=(Port("br0", (f"{lab.outside_dns}/{without}",)),),
+            bridges=(Port("br0", (f"{lab.outside_dns}/{prefix}",)),),
             resolver=lab.outside_dns,
         ),
+    )
+
+
+def _inner_nodes(
+    lab: Lab, inside: Network, outside: Network, office_ips: tuple[str, ...]
+) -> tuple[Node, ...]:
+    """The border, and the one machine of everything inside."""
+    within, without = inside.subnet.prefixlen, outside.subnet.prefixlen
+    rules = _NO_CROSSING.format(
+        outside=outside.interface,
+        inside=inside.interface,
+        outside_ips=", ".join(entry.ip for entry in outside.addresses),
+        inside_ips=", ".join(entry.ip for entry in inside.addresses),
+    )
+    return (
         Node(
             "border",
             (_border_port(inside, within), _border_port(outside, without)),
@@ -141,13 +163,6 @@ def guide_topology(deployment: Deployment) -> Topology:
             resolver=lab.inside_dns,
         ),
     )
-    links = (
-        Link(("mobile", "wlan0"), ("router", "lan0")),
-        Link(("router", "wan0"), ("outside", "router0")),
-        Link(("outside", "border0"), ("border", outside.interface)),
-        Link(("border", inside.interface), ("office", "eth0")),
-    )
-    return Topology(nodes, links)
 
 
 def _border_port(network: Network, prefix: int) -> Port:

@@ -10,7 +10,6 @@ registrar (or the border before it) makes it ring.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from farline.mobile.call import Phase
@@ -24,12 +23,12 @@ from farline.mobile.commands import (
 )
 from farline.mobile.line import Account, Line
 from farline.mobile.outside import outside_dialog, replaced_call, text_of
-from farline.mobile.placing import PlacedCall
+from farline.mobile.placing import PlacedCall, dialled
 from farline.mobile.receiving import ReceivedCall
 from farline.mobile.registration import Registration
 from farline.mobile.text import printable
 from farline.mobile.wishes import Wish, tell
-from farline.sip import Message, Uri, WireError
+from farline.sip import Message, WireError
 from farline.sip.effects import Closed, Expired, Opened, OpenFailed, Received, Send
 from farline.sip.headers import tokens
 from farline.sip.responses import for_error, make
@@ -168,18 +167,12 @@ class PhoneCore:
             self._registration.end(now)
 
     def _dial(self, command: Dial) -> None:
-        text = command.target
         if command.call in self._calls:
             return
         try:
-            if not re.fullmatch(r"[!-~]{1,256}", text):
-                raise ValueError("an extension or SIP URI has no blanks and at most 256 characters")
-            if text.lower().startswith(("sip:", "sips:")):
-                target = Uri.parse(text)
-            else:
-                target = Uri.build(self._line.account.domain, user=text)
-        except (WireError, ValueError) as error:
-            detail = f"cannot call {printable(text)}: {printable(str(error))}"
+            target = dialled(command.target, self._line.account.domain)
+        except ValueError as error:
+            detail = f"cannot call {printable(command.target)}: {printable(str(error))}"
             self._line.out.append(CallNews(command.call, CallState.ENDED, detail, 404))
             return
         call = PlacedCall(self._line, command.call, target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from farline.mobile.call import NORMAL, Phase, reason_of, who
@@ -195,3 +196,15 @@ class PlacedCall(InCall):
 def _callee(response: Message) -> str:
     """Who answers, by P-Asserted-Identity; "" when it does not say."""
     return who(response) if response.get("P-Asserted-Identity") is not None else ""
+
+
+def dialled(text: str, domain: str) -> Uri:
+    """What a user has entered, as a URI: an extension of `domain`, or a SIP URI.
+
+    Raises ValueError (WireError is one) for what cannot be called.
+    """
+    if not re.fullmatch(r"[!-~]{1,256}", text):
+        raise ValueError("an extension or SIP URI has no blanks and at most 256 characters")
+    if text.lower().startswith(("sip:", "sips:")):
+        return Uri.parse(text)
+    return Uri.build(domain, user=text)
