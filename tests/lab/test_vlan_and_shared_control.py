@@ -54,7 +54,7 @@ PEER = """
 import socket
 server, kept = socket.create_server(("10.30.0.1", 7000)), []
 for port in (5060, 5070):
-    kept.append(socket.create_connection(("10.30.0.8", port), timeout=5))
+    kept.append(socket.create_connection(("10.30.0.8", port), timeout=30))
 server.accept()
 print("done", flush=True)
 """
