@@ -15,6 +15,7 @@ from farline.media.engine import Query
 from farline.media.opening import place_name
 from farline.media.quality import leg_quality
 from farline.runtime.media_client import MediaClient
+from farline.runtime.media_memory import clear_dead_pins
 from farline.runtime.media_process import MediaPlace, MediaSettings, instance_name, serve
 from farline.runtime.secret_directory import clear_dead, secret_directory
 
@@ -117,10 +118,12 @@ async def _run(context: RoleContext, places: list[MediaPlace], settings: MediaSe
     """`settings`: what does not follow from the place where the process runs."""
     path = context.media_path
     state = secret_directory(context.run_dir, context.role)
+    instance = instance_name(path)
     clear_dead(state)
+    clear_dead_pins(instance)
     settings = replace(
         settings,
-        instance=instance_name(path),
+        instance=instance,
         state=state,
         base=context.base,
     )

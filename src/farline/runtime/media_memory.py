@@ -9,24 +9,28 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farline._core import RelayError
 from farline.media.records import MEDIA, MediaRecordError
 from farline.runtime.certificate import DtlsIdentity
-from farline.runtime.secret_directory import Hold, empty_parent
+from farline.runtime.leftovers import Hold, beat, remove_dead
+from farline.runtime.secret_directory import empty_parent
 from farline.store.sqlite import StoreError
 from farline.store.state import JournalState, MemoryState, Persist
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from farline._core import Relay
     from farline.media.sessions import MediaSessions
     from farline.store.state import StateStore
 
 log = logging.getLogger(__name__)
+
+PINS = Path("/sys/fs/bpf/farline")
+"""Where the fast path pins what outlives a process: a directory for each instance and version."""
 
 
 def _write_secret(path: Path, data: bytes) -> None:
@@ -38,6 +42,13 @@ def _write_secret(path: Path, data: bytes) -> None:
     new.replace(path)
 
 
+def clear_dead_pins(instance: str, pins: Path = PINS) -> None:
+    """Remove kernel tables (and programs) of deployments that were killed whole, and say so."""
+    others = [one for one in pins.glob("*-*") if not one.name.startswith(instance)]
+    if cleared := sum(remove_dead(one) for one in others):
+        log.warning("what %d deployments left in the kernel when killed is removed", cleared)
+
+
 class MediaMemory:
     """The files of one media process; without a directory nothing outlives it."""
 
@@ -45,13 +56,22 @@ class MediaMemory:
         """Raises StoreError for a directory that cannot be used."""
         self._directory = directory
         self._journal: JournalState | None = None
-        self._hold: Hold | None = None
+        self._holds: list[Hold] = []
         if directory is not None:
             try:
-                self._hold = Hold(directory)
+                self._holds.append(Hold(directory))
             except OSError as error:
                 raise StoreError(f"{directory}: {error}") from error
             self._journal = JournalState(directory / "sessions.journal", log.warning)
+
+    def hold_pins(self, instance: str) -> None:
+        """The kernel's tables of this instance are in use."""
+        for directory in PINS.glob(f"{instance}-*"):
+            self._holds.append(Hold(directory))
+
+    async def beat(self) -> None:
+        """Say of all that is in use that it is, until cancelled."""
+        await beat(self._holds)
 
     def identity(self) -> DtlsIdentity:
         """The certificate that SDP has named to browsers: that of the process before, or a new one.
@@ -112,14 +132,15 @@ class MediaMemory:
 
     def close(self, *, over: bool) -> None:
         """Close the files. `over`: there is no session, and nothing to leave."""
+        for hold in self._holds:
+            hold.release()
+        self._holds.clear()
         if self._journal is None or self._directory is None:
             return
         self._journal.close()
         if over:
             shutil.rmtree(self._directory, ignore_errors=True)
             empty_parent(self._directory)
-        if self._hold is not None:
-            self._hold.release()
 
     @property
     def _store(self) -> StateStore:

@@ -109,6 +109,7 @@ class MediaServer:
         self._relay = make_relay(places, settings, identity, self._memory.cells)
         reason = self._relay.no_fast_path()
         if reason is None:
+            self._memory.hold_pins(settings.instance)
             log.info("the kernel relays settled flows")
         elif settings.fast_path != "off":
             log.warning("the kernel relays nothing, the media process relays alone: %s", reason)
@@ -131,6 +132,7 @@ class MediaServer:
         """Serve until cancelled; raises MediaBrokenError when the relay is no longer whole."""
         loop = asyncio.get_running_loop()
         server = await loop.create_unix_server(self._client, sock=listen(path))
+        beating = loop.create_task(self._memory.beat())
         loop.add_reader(self._relay.report_fd(), self._report)
         self._relay.adopt()
         try:
@@ -138,6 +140,7 @@ class MediaServer:
             await self._broken
         finally:
             loop.remove_reader(self._relay.report_fd())
+            beating.cancel()
             server.close()
             for client in list(self._clients):
                 client.close()

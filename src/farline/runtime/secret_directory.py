@@ -1,22 +1,16 @@
-"""Directories in memory for what holds keys: found, held while in use, cleared of the dead.
-
-A deployment that is killed whole leaves its directory behind, and so it should: the next process of
-the same deployment goes on with its calls. Where none comes, somebody else's next start clears up.
-"""
+"""Directories in memory for what holds keys: found, made, and cleared of the dead."""
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
-import shutil
 import stat
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from farline.runtime import clock
+from farline.runtime.leftovers import is_old, remove_dead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,9 +19,6 @@ log = logging.getLogger(__name__)
 
 PREFIX: Final = "farline-"
 SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the directory that we make there is checked
-DEAD_SECONDS: Final = 600.0
-"""A directory that nobody holds, untouched for so long: whoever starts its process again would have
-done it, and its calls have ended for want of media."""
 
 
 def memory_roots() -> list[Path]:
@@ -58,42 +49,21 @@ def is_ours(directory: Path) -> bool:
     return _is_closed(directory)
 
 
-class Hold:
-    """A directory that a process uses: as long as it lives nobody takes it for a dead one's."""
-
-    def __init__(self, directory: Path) -> None:
-        """Make the directory where it is not there. Raises OSError."""
-        while True:
-            directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            try:
-                directory.mkdir(exist_ok=True, mode=0o700)
-                self._descriptor = _locked(directory, fcntl.LOCK_SH)
-                break
-            except FileNotFoundError:  # it was cleared meanwhile
-                continue
-
-    def release(self) -> None:
-        """End of the use."""
-        os.close(self._descriptor)
-
-
-def clear_dead(own: Path, roots: Sequence[Path] | None = None) -> int:
-    """Remove directories of deployments that were killed whole, and say so; how many there were.
+def clear_dead(own: Path, roots: Sequence[Path] | None = None) -> None:
+    """Remove directories of deployments that were killed whole, and say so.
 
     `own`: what `secret_directory` gave, which stays.
     """
-    now, cleared = clock.wall(), 0
+    cleared = 0
     for root in roots if roots is not None else memory_roots():
         for directory in _of_others(root, own.parent):
-            roles = [one for one in _entries(directory) if _is_closed(one)]
-            removed = [_removed(one) for one in roles if now - _touched(one) > DEAD_SECONDS]
-            if removed or now - _touched(directory) > DEAD_SECONDS:
+            removed = [remove_dead(one) for one in _entries(directory) if _is_closed(one)]
+            if any(removed) or is_old(directory):
                 with suppress(OSError):  # another role's is in use
                     directory.rmdir()
             cleared += any(removed)
     if cleared:
         log.warning("what %d deployments left in memory when they were killed is removed", cleared)
-    return cleared
 
 
 def empty_parent(directory: Path) -> None:
@@ -129,37 +99,3 @@ def _is_closed(directory: Path) -> bool:
     return (
         stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
     )
-
-
-def _touched(directory: Path) -> float:
-    """When it, or something in it, last changed; seconds since 1970. Infinite: it has just gone."""
-    try:
-        return max(one.lstat().st_mtime for one in (directory, *_entries(directory)))
-    except OSError:
-        return float("inf")
-
-
-def _removed(directory: Path) -> bool:
-    """Remove a directory unless somebody uses it; whether it went."""
-    try:
-        descriptor = _locked(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    try:
-        shutil.rmtree(directory, ignore_errors=True)
-    finally:
-        os.close(descriptor)
-    return not directory.exists()
-
-
-def _locked(directory: Path, kind: int) -> int:
-    """A descriptor that holds the directory of this name. Raises OSError, or when it has gone."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(descriptor, kind)
-        if not os.path.samestat(os.fstat(descriptor), directory.lstat()):
-            raise FileNotFoundError(f"{directory} was replaced")
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor

@@ -1,5 +1,6 @@
 """Where keys may lie: in a directory that is ours and closed, or not there at all; and how long."""
 
+import asyncio
 import os
 import signal
 import stat
@@ -9,7 +10,10 @@ import time
 
 import pytest
 
-from farline.runtime.secret_directory import DEAD_SECONDS, Hold, clear_dead, secret_directory
+from farline.runtime import leftovers
+from farline.runtime.leftovers import DEAD_SECONDS, Hold, beat
+from farline.runtime.media_memory import clear_dead_pins
+from farline.runtime.secret_directory import clear_dead, secret_directory
 
 OLD = time.time() - DEAD_SECONDS - 60
 
@@ -72,11 +76,11 @@ def test_what_killed_deployments_left_goes_with_the_next_start_of_another(root, 
     own = left(root, tmp_path / "own")
     for name in ("one", "two"):
         left(root, tmp_path / name)
-    assert clear_dead(own, [root]) == 2
-    assert [one.parent for one in (own,)] == list(root.iterdir())
+    clear_dead(own, [root])
+    assert list(root.iterdir()) == [own.parent]
     assert "what 2 deployments left in memory when they were killed is removed" in caplog.text
+    clear_dead(own, [root])
     assert len(caplog.records) == 1
-    assert clear_dead(own, [root]) == 0
 
 
 def test_what_may_still_be_somebodys_stays(root, tmp_path, caplog):
@@ -91,7 +95,7 @@ def test_what_may_still_be_somebodys_stays(root, tmp_path, caplog):
     other = secret_directory(tmp_path / "both", "office-media", [root])
     hold = Hold(other)  # one of the two roles lives
     age(other, OLD)
-    assert clear_dead(own, [root, tmp_path / "nowhere"]) == 1
+    clear_dead(own, [root, tmp_path / "nowhere"])
     assert young.exists() and open_to_all.exists() and stranger.exists() and other.exists()
     assert not both.exists()
     hold.release()
@@ -111,20 +115,56 @@ def test_a_directory_is_held_as_long_as_its_process_lives(root, tmp_path):
                 assert process.poll() is None and time.monotonic() < until
                 time.sleep(0.02)
             age(role, OLD)
-            assert clear_dead(own, [root]) == 0
+            clear_dead(own, [root])
+            assert role.exists()
         finally:
             process.send_signal(signal.SIGKILL)
     age(role, OLD)
-    assert clear_dead(own, [root]) == 1
+    clear_dead(own, [root])
     assert not role.parent.exists()
 
 
 def test_who_comes_to_a_directory_that_is_being_cleared_has_a_new_one(root, tmp_path):
     own = secret_directory(tmp_path / "own", "media", [root])
     role = left(root, tmp_path / "run")
-    assert clear_dead(own, [root]) == 1
+    clear_dead(own, [root])
+    assert not role.parent.exists()
     hold = Hold(role)
     assert stat.S_IMODE(role.stat().st_mode) == stat.S_IMODE(role.parent.stat().st_mode) == 0o700
     age(role, OLD)
-    assert clear_dead(own, [root]) == 0
+    clear_dead(own, [root])
+    assert role.exists()
+    hold.release()
+
+
+async def test_who_lives_says_so_for_the_moment_in_which_another_takes_over(
+    root, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(leftovers, "BEAT_SECONDS", 0.01)
+    own = secret_directory(tmp_path / "own", "media", [root])
+    role = left(root, tmp_path / "run")
+    hold = Hold(role)
+    age(role, OLD)
+    beating = asyncio.ensure_future(beat([hold]))
+    async with asyncio.timeout(30):
+        while role.stat().st_mtime < OLD + DEAD_SECONDS:  # noqa: ASYNC110 - a file system
+            await asyncio.sleep(0.01)
+    beating.cancel()
+    hold.release()
+    clear_dead(own, [root])
+    assert role.exists()
+
+
+def test_what_killed_deployments_left_in_the_kernel_goes_too(tmp_path, caplog):
+    pins = tmp_path / "bpf"
+    for name, when in (("dead-1", OLD), ("own-1", OLD), ("young-1", time.time()), ("held-1", OLD)):
+        (pins / name).mkdir(parents=True)
+        (pins / name / "flows4").write_bytes(b"")
+        if name == "held-1":
+            hold = Hold(pins / name)
+        for one in (pins / name / "flows4", pins / name):
+            os.utime(one, (when, when))
+    clear_dead_pins("own", pins)
+    assert sorted(one.name for one in pins.iterdir()) == ["held-1", "own-1", "young-1"]
+    assert "what 1 deployments left in the kernel when killed is removed" in caplog.text
     hold.release()
