@@ -11,6 +11,7 @@ from farline.config import Secret
 from farline.mobile.commands import (
     CallNews,
     CallState,
+    Dial,
     MediaEnded,
     MediaNews,
     MediaReady,
@@ -259,6 +260,12 @@ class Desk:
         self.tell(Register(PHONE))
         self.run(1.0)
         assert self.registration[-1].state is Registered.REGISTERED, self.registration
+
+    def place(self):
+        """Register, call 3003, and let half a second pass."""
+        self.register()
+        self.tell(Dial("out-1", "3003"))
+        self.run(0.5)
 
     @property
     def said(self):

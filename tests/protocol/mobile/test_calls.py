@@ -1,3 +1,5 @@
+"""Calls that the phone places, holds and ends."""
+
 from __future__ import annotations
 
 import pytest
@@ -8,39 +10,17 @@ from farline.mobile.commands import (
     HangUp,
     Hold,
     MediaEnded,
-    MediaNews,
-    Pick,
-    Reject,
     Resume,
-    TextReceived,
-    Unregister,
 )
 from farline.mobile.offer import Local, make_offer
 from farline.sdp import Direction
-from farline.sip.effects import Received
-from farline.sip.transport import Address, Flow, Transport
-from farline.testing import sip_request
+from farline.sip.transport import Address, Transport
 
 SERVER_RTP = Address("192.168.64.96", 35000)
 
 
-def placed(desk):
-    desk.register()
-    desk.tell(Dial("out-1", "3003"))
-    desk.run(0.5)
-
-
-def received(desk, server, **options):
-    desk.register()
-    server.call(desk.link, **options)
-    desk.run(0.5)
-
-
-# ---- calls that we place ----
-
-
 def test_a_call_is_placed_answered_and_ended_by_us(desk, server):
-    placed(desk)
+    desk.place()
     assert desk.states == [CallState.CALLING, CallState.RINGING, CallState.ANSWERED]
     assert desk.calls[-1].peer == "Dora <sip:3003@ipo1xp.ipolab.com>"
     assert len(server.acks) == 1
@@ -56,7 +36,7 @@ def test_a_call_is_placed_answered_and_ended_by_us(desk, server):
 
 def test_invite_has_the_guides_form(make_desk):
     desk = make_desk()
-    placed(desk)
+    desk.place()
     (invite,) = desk.sent("INVITE")
     port = desk.link.seen[0].flow.local.port
     assert invite.uri == "sip:3003@ipo1xp.ipolab.com"
@@ -84,7 +64,7 @@ def test_invite_has_the_guides_form(make_desk):
 
 
 def test_the_peers_bye_brings_its_reason(desk, server):
-    placed(desk)
+    desk.place()
     bye = server.dialog.request("BYE", [("Reason", 'Q.850;cause=16;text="Normal call clearing"')])
     server.send(desk.link, bye)
     desk.run(0.5)
@@ -96,7 +76,7 @@ def test_the_peers_bye_brings_its_reason(desk, server):
 @pytest.mark.parametrize("status", [404, 480, 486, 503, 603])
 def test_a_refusal_ends_the_call_with_its_status(desk, server, status):
     server.invite = [180, status]
-    placed(desk)
+    desk.place()
     assert desk.end.status == status
     assert desk.end.by_peer is True
     assert not server.acks  # the ACK to a refusal is the transaction's
@@ -105,7 +85,7 @@ def test_a_refusal_ends_the_call_with_its_status(desk, server, status):
 def test_an_early_description_lets_us_hear(make_desk, server):
     server.invite = []
     desk = make_desk()
-    placed(desk)
+    desk.place()
     answer = make_offer(Local("server", 1, 1, SERVER_RTP))
     server.reply(server.pending, 183, [("Contact", "<sip:3003@192.168.64.96>")], answer)
     desk.run(0.5)
@@ -115,7 +95,7 @@ def test_an_early_description_lets_us_hear(make_desk, server):
 
 def test_cancel_before_the_answer(desk, server):
     server.invite = [180]
-    placed(desk)
+    desk.place()
     desk.tell(HangUp("out-1"))
     desk.run(0.5)
     assert len(server.cancelled) == 1
@@ -126,7 +106,7 @@ def test_cancel_before_the_answer(desk, server):
 def test_an_answer_that_crosses_our_cancel_gets_ack_and_bye(make_desk, server):
     server.invite = [180]
     desk = make_desk(transport=Transport.UDP)
-    placed(desk)
+    desk.place()
     server.answer_invite(200)
     desk.tell(HangUp("out-1"))  # before the 200 arrives
     desk.run(1)
@@ -138,7 +118,7 @@ def test_an_answer_that_crosses_our_cancel_gets_ack_and_bye(make_desk, server):
 
 def test_a_repeated_200_is_acknowledged_again(make_desk, server):
     desk = make_desk(transport=Transport.UDP)
-    placed(desk)
+    desk.place()
     server.answer_invite(200)
     desk.run(0.5)
     assert len(server.acks) == 2
@@ -157,7 +137,7 @@ def test_a_server_that_says_nothing_is_a_timeout(desk, server):
 def test_an_answer_without_common_codec_ends_with_bye(make_desk, server):
     server.invite = []
     desk = make_desk()
-    placed(desk)
+    desk.place()
     body = make_offer(Local("server", 1, 1, SERVER_RTP))
     body = body.replace(b"AVP 8 0 101", b"AVP 18").replace(b"a=rtpmap:8 PCMA", b"a=rtpmap:18 G729")
     server.reply(server.pending, 200, [("Contact", "<sip:3003@192.168.64.96>")], body)
@@ -185,133 +165,8 @@ def test_a_target_that_is_no_uri_ends_at_once(make_desk, target):
     assert "\r" not in desk.end.detail
 
 
-# ---- calls that we receive ----
-
-
-def test_a_call_is_received_picked_up_and_ended_by_the_peer(desk, server):
-    received(desk, server)
-    assert desk.states == [CallState.INCOMING]
-    assert desk.calls[-1].peer == "Dora <sip:3003@ipo1xp.ipolab.com>"
-    assert server.responses[-1].status == 180
-    desk.tell(Pick("in-1"))
-    desk.run(0.5)
-    assert server.responses[-1].status == 200
-    assert desk.states[-1] is CallState.ANSWERED
-    assert desk.media[-1].plan.remote == SERVER_RTP
-    desk.run(40)  # the ACK came: nothing is repeated, nothing times out
-    assert [message.status for message in server.responses] == [180, 200]
-    server.send(desk.link, server.dialog.request("BYE"))
-    desk.run(0.5)
-    assert desk.end.by_peer is True
-
-
-def test_auto_answer_after_its_time(make_desk, server):
-    desk = make_desk(answer_after=2.0)
-    received(desk, server)
-    desk.run(1.4)
-    assert desk.states == [CallState.INCOMING]
-    desk.run(0.3)
-    assert desk.states[-1] is CallState.ANSWERED
-
-
-def test_a_lost_ack_makes_us_repeat_the_200_and_then_hang_up(make_desk, server):
-    server.swallow_acks = 1000
-    desk = make_desk(transport=Transport.UDP, answer_after=0.0)
-    received(desk, server)
-    desk.run(40)
-    oks = [message for message in server.responses if message.status == 200]
-    assert len(oks) > 8
-    assert server.requests[-1].method == "BYE"
-    assert "no ACK" in desk.end.detail
-
-
-def test_hanging_up_waits_for_the_ack(make_desk, server):
-    """RFC 3261 section 15: the callee sends no BYE before the ACK to its 2xx."""
-    server.swallow_acks = 1
-    desk = make_desk(transport=Transport.UDP, answer_after=0.0)
-    received(desk, server)
-    server.swallow_acks = 1
-    desk.tell(HangUp("in-1"))
-    desk.run(0.3)
-    assert "BYE" not in [request.method for request in server.requests]
-    desk.run(3)  # the 200 comes again and is acknowledged
-    assert server.requests[-1].method == "BYE"
-    assert desk.end.detail == "we hung up"
-
-
-def test_an_invite_without_offer_gets_ours_and_the_ack_answers(make_desk, server):
-    desk = make_desk(answer_after=0.0)
-    received(desk, server, body=b"")
-    assert desk.states[-1] is CallState.ANSWERED
-    assert isinstance(desk.media[-1], MediaNews)
-    assert desk.media[-1].plan.remote == SERVER_RTP
-
-
-def test_the_callers_cancel_ends_the_ringing(desk, server):
-    desk.register()
-    tx = server.call(desk.link)
-    desk.run(0.5)
-    server.layer.cancel(tx, desk.link.clock.now)
-    desk.run(0.5)
-    assert server.responses[-1].status == 487
-    assert desk.end.by_peer is True
-
-
-def test_reject_is_busy(desk, server):
-    received(desk, server)
-    desk.tell(Reject("in-1"))
-    desk.run(0.5)
-    assert server.responses[-1].status == 486
-    assert desk.states[-1] is CallState.ENDED
-
-
-def test_a_second_call_is_busy(desk, server):
-    received(desk, server)
-    server.call(desk.link)
-    desk.run(0.5)
-    assert server.responses[-1].status == 486
-    assert desk.states == [CallState.INCOMING]
-
-
-def test_an_offer_without_common_codec_is_488(desk, server):
-    body = make_offer(Local("server", 1, 1, SERVER_RTP))
-    body = body.replace(b"AVP 8 0 101", b"AVP 18").replace(b"a=rtpmap:8 PCMA", b"a=rtpmap:18 G729")
-    received(desk, server, body=body)
-    assert server.responses[-1].status == 488
-    assert desk.states[-1] is CallState.ENDED
-
-
-def test_a_required_extension_that_we_lack_is_420(desk, server):
-    received(desk, server, headers=[("Require", "100rel")])
-    assert server.responses[-1].status == 420
-    assert server.responses[-1].get("Unsupported") == "100rel"
-    assert not desk.states
-
-
-def test_replaces_takes_the_place_of_a_call(make_desk, server):
-    desk = make_desk()
-    placed(desk)
-    old = server.dialog
-    value = f"{old.call_id};to-tag={old.remote_tag};from-tag={old.local_tag}"
-    server.dialog = None
-    server.call(desk.link, headers=[("Replaces", value)])
-    desk.run(0.5)
-    ended = [news.call for news in desk.calls if news.state is CallState.ENDED]
-    answered = [news.call for news in desk.calls if news.state is CallState.ANSWERED]
-    assert ended == ["out-1"]
-    assert answered == ["out-1", "in-1"]
-
-
-def test_replaces_of_an_unknown_call_is_481(desk, server):
-    received(desk, server, headers=[("Replaces", "nope;to-tag=a;from-tag=b")])
-    assert server.responses[-1].status == 481
-
-
-# ---- hold ----
-
-
 def test_we_hold_and_take_back(desk, server):
-    placed(desk)
+    desk.place()
     desk.tell(Hold("out-1"))
     desk.run(0.5)
     assert desk.states[-1] is CallState.HOLDING
@@ -329,7 +184,7 @@ def test_we_hold_and_take_back(desk, server):
 
 @pytest.mark.parametrize("direction", [Direction.SENDONLY, Direction.INACTIVE])
 def test_the_peer_holds_and_takes_back(desk, server, direction):
-    placed(desk)
+    desk.place()
     for version, wanted in ((2, direction), (3, Direction.SENDRECV)):
         message = server.dialog.request("INVITE", [("Contact", "<sip:3003@192.168.64.96>")])
         message.add("Content-Type", "application/sdp")
@@ -343,7 +198,7 @@ def test_the_peer_holds_and_takes_back(desk, server, direction):
 
 def test_glare_is_491_both_ways(make_desk, server):
     desk = make_desk()
-    placed(desk)
+    desk.place()
     message = server.dialog.request("INVITE", [("Contact", "<sip:3003@192.168.64.96>")])
     message.body = make_offer(Local("server", 1, 2, SERVER_RTP))
     desk.tell(Hold("out-1"))
@@ -354,7 +209,7 @@ def test_glare_is_491_both_ways(make_desk, server):
 
 def test_a_re_invite_refused_with_491_is_tried_again_later(make_desk, server):
     desk = make_desk()
-    placed(desk)
+    desk.place()
     polite = server._request
 
     def once(tx, message):
@@ -367,61 +222,3 @@ def test_a_re_invite_refused_with_491_is_tried_again_later(make_desk, server):
     assert CallState.HOLDING not in desk.states
     desk.run(3.0)
     assert desk.states[-1] is CallState.HOLDING
-
-
-# ---- everything else that arrives ----
-
-
-@pytest.mark.parametrize(
-    ("method", "status"),
-    [("OPTIONS", 200), ("NOTIFY", 200), ("MESSAGE", 200), ("REFER", 603), ("PUBLISH", 489),
-     ("BYE", 481), ("UPDATE", 481), ("SUBSCRIBE", 405)],
-)  # fmt: skip
-def test_requests_outside_a_dialog(desk, server, method, status):
-    desk.register()
-    server.send(desk.link, sip_request(method, "sip:3001@172.22.33.101", via=None))
-    desk.run(0.2)
-    assert server.responses[-1].status == status
-
-
-def test_a_text_is_shown_without_control_characters(desk, server):
-    desk.register()
-    server.send(desk.link, sip_request("MESSAGE", via=None, body=b"lunch?\x1b[31m"))
-    desk.run(0.2)
-    (text,) = [said for said in desk.said if isinstance(said, TextReceived)]
-    assert text.text == "lunch??[31m"
-
-
-@pytest.mark.parametrize("data", [b"garbage", b"\0" * 400, b"INVITE sip:a SIP/2.0\r\n\r\n"])
-def test_malformed_input_is_dropped_and_traced(make_desk, data):
-    desk = make_desk()
-    desk.register()
-    flow = desk.link.seen[0].flow
-    desk.tell(Received(flow, data))
-    desk.run(0.2)
-    assert not desk.states
-    assert desk.phone.registered
-
-
-def test_nobody_but_the_server_makes_it_ring(make_desk):
-    desk = make_desk(transport=Transport.UDP)
-    desk.register()
-    stranger = Flow(
-        0, "phone", Transport.UDP, Address("172.22.33.101", 62657), Address("6.6.6.6", 5060)
-    )
-    sent = len(desk.link.seen)
-    desk.tell(Received(stranger, sip_request().to_bytes()))
-    desk.run(1)
-    assert not desk.states
-    assert len(desk.link.seen) == sent
-
-
-def test_leaving_hangs_up_first(desk, server):
-    placed(desk)
-    desk.tell(Unregister())
-    desk.run(1)
-    methods = [request.method for request in server.requests]
-    assert methods.index("BYE") < len(methods) - 1
-    assert methods[-1] == "REGISTER"
-    assert desk.states[-1] is CallState.ENDED
-    assert not desk.phone.registered

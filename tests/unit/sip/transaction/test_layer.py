@@ -1,4 +1,4 @@
-"""Matching, routing of responses, ACK, CANCEL, limits."""
+"""Matching, routing of responses, ACK, lost flows, limits."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from farline.sip.transaction import (
 )
 from farline.testing import SeededIds, Sip, flow, sip_request
 from farline.testing.messages import BORDER, RUEL
+from farline.testing.stack import answer, call, drain, serve
 
 UDP, TCP = Transport.UDP, Transport.TCP
 
@@ -29,33 +30,6 @@ UDP, TCP = Transport.UDP, Transport.TCP
 @pytest.fixture
 def layer() -> TransactionLayer:
     return TransactionLayer(ids=SeededIds())
-
-
-def drain(layer: TransactionLayer) -> list[object]:
-    out = []
-    while (output := layer.poll()) is not None:
-        out.append(output)
-    return out
-
-
-def serve(layer: TransactionLayer, request: Message, where=None):
-    layer.receive(request, where or flow(), 0.0)
-    (arrived,) = drain(layer)
-    assert isinstance(arrived, RequestArrived)
-    return arrived.tx
-
-
-def call(layer: TransactionLayer, method: str = "INVITE", where=None):
-    request = sip_request(method, via=None, headers=[("Route", "<sip:10.10.10.13;lr>")])
-    return layer.request(request, where or flow(TCP), 0.0, sent_by=BORDER)
-
-
-def answer(layer: TransactionLayer, tx, status: int, to_tag: str = "dora") -> list[object]:
-    layer.receive(responses.make(tx.request, status, to_tag=to_tag), tx.flow, 0.0)
-    return drain(layer)
-
-
-# ---- our requests ----
 
 
 def test_a_request_gets_our_via_on_top(layer: TransactionLayer) -> None:
@@ -139,65 +113,6 @@ def test_send_stateless(layer: TransactionLayer) -> None:
     assert len(layer) == 0
 
 
-# ---- CANCEL of ours ----
-
-
-def test_cancel_after_a_provisional_goes_at_once(layer: TransactionLayer) -> None:
-    tx = call(layer)
-    drain(layer)
-    answer(layer, tx, 180)
-    layer.cancel(tx, 1.0, [("Reason", "SIP;cause=200")])
-    (sent,) = drain(layer)
-    cancel = Message.parse(sent.data)
-    cancel.validate()
-    assert (cancel.method, cancel.uri, cancel.values("Via")) == ("CANCEL", tx.request.uri, [tx.via])
-    assert cancel.get("To") == tx.request.get("To") and cancel.get("CSeq") == "1 CANCEL"
-    assert cancel.get("Reason") == "SIP;cause=200"
-    assert cancel.values("Route") == ["<sip:10.10.10.13;lr>"]
-    layer.receive(responses.make(cancel, 200, to_tag="dora"), tx.flow, 1.1)
-    assert drain(layer) == []
-    assert [type(o) for o in answer(layer, tx, 487)] == [Send, ResponseArrived, TransactionEnded]
-
-
-def test_cancel_waits_for_a_provisional_and_goes_once(layer: TransactionLayer) -> None:
-    tx = call(layer)
-    drain(layer)
-    layer.cancel(tx, 0.0)
-    layer.cancel(tx, 0.1)
-    assert drain(layer) == []
-    arrived, sent = answer(layer, tx, 100)
-    assert isinstance(arrived, ResponseArrived) and sent.data.startswith(b"CANCEL ")
-    layer.cancel(tx, 0.2)
-    assert [type(o) for o in answer(layer, tx, 180)] == [ResponseArrived]
-
-
-def test_cancel_of_an_answered_invite_does_nothing(layer: TransactionLayer) -> None:
-    tx = call(layer)
-    drain(layer)
-    answer(layer, tx, 200)
-    layer.cancel(tx, 1.0)
-    assert drain(layer) == []
-
-
-def test_a_cancelled_invite_without_final_response_fails_after_64_t1(
-    layer: TransactionLayer,
-) -> None:
-    tx = call(layer)
-    drain(layer)
-    answer(layer, tx, 180)
-    layer.cancel(tx, 10.0)
-    drain(layer)
-    names = []
-    while (deadline := layer.next_deadline()) is not None:
-        names.append(deadline)
-        layer.expire(deadline.at)
-    assert (42.0, "CANCEL") in names
-    assert drain(layer) == [RequestFailed(tx, Cause.TIMEOUT), TransactionEnded(tx, Cause.TIMEOUT)]
-
-
-# ---- requests of peers ----
-
-
 def test_a_repeated_request_is_answered_from_the_transaction(layer: TransactionLayer) -> None:
     tx = serve(layer, sip_request("REGISTER"))
     layer.receive(sip_request("REGISTER"), flow(), 0.1)
@@ -263,40 +178,6 @@ def test_a_message_without_via_is_dropped(layer: TransactionLayer) -> None:
     assert drain(layer) == [] and layer.counters.without_via == 1
 
 
-# ---- CANCEL of theirs ----
-
-
-def test_a_cancel_is_answered_and_told(layer: TransactionLayer) -> None:
-    tx = serve(layer, sip_request())
-    layer.respond(tx, responses.make(tx.request, 180, to_tag="dora"), 0.1)
-    drain(layer)
-    cancel = sip_request("CANCEL")
-    layer.receive(cancel, flow(), 0.2)
-    sent, told = drain(layer)
-    assert sent == Send(flow(), Sip("SIP/2.0 200", CSeq="1 CANCEL"))
-    assert Message.parse(sent.data).to_tag == "dora"
-    assert told == CancelArrived(tx, cancel)
-    layer.receive(sip_request("CANCEL"), flow(), 0.3)
-    assert drain(layer) == [sent]
-
-
-def test_a_cancel_for_an_answered_invite_changes_nothing(layer: TransactionLayer) -> None:
-    tx = serve(layer, sip_request())
-    layer.respond(tx, responses.make(tx.request, 486, to_tag="dora"), 0.1)
-    drain(layer)
-    layer.receive(sip_request("CANCEL"), flow(), 0.2)
-    assert drain(layer) == [Send(flow(), Sip("SIP/2.0 200"))]
-    assert tx.state is State.COMPLETED
-
-
-def test_a_cancel_for_nothing_gets_481(layer: TransactionLayer) -> None:
-    layer.receive(sip_request("CANCEL"), flow(), 0.2)
-    assert drain(layer) == [Send(flow(), Sip("SIP/2.0 481"))]
-
-
-# ---- where responses go ----
-
-
 def respond_to(layer: TransactionLayer, via: str, where) -> tuple[Send, str]:
     tx = serve(layer, sip_request("OPTIONS", via=via), where)
     layer.respond(tx, responses.make(tx.request, 200, to_tag="x"), 0.0)
@@ -335,9 +216,6 @@ def test_a_connection_is_answered_on_itself(layer: TransactionLayer) -> None:
     assert sent.flow == where and "received=192.168.67.61" in via
 
 
-# ---- lost flows ----
-
-
 def test_a_lost_flow_fails_our_requests_on_it_and_no_others(layer: TransactionLayer) -> None:
     tx = call(layer, "OPTIONS", flow(TCP, token=1))
     other = call(layer, "OPTIONS", flow(TCP, token=2))
@@ -366,9 +244,6 @@ def test_a_server_transaction_survives_a_lost_flow_and_can_be_rerouted(
     assert drain(layer) == []
     layer.flow_lost(new, 3.0)
     assert drain(layer) == [ResponseLost(tx, Cause.TRANSPORT)]
-
-
-# ---- limits ----
 
 
 def test_a_full_layer_refuses_new_requests_and_nothing_else() -> None:
