@@ -8,8 +8,7 @@ from farline.border.credentials import again
 from farline.border.exchange import Side
 from farline.border.line import SUBID
 from farline.border.steps import NEXT, NoAnswer, Operation
-from farline.border.targets import routes_behind, target_of, target_or_name
-from farline.sip import Message
+from farline.border.targets import request_to, routes_behind, target_of
 from farline.sip.transaction import Cause, RequestFailed, ResponseArrived, TransactionEnded
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from farline.border.context import Context
     from farline.border.passage import Passage
     from farline.border.steps import Step, Steps
-    from farline.sip import Flow
+    from farline.sip import Flow, Message
     from farline.sip.schedule import Alarm
     from farline.sip.transaction import ClientTransaction
 
@@ -120,14 +119,14 @@ def end_answer(
 
 def _in_dialog(method: str, answer: Message, cseq: int) -> Message:
     """A request to whoever sent this 2xx, by the route set that it bears."""
-    to = answer.get("To") or ""
-    message = Message.request(method, target_or_name(target_of(answer), to))
-    for route in routes_behind(answer, lambda value: f";{SUBID}=" in value)[::-1]:
-        message.add("Route", route)
-    message.add("From", answer.get("From") or "")
-    message.add("To", answer.get("To") or "")
-    message.add("Call-ID", answer.call_id)
-    message.add("CSeq", f"{cseq} {method}")
-    message.add("Max-Forwards", "70")
+    message = request_to(
+        target_of(answer),
+        method,
+        routes=routes_behind(answer, lambda value: f";{SUBID}=" in value)[::-1],
+        from_=answer.get("From") or "",
+        to=answer.get("To") or "",
+        call_id=answer.call_id,
+        cseq=cseq,
+    )
     message.body = b""
     return message

@@ -76,7 +76,7 @@ def for_phone(want: Wanted, granted: float) -> float:
 
 def ask_long(registration: Registration, out: Message) -> None:
     """Ask the office for the long lease; who leaves still leaves."""
-    options = registration.way.subscriber.registrations
+    options = registration.binding.subscriber.registrations
     if not is_split(options) or registration.everything or not registration.wanted:
         return
     text = str(options.office_lease)
@@ -114,14 +114,14 @@ def same_phone(registration: Registration, tx: ServerTransaction) -> str:
 
 def decide(context: Context, registration: Registration, tx: ServerTransaction) -> Verdict[bool]:
     """Whether a REGISTER is answered here, for the office knows enough."""
-    flow = registration.way.subscriber
+    flow = registration.binding.subscriber
     if flow.registrations.phone_lease is None:
         return _WHOLE
     form = f"{flow.form}: {flow.name}: Lease to the Phone"
     why = same_phone(registration, tx)
     if why:
         return Verdict(False, why, form)
-    binding = registration.way
+    binding = registration.binding
     upstream = binding.upstream
     if upstream is None or upstream.flow is None:
         return Verdict(False, "the connection to the office was lost: it may have forgotten", form)

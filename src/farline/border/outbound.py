@@ -69,7 +69,7 @@ def push_of(uri: Uri) -> tuple[tuple[str, str], ...]:
 
 def to_office(registration: Registration, line: Line, request: Message, out: Message) -> None:
     """Path and push parameters as the office reads them."""
-    options = registration.way.subscriber.registrations
+    options = registration.binding.subscriber.registrations
     out.remove("Path")
     wanted = options.path == "always" or (
         options.path == "supported" and _says(request, "Supported", "path")
@@ -95,7 +95,7 @@ def _with_push(wanted: tuple[Wanted, ...], values: list[str]) -> list[str]:
 
 def to_phone(registration: Registration, request: Message, out: Message) -> None:
     """What the 200 says of flows, Path and push."""
-    options = registration.way.subscriber.registrations
+    options = registration.binding.subscriber.registrations
     out.remove("Path")
     if not registration.wanted:
         return

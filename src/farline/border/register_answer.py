@@ -43,7 +43,7 @@ def learn(
         if given is None or given[1] <= 0:
             leaving.append(want.binding)
             continue
-        _accept(context, registration.way, want, flow, given[1])
+        _accept(context, registration.binding, want, flow, given[1])
         mine = given[0].with_uri(want.uri)
         short = lease.for_phone(want, given[1])
         restored.append(
@@ -51,10 +51,10 @@ def learn(
         )
     for token, (contact, _) in leases.items():
         other = context.bindings.by_subid(token)
-        if other is not None and other.user == registration.way.user:
+        if other is not None and other.user == registration.binding.user:
             restored.append(str(contact.with_uri(NameAddr.parse(f"<{other.contact}>").uri)))
     if registration.everything:
-        leaving += context.bindings.of_aor(registration.way.user, registration.way.domain)
+        leaving += context.bindings.of_aor(registration.binding.user, registration.binding.domain)
     return restored, leaving
 
 

@@ -31,8 +31,8 @@ def register(context: Context, operation: Operation, tx: ServerTransaction) -> S
         context.reject(tx, "registration", Verdict(verdict.value, verdict.because, verdict.form))
         return
     registration = verdict.value
-    context.decided("flow", registration.way.subscriber.name, verdict.because, verdict.form)
-    way = registration.way
+    context.decided("flow", registration.binding.subscriber.name, verdict.because, verdict.form)
+    way = registration.binding
     context.marking.belongs(tx.flow, way.subscriber)
     refused = screen_flow(context, way.subscriber, tx.request, way.subid)
     if refused is not None:
@@ -42,7 +42,7 @@ def register(context: Context, operation: Operation, tx: ServerTransaction) -> S
         return
     if tx.reliable:
         context.answer(tx, 100)  # as the guide's traces; over UDP RFC 4320 section 4.1 forbids it
-    passage = Passage(context, registration.way, Side.OUTSIDE, tx.request, None)
+    passage = Passage(context, registration.binding, Side.OUTSIDE, tx.request, None)
     while (upstream := (yield from passage.reach())) is not None:
         try:
             out = passage.to_far()
@@ -60,13 +60,13 @@ def register(context: Context, operation: Operation, tx: ServerTransaction) -> S
             if not _is_unchallenged(context, tx, passage, answer):
                 yield from _finish(context, registration, tx, passage, answer)
             return
-    context.refused("upstream", f"{registration.way.aor}: no next hop answers", tx.flow)
+    context.refused("upstream", f"{registration.binding.aor}: no next hop answers", tx.flow)
     _survive(context, registration, tx, passage.status)
 
 
 def _answered_here(context: Context, registration: Registration, tx: ServerTransaction) -> bool:
     """Whether a REGISTER needs not go to the office, or may not go yet."""
-    flow = registration.way.subscriber
+    flow = registration.binding.subscriber
     stored = lease.decide(context, registration, tx)
     if stored.value:
         context.decided("registration", "answered here", stored.because, stored.form)
@@ -75,7 +75,7 @@ def _answered_here(context: Context, registration: Registration, tx: ServerTrans
         prolong(context, want.binding, lease.for_phone(want, left))
         lease.answer(context, registration, tx, lease.for_phone(want, left))
         return True
-    known = registration.way.registered or (
+    known = registration.binding.registered or (
         tx.request.get("Authorization") is not None
         and not any(want.fresh for want in registration.wanted)
     )
@@ -86,7 +86,7 @@ def _answered_here(context: Context, registration: Registration, tx: ServerTrans
                 context.forget_binding(want.binding, "paced")
         if not lease.same_phone(registration, tx):  # it is there, and does what it is told
             seconds = dict(paced.value.headers)["Retry-After"]
-            wait_for(context, registration.way, float(seconds))
+            wait_for(context, registration.binding, float(seconds))
         context.reject(tx, "registration", Verdict(paced.value, paced.because, paced.form))
         return True
     return False
@@ -96,7 +96,7 @@ def _survive(
     context: Context, registration: Registration, tx: ServerTransaction, status: int
 ) -> None:
     """No next hop answers: known phones are held, when the flow says so; others come later."""
-    flow = registration.way.subscriber
+    flow = registration.binding.subscriber
     seconds = flow.registrations.survivable_lease
     form = f"{flow.form}: {flow.name}: Survivable Lease"
     if not seconds:
@@ -109,7 +109,7 @@ def _survive(
         return
     because = "no next hop answers; the phone is known by this flow"
     context.decided("registration", f"held for {seconds} s", because, form)
-    binding = registration.way
+    binding = registration.binding
     binding.office_lease = 0.0  # the next refresh goes to the office
     prolong(context, binding, seconds)
     lease.answer(context, registration, tx, seconds)
@@ -132,7 +132,7 @@ def _name_contacts(registration: Registration, out: Message) -> None:
         return
     lines = []
     for want in registration.wanted:
-        line = want.binding.line or registration.way.line
+        line = want.binding.line or registration.binding.line
         if line is not None:
             text = contact_inside(line, want.header)
             lines.append(text.replace(f"={line.subid}", f"={want.binding.subid}"))
@@ -156,20 +156,20 @@ def _finish(
         return
     leaving: list[Binding] = []
     if 200 <= response.status < 300:
-        guard.registered(context, tx.flow, registration.way.user, registration.way.domain)
+        guard.registered(context, tx.flow, registration.binding.user, registration.binding.domain)
         restored, leaving = learn(context, registration, tx.flow, response, granted)
         out.set_all("Contact", restored)
         outbound.to_phone(registration, tx.request, out)
-        registration.way.service_routes = tuple(response.values("Service-Route"))
-        context.keeper.binding(registration.way)
+        registration.binding.service_routes = tuple(response.values("Service-Route"))
+        context.keeper.binding(registration.binding)
     elif granted:
         out.remove("Contact")
     if response.status in (401, 407, 403) and tx.request.get("Authorization") is not None:
-        guard.not_registered(context, tx.flow, registration.way, response)
+        guard.not_registered(context, tx.flow, registration.binding, response)
     out.remove("Service-Route")
     if not 200 <= response.status < 300:
         out.remove("Path")
-    elif lease.answers_here(registration.way.subscriber.registrations):
+    elif lease.answers_here(registration.binding.subscriber.registrations):
         keep_answer(registration, out)
     out = yield from passage.manipulated(out, Side.OUTSIDE)
     context.respond(tx, out)

@@ -50,8 +50,8 @@ class Wanted:
 class Registration:
     """What a REGISTER asks for."""
 
-    way: Binding
-    """The binding whose upstream connection is used."""
+    binding: Binding
+    """Whose upstream connection the REGISTER goes by: that of its last Contact, if it has any."""
 
     wanted: tuple[Wanted, ...]
     everything: bool = False

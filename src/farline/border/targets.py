@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farline.sip import NameAddr, WireError
+from farline.sip import Message, NameAddr, WireError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from farline.sip import Message
+    from collections.abc import Callable, Iterable
 
 
 def target_of(message: Message) -> str:
@@ -39,3 +37,28 @@ def target_or_name(target: str, name: str) -> str:
 def routes_behind(message: Message, own: Callable[[str], bool]) -> tuple[str, ...]:
     """The Record-Routes that are not ours, in the order in which they stand."""
     return tuple(value for value in message.values("Record-Route") if not own(value))
+
+
+def request_to(
+    target: str,
+    method: str,
+    *,
+    routes: Iterable[str] = (),
+    from_: str,
+    to: str,
+    call_id: str,
+    cseq: int,
+) -> Message:
+    """A request of ours in a dialog. `target`: the remote target, "" without one.
+
+    `routes`: the route set, nearest to us first; `from_` and `to` with their tags.
+    """
+    message = Message.request(method, target_or_name(target, to))
+    for route in routes:
+        message.add("Route", route)
+    message.add("From", from_)
+    message.add("To", to)
+    message.add("Call-ID", call_id)
+    message.add("CSeq", f"{cseq} {method}")
+    message.add("Max-Forwards", "70")
+    return message

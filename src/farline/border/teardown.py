@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 from farline.border.credentials import insist
 from farline.border.exchange import Side
 from farline.border.steps import Aborted, Operation, Reach
-from farline.border.targets import target_or_name
-from farline.sip import Message
+from farline.border.targets import request_to
 
 if TYPE_CHECKING:
     from farline.border.binding import Binding
     from farline.border.context import Context
     from farline.border.session import End, Session
     from farline.border.steps import Steps
-    from farline.sip import Flow
+    from farline.sip import Flow, Message
 
 
 def hang_up(context: Context, session: Session, why: str, *, cause: int) -> None:
@@ -135,16 +134,16 @@ def refuse_answer(context: Context, session: Session, response: Message, flow: F
 def _in_dialog(
     method: str, session: Session, to: End, from_: str, to_name: str, cseq: int
 ) -> Message:
-    message = Message.request(method, target_or_name(to.target, to_name))
-    for route in to.routes:
-        message.add("Route", route)
-    message.add("From", from_)
-    message.add("To", to_name)
     side = session.initiator if to is session.caller else session.initiator.other
-    message.add("Call-ID", session.names[side].call_id)
-    message.add("CSeq", f"{cseq} {method}")
-    message.add("Max-Forwards", "70")
-    return message
+    return request_to(
+        to.target,
+        method,
+        routes=to.routes,
+        from_=from_,
+        to=to_name,
+        call_id=session.names[side].call_id,
+        cseq=cseq,
+    )
 
 
 def flow_to(context: Context, binding: Binding, side: Side) -> Flow | None:
