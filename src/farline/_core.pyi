@@ -304,6 +304,8 @@ class PortStats(TypedDict):
     replayed_packets: int
     suite: str | None
     """The crypto suite of the side (SRTP); None: in the clear, or not agreed yet."""
+    handshake: str | None
+    """Why the last DTLS handshake failed, while there are no keys."""
     last_seen_ms: int | None
     transcoding: str | None
     """The codec that what comes in here becomes; None: it passes as it is."""

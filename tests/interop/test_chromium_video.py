@@ -6,13 +6,16 @@ import asyncio
 import shutil
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+from msgspec.structs import replace
 
-from farline.media.engine import Answer, MediaReply, Offer, Query, Side
+from farline.media.engine import Answer, Delete, MediaReply, Offer, Query, Side
 from farline.sdp import bundle_group, parse
 from farline.testing.av_phone import AvPhone
 from farline.testing.chromium import MOUTH, chromium
-from farline.testing.media import engine
+from farline.testing.media import engine, recording
+from farline.testing.opus import share_of_tone
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,19 +101,26 @@ async def sees_and_hears(page: Page, phone: AvPhone, client: MediaClient) -> Non
 async def test_chromium_calls_with_audio_and_video(
     tmp_path: Path, policy: str, cameras: int
 ) -> None:
+    """Its sound is recorded too: the phone says again what it hears, so both have the tone."""
+    inside = replace(INSIDE, record=True)
     async with (
-        engine(tmp_path, B1, A1) as client,
+        engine(tmp_path, B1, A1, tmp_path / "files") as client,
         chromium(tmp_path / "profile") as page,
         AvPhone(OFFICE, video_ports=cameras) as phone,
     ):
         await page.run(prepare(policy, cameras))
-        inner = shown(await client.perform(Offer("call", await page.offer(), OUTSIDE, INSIDE)))
+        inner = shown(await client.perform(Offer("call", await page.offer(), OUTSIDE, inside)))
         assert len({one.port for one in parse(inner).media}) == 1 + cameras
-        outer = shown(await client.perform(Answer("call", phone.describe(inner), INSIDE, OUTSIDE)))
+        outer = shown(await client.perform(Answer("call", phone.describe(inner), inside, OUTSIDE)))
         assert len(bundle_group(parse(outer))) == 1 + cameras
         await page.accept(outer)
         phone.speak(inner)
         await sees_and_hears(page, phone, client)
+        await client.perform(Delete("call", "over"))
+        rate, frames = await recording(tmp_path / "files")
+    for side in frames.T:
+        tones = [share_of_tone(part, 440, rate) for part in np.split(side, [len(side) // 2])]
+        assert max(tones) > 0.8, tones
 
 
 async def test_a_phone_calls_chromium_with_audio_and_video(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 use pyo3::prelude::*;
 
 mod media;
+mod voice;
 mod wire;
 
 /// The compiled module `farline._core`; its contract is `src/farline/_core.pyi`.

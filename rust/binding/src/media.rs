@@ -10,9 +10,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use relay::{
     Codec, Content, Credentials, Event, Format, Hash, Interface, Kind, MasterKey, Member, Options,
-    Origin, Place, PortStats, Progress, Protection, Quality, Remote, Report, Speech, Suite, Terms,
-    Tuning, Wanted,
+    Place, PortStats, Progress, Protection, Quality, Remote, Report, Suite, Terms,
 };
+
+use crate::voice::VoiceObject;
 
 create_exception!(_core, RelayError, PyException);
 
@@ -24,54 +25,6 @@ type KeysTuple = (String, Vec<u8>, Vec<u8>);
 type MemberTuple = (u16, Vec<u8>, Vec<u8>, Vec<u32>);
 /// An IP address and a port.
 type AddressTuple = (String, u16);
-
-/// What one side of a transcoded stream gets, as `_core.pyi` says.
-#[derive(FromPyObject)]
-struct VoiceObject {
-    codec: String,
-    payload_type: u8,
-    ptime: Option<u32>,
-    maxptime: Option<u32>,
-    events: Option<(u8, u32)>,
-    noise: Option<u8>,
-    bitrate: Option<u32>,
-    fec: bool,
-    cbr: bool,
-    ssrc: u32,
-    sequence: u16,
-    timestamp: u32,
-    wakes: Option<Vec<u8>>,
-}
-
-impl VoiceObject {
-    fn read(self) -> PyResult<(Wanted, Origin)> {
-        let codec = Speech::from_name(&self.codec);
-        let unknown = || PyValueError::new_err(format!("{:?} cannot be transcoded", self.codec));
-        let wanted = Wanted {
-            codec: codec.ok_or_else(unknown)?,
-            payload_type: self.payload_type,
-            frame: self.ptime,
-            longest: self.maxptime,
-            events: self.events,
-            noise: self.noise,
-            tuning: Tuning {
-                bitrate: self.bitrate,
-                forward_correction: self.fec,
-                constant: self.cbr,
-            },
-            wakes: self.wakes.map(|types| {
-                let bits = types.into_iter().filter(|one| *one < 128);
-                bits.fold(0, |bits, one| bits | 1 << one)
-            }),
-        };
-        let origin = Origin {
-            ssrc: self.ssrc,
-            sequence: self.sequence,
-            timestamp: self.timestamp,
-        };
-        Ok((wanted, origin))
-    }
-}
 
 /// Adds this file's classes to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -592,6 +545,7 @@ fn stats<'py>(py: Python<'py>, port: &PortStats) -> PyResult<Bound<'py, PyDict>>
     dict.set_item("unauthentic_packets", counters.unauthentic_packets)?;
     dict.set_item("replayed_packets", counters.replayed_packets)?;
     dict.set_item("suite", port.suite)?;
+    dict.set_item("handshake", port.handshake.as_deref())?;
     dict.set_item("last_seen_ms", port.idle)?;
     dict.set_item("transcoding", port.transcoding)?;
     dict.set_item("why_user", port.why.as_ref().map(ToString::to_string))?;

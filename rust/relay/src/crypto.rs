@@ -109,6 +109,14 @@ impl Guard {
         Some(self.agreed()?.0.master().suite().name())
     }
 
+    /// Why there are no keys yet, where a handshake has failed.
+    pub fn trouble(&self) -> Option<&str> {
+        match self {
+            Self::Dtls(association) => association.trouble(),
+            Self::Plain | Self::Closed | Self::Srtp(_) => None,
+        }
+    }
+
     /// Whether packets authenticate, or are to once the keys are there.
     pub fn is_srtp(&self) -> bool {
         matches!(self, Self::Srtp(_) | Self::Dtls(_))

@@ -9,12 +9,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dimpl::{Config, Dtls, DtlsCertificate, KeyingMaterial, Output, SrtpProfile};
-use sha2::{Digest, Sha256, Sha384, Sha512};
 use srtp::{MasterKey, Receiver, Sender, Suite};
 use zeroize::Zeroizing;
 
-use crate::keeper::name_of;
 use crate::Millis;
+
+mod terms;
+
+pub use terms::{Hash, Terms};
 
 /// Largest datagram of a handshake: within an Ethernet frame with room for tunnels.
 const MTU: usize = 1150;
@@ -23,6 +25,8 @@ const MAX_ATTEMPTS: u8 = 8;
 /// Headers of a record and of a handshake message within it (RFC 6347 sections 4.1, 4.2.2).
 const RECORD: usize = 13;
 const MESSAGE: usize = 12;
+/// What a peer needs; dimpl verifies no RSA signatures, as DTLS 1.2 and 1.3 would allow.
+const SERVED: &str = "a peer needs DTLS 1.2 or 1.3 and an ECDSA certificate: RSA is not served";
 /// A timer that is further away than this is none of a handshake.
 const SOON: Millis = 60_000;
 
@@ -75,54 +79,6 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// A hash function of `a=fingerprint` that is still good enough.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, std::hash::Hash)]
-pub enum Hash {
-    /// `sha-256`
-    Sha256,
-    /// `sha-384`
-    Sha384,
-    /// `sha-512`
-    Sha512,
-}
-
-impl Hash {
-    /// The function of a name in SDP.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "sha-256" => Some(Self::Sha256),
-            "sha-384" => Some(Self::Sha384),
-            "sha-512" => Some(Self::Sha512),
-            _ => None,
-        }
-    }
-
-    fn of(self, data: &[u8]) -> Vec<u8> {
-        match self {
-            Self::Sha256 => Sha256::digest(data).to_vec(),
-            Self::Sha384 => Sha384::digest(data).to_vec(),
-            Self::Sha512 => Sha512::digest(data).to_vec(),
-        }
-    }
-}
-
-/// What signaling says of a handshake.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Terms {
-    /// What the peer's certificate must hash to: any of these.
-    pub fingerprints: Vec<(Hash, Vec<u8>)>,
-    /// We begin (`a=setup:active` is ours), else the peer does.
-    pub active: bool,
-}
-
-impl Terms {
-    /// What names keys that were agreed on these terms.
-    pub(crate) fn name(&self) -> u64 {
-        name_of(&self.fingerprints)
-    }
-}
-
 /// What a step of a handshake brings.
 #[derive(Debug, Default)]
 pub(crate) struct Flight {
@@ -138,6 +94,8 @@ pub(crate) struct Association {
     terms: Terms,
     engine: Option<Dtls>,
     attempts: u8,
+    /// Why the last attempt failed.
+    failure: Option<String>,
     pub contexts: Option<Box<(Receiver, Sender)>>,
     /// There are keys, and others are to take their place.
     renewing: bool,
@@ -152,6 +110,7 @@ impl Association {
             terms,
             engine: None,
             attempts: 0,
+            failure: None,
             contexts: None,
             renewing: false,
             hello: None,
@@ -175,6 +134,11 @@ impl Association {
             self.renewing = true;
         }
         self.terms.active = terms.active;
+    }
+
+    /// Why there are no keys, as far as handshakes have failed.
+    pub fn trouble(&self) -> Option<&str> {
+        self.failure.as_deref().filter(|_| self.contexts.is_none())
     }
 
     /// What names the keys of these terms.
@@ -252,6 +216,10 @@ impl Association {
         let Some(flight) = drained.filter(|_| told.is_ok()) else {
             self.attempts = self.attempts.saturating_add(1);
             self.renewing = false;
+            self.failure = Some(match told {
+                Err(error) => format!("{error} ({SERVED})"),
+                Ok(()) => "the peer's certificate is not the one in its SDP".to_owned(),
+            });
             return Flight::default();
         };
         self.engine = Some(engine);

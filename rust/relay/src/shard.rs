@@ -15,7 +15,7 @@ use crate::offload::Offload;
 use crate::recording::Tap;
 use crate::report::{Event, Report};
 use crate::types::{
-    Content, Counters, Datagram, Key, Kind, PortStats, Remote, StreamPorts, Transmit, Verdict,
+    Content, Counters, Datagram, Key, Kind, Remote, StreamPorts, Transmit, Verdict,
 };
 use crate::voice::{Origin, Voice, Wanted};
 use crate::{Millis, SideIndex};
@@ -30,6 +30,7 @@ mod outlet;
 mod recording;
 mod sending;
 mod settling;
+mod stats;
 mod transcoding;
 
 use notice::Senses;
@@ -420,17 +421,6 @@ impl Shard {
         }
     }
 
-    /// Snapshots of a session's ports in the order stream, side, kind; None: no such session.
-    #[must_use]
-    pub fn stats(&self, session: u64, now: Millis) -> Option<Vec<PortStats>> {
-        self.sessions.get(&session)?;
-        Some(
-            self.ports(session)
-                .map(|port| self.snapshot(port, now))
-                .collect(),
-        )
-    }
-
     /// Ends one stream; its keys are for the driver to close.
     pub fn close(&mut self, session: u64, stream: u16, now: Millis) -> Vec<Key> {
         let Some(entry) = self.sessions.get_mut(&session) else {
@@ -509,38 +499,6 @@ impl Shard {
             session.reported = silent;
         }
         self.find_one_way(now);
-    }
-
-    fn snapshot(&self, port: &Port, now: Millis) -> PortStats {
-        let gate = self.gate(port);
-        let suite = self.port(port.transport).and_then(|at| at.guard.suite());
-        let across = self
-            .port(port.peers[0])
-            .and_then(|peer| peer.senses.as_ref());
-        let ours = port.voice.as_ref().map(|one| one.wanted.codec.clock());
-        let clock = ours.or(across.and_then(|one| one.observer.clock()));
-        let becomes = self
-            .port(port.peers[0])
-            .and_then(|peer| peer.voice.as_ref());
-        let becomes = becomes.filter(|_| port.kind == Kind::Rtp);
-        let senses = port.senses.as_ref();
-        PortStats {
-            stream: port.stream,
-            side: port.side,
-            kind: port.kind,
-            local: gate.local,
-            latched: gate.latch.latched(),
-            target: gate.latch.target(),
-            bundled: port.transport != port.home || port.bundle.is_some(),
-            stranger: port.stranger,
-            muted: port.muted,
-            counters: port.counters,
-            suite,
-            idle: port.last_seen.map(|seen| now.saturating_sub(seen)),
-            why: self.why_user(port),
-            transcoding: becomes.map(|one| one.wanted.codec.name()),
-            quality: senses.map(|one| one.observer.quality(clock)),
-        }
     }
 
     fn keys(&self, session: u64, stream: u16) -> Option<[[Key; 2]; 2]> {

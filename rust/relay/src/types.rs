@@ -122,6 +122,8 @@ pub struct PortStats {
     pub counters: Counters,
     /// The crypto suite of the side, by SDP's name; None: in the clear, or not agreed yet.
     pub suite: Option<&'static str>,
+    /// Why the last DTLS handshake failed, while there are no keys.
+    pub handshake: Option<String>,
     /// Milliseconds since the last accepted packet.
     pub idle: Option<Millis>,
     /// Why the relay itself forwards what comes in here; None: the kernel does.

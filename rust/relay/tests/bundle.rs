@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 
 use relay::{
-    name_of, Before, Content, Datagram, Keeper, Key, MasterKey, Member, Protection, Remote, Shard,
-    Suite, Verdict, CELL_WORDS,
+    name_of, Before, Codec, Content, Datagram, Format, Keeper, Key, MasterKey, Member, Protection,
+    Remote, Shard, Suite, Tap, Verdict, CELL_WORDS,
 };
 use rtp::{replace_extensions, RtpHeader};
 use srtp::{Receiver, Sender};
@@ -14,6 +14,11 @@ const CALL: u64 = 7;
 const BROWSER: &str = "203.0.113.5:50000";
 const SUITE: Suite = Suite::AesCm128HmacSha1_80;
 const MID: u8 = 3;
+const ALAW: Format = Format {
+    payload_type: 8,
+    clock: 8_000,
+    codec: Codec::Pcma,
+};
 
 fn at(text: &str) -> SocketAddr {
     text.parse().expect("an address")
@@ -212,6 +217,24 @@ fn each_stream_reaches_its_port_and_comes_back_with_its_mid() {
         (counters.received_packets, counters.sent_packets)
     };
     assert_eq!([of(0), of(1), of(2)], [(1, 1), (1, 1), (2, 1)]);
+}
+
+#[test]
+fn one_stream_of_a_bundle_is_recorded_without_what_is_of_the_transport() {
+    let mut call = call(memory());
+    call.shard.record(CALL, 0, Some(3), 0);
+    call.shard.describe(CALL, 0, 0, &[ALAW]);
+    call.shard.describe(CALL, 0, 1, &[ALAW]);
+    call.hears(0, &rtp(11, 8, 1, "0"));
+    call.hears(1, &rtp(12, 96, 1, "1"));
+    call.phone_sends(0, &rtp(21, 8, 1, "")).expect("forwarded");
+    let taps = std::iter::from_fn(|| call.shard.poll_tap());
+    let heard = taps.map(|tap| match tap {
+        Tap::Packet(heard) => (heard.side, heard.packet),
+        Tap::End { .. } => panic!("it goes on"),
+    });
+    let said = [(0, rtp(11, 8, 1, "")), (1, rtp(21, 8, 1, ""))];
+    assert_eq!(heard.collect::<Vec<_>>(), said);
 }
 
 #[test]

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from farline.config.deployment import Border
+    from farline.config.policy_groups import Rules
 
 PLACE = "border.media_engine"
 
@@ -38,34 +39,59 @@ def check_media_engine(border: Border) -> Iterator[Problem]:
             yield Problem(f"{PLACE}.nodes[{index}]", text, "remove one", node.form)
     yield from _interfaces(border)
     if engine.recording_directory:
-        remedy = "remove it; rtpengine writes its own recordings (--recording-dir)"
+        remedy = "remove it; each node has its own (rtpengine --recording-dir)"
         text = "only the built-in relay writes WAV files"
         yield Problem(f"{PLACE}.recording_directory", text, remedy, engine.form)
     yield from _groups(border)
+    yield from _digits(border)
+
+
+def dials(border: Border) -> bool:
+    """Whether the engine may have to put digits of signaling into streams (DTMF Support)."""
+    return any(support == "rfc_4733" for _, support in _dtmf_support(border))
+
+
+def _dtmf_support(border: Border) -> Iterator[tuple[int, str]]:
+    """What each server profile with a flow understands of digits."""
+    support = {profile.name: profile.dtmf_support for profile in border.interworking}
+    used = {flow.server_profile for flow in border.server_flows}
+    for index, server in enumerate(border.server_profiles):
+        if server.name in used and server.advanced.interworking_profile in support:
+            yield index, support[server.advanced.interworking_profile]
+
+
+def _digits(border: Border) -> Iterator[Problem]:
+    """Digits of the stream that are to become INFO: rtpengine tells nobody of them in ng."""
+    for index, support in _dtmf_support(border):
+        if support == "sip_info":
+            place = f"border.server_profiles[{index}].advanced.interworking_profile"
+            text = "DTMF Support sip_info needs telephone-events told, which ng has no message for"
+            remedy = "set DTMF Support to rfc_4733 or none, or engine: relay"
+            yield Problem(place, text, remedy, border.media_engine.form)
+
+
+def _unserved(rules: Rules) -> Iterator[tuple[str, str]]:
+    """What a policy asks of the engine that rtpengine is not asked for, and why not."""
+    if rules.media.encryption != "off":
+        yield "encrypts media", "Farline agrees on keys for its own relay only; Encryption off"
+    if rules.media.hold_music:
+        why = "its playback talks over what the holder sends, and reads a file of each node"
+        yield "has Hold Music", f"{why}; leave it empty"
+    if rules.recording.recording_profile:
+        yield "has a Recording Profile", "copies for SIPREC come from our own relay; leave it empty"
 
 
 def _groups(border: Border) -> Iterator[Problem]:
-    """What policy groups in use ask for, and rtpengine is not asked for here."""
+    """What policy groups in use ask for, and rtpengine cannot or is not asked to do."""
     engine = border.media_engine
     resolved = border.resolved_groups()
     used = {flow.end_point_policy_group for flow in border.subscriber_flows}
     used |= {flow.end_point_policy_group for flow in border.server_flows}
     for group in border.policy_groups:
-        if group.name not in used:
-            continue
-        if any(rules.media.encryption != "off" for rules in resolved[group.name]):
-            text = f"policy group {group.name!r} encrypts media, which is not built with rtpengine"
-            yield Problem(f"{PLACE}.engine", text, "set engine: relay", engine.form)
-        if any(rules.media.hold_music for rules in resolved[group.name]):
-            text = f"policy group {group.name!r} has Hold Music, which is not built with rtpengine"
-            yield Problem(f"{PLACE}.engine", text, "set engine: relay", engine.form)
-        if any(rules.recording.recording_profile for rules in resolved[group.name]):
-            text = f"policy group {group.name!r} has a Recording Profile, which needs our relay"
-            yield Problem(f"{PLACE}.engine", text, "set engine: relay", engine.form)
-        if any(rules.recording.record_to_file for rules in resolved[group.name]):
-            text = f"policy group {group.name!r} records calls, which is not built with rtpengine"
-            remedy = "set engine: relay, or Recording to none"
-            yield Problem(f"{PLACE}.engine", text, remedy, engine.form)
+        rules = resolved[group.name] if group.name in used else ()
+        for asks, why in dict.fromkeys(found for one in rules for found in _unserved(one)):
+            text = f"policy group {group.name!r} {asks}, which is not built with rtpengine"
+            yield Problem(f"{PLACE}.engine", text, f"{why}, or set engine: relay", engine.form)
 
 
 def _interfaces(border: Border) -> Iterator[Problem]:

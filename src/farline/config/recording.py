@@ -15,7 +15,8 @@ class RecordingRule(Form):
     form: ClassVar[str] = "Domain Policies > Recording Rules"
     name: Name = Field("none", title="Rule Name")
     record_to_file: bool = Field(False, title="Record to File")
-    """The media engine writes a WAV file of each call: left is who called, right who was called."""
+    """The media engine writes a WAV file of each call: left is who called, right who was called.
+    rtpengine writes packets instead (PCAP), where it runs with --recording-dir."""
     recording_profile: Name | None = Field(None, title="Recording Profile")
     """A server profile of the type recording: copies of each call's sound go to it (SIPREC)."""
 

@@ -79,6 +79,8 @@ def _not_heard(sender: StreamStats) -> str | None:
 
 def _obstacle(sender: StreamStats) -> str:
     """What came of a side and could not be taken; empty: nothing."""
+    if sender.handshake is not None:
+        return f": the DTLS handshake failed: {sender.handshake}"
     if sender.unauthentic_packets:
         return f": {sender.unauthentic_packets} packets do not authenticate (another SRTP key)"
     if sender.refused_packets:

@@ -175,6 +175,8 @@ class StreamStats(msgspec.Struct, frozen=True):
     """SRTP packets that came before, or are too old to tell."""
     suite: str | None = None
     """The crypto suite of the side, by SDP's name; None: in the clear, or not agreed yet."""
+    handshake: str | None = None
+    """Why the last DTLS handshake failed, while there are no keys."""
     path: str = "user"
     """Who forwards what comes in here: "kernel" (the fast path) or "user" (the relay itself)."""
     transcoding: str | None = None

@@ -45,6 +45,12 @@ OFFERED_SUITES: Final = (
 instead. Each line costs 100 bytes of a message that may have to fit into a datagram."""
 
 
+NOT_MUXED: Final = (
+    "has DTLS-SRTP without a=rtcp-mux: RTCP on a port of its own takes a second handshake, which "
+    "is not served; have the peer offer a=rtcp-mux (RFC 5761), as every browser does"
+)
+
+
 class EncryptionError(SdpError):
     """A description that the leg's media rule forbids (SIP status 488); names form and field."""
 
@@ -135,7 +141,7 @@ def _has_dtls(rule: str, media: Media) -> bool:
     if not media.is_secure or not media.fingerprints or (media.crypto and rule != "dtls"):
         return False
     if not media.rtcp_mux:
-        raise EncryptionError(rule, media, "has DTLS-SRTP without a=rtcp-mux")
+        raise EncryptionError(rule, media, NOT_MUXED)
     return True
 
 

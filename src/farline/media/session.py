@@ -142,6 +142,8 @@ class MediaSession:
         told = self.offered.told(description)
         agree_on_codecs(self, self.offered, description, told)
         grouping = self.sharing.offerer(self.offered, description, standing)
+        for index in self.sharing.homeless(self.offered, grouping):
+            close_stream(self, self.streams, index)
         self.sharing.answerer(self.offered, description)
         self.sharing.close_resting()
         idle = not self.streams or offer.on_hold or description.on_hold

@@ -207,6 +207,7 @@ def _stats(session: MediaSession, ports: Iterable[PortStats]) -> tuple[StreamSta
             unauthentic_packets=port["unauthentic_packets"],
             replayed_packets=port["replayed_packets"],
             suite=port["suite"],
+            handshake=port["handshake"],
             path="kernel" if port["why_user"] is None else "user",
             why=port["why_user"],
             transcoding=port["transcoding"],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from farline.media.bundle import make_bundle, shared_streams
 from farline.media.negotiation import Grouping
 from farline.media.stream import Remote
-from farline.sdp import bundle_group, without_clashes
+from farline.sdp import bundle_group, only_bundled, without_clashes
 
 if TYPE_CHECKING:
     from farline.media.bundle import Bundle
@@ -57,6 +57,20 @@ class Sharing:
         self._share(side, bundle)
         indices = tuple(index for index, _ in streams)
         return Grouping(indices, bundle.mid_extension if bundle is not None else 0)
+
+    def homeless(self, offered: Negotiation, grouping: Grouping) -> list[int]:
+        """Sections that the offerer has only within its bundle, and that cannot be in it.
+
+        The answer's payload types clash there; what has no port of its own is rejected (RFC 9143
+        section 7.3.3).
+        """
+        media = offered.description.media
+        group = bundle_group(offered.description)
+        return [
+            index
+            for index in group
+            if only_bundled(media[index], media[group[0]]) and index not in grouping.indices
+        ]
 
     def answerer(self, offered: Negotiation, answer: Description) -> None:
         """Put into force what the answerer's leg shares: its first section's transport."""

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from farline.config.check_media import dials
 from farline.media.engine import (
     Answer,
     Delete,
@@ -24,7 +25,7 @@ from farline.media.engine import (
     SubscribeAnswer,
 )
 from farline.media.ng.client import NgPlaces, document_of, packets, reply_of
-from farline.media.ng.message import text
+from farline.media.ng.message import section, text
 from farline.media.reports import MediaTimeout
 from farline.runtime import clock
 from farline.runtime.ids import RealIds
@@ -65,6 +66,7 @@ def ng_settings(border: Border) -> NgSettings:
         {one.name: named.get(one.name, one.name) for one in border.media_interfaces},
         {one.name: one.ip for one in border.media_interfaces},
         {name: asked[0] for name, asked in classes.items() if asked},
+        dials(border),
     )
     return NgSettings(engine.nodes, places, media_timeout(border), engine.ping_seconds)
 
@@ -78,6 +80,8 @@ class _Session:
     node: NgNode | None = None
     """None until a node has taken the first offer."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    names: tuple[str, str] | None = None
+    """Of both sides; None: it is from before our own start."""
     offer_held: bool = False
     idle: bool = True
     """Not answered yet, or on hold: silence is no fault."""
@@ -151,8 +155,6 @@ class NgClient:
 
     async def perform(self, request: MediaRequest) -> MediaReply:
         """Have a request served; whatever goes wrong is in the reply, nothing is raised."""
-        if isinstance(request, Dial):
-            return MediaReply(error="only our own engine puts digits into streams", status=501)
         if isinstance(request, Subscribe | SubscribeAnswer):
             return MediaReply(error="only our own engine serves recording servers", status=501)
         known = self._sessions.get(request.session)
@@ -213,7 +215,11 @@ class NgClient:
         try:
             if isinstance(request, Offer | Answer):
                 held = parse(request.sdp).on_hold
-            document = await node.ask(document_of(request, places, session.party))
+                session.names = (request.sender.name, request.receiver.name)
+            party = session.party
+            if isinstance(request, Dial):
+                party = await self._other(node, request, session)
+            document = await node.ask(document_of(request, places, party))
         except SdpError as error:
             return MediaReply(error=str(error), status=488)
         except ValueError:
@@ -228,7 +234,15 @@ class NgClient:
             session.changed, session.reported = clock.monotonic(), False
         return reply
 
-    async def _adopt(self, request: Answer | Delete | Query) -> _Session:
+    async def _other(self, node: NgNode, dial: Dial, session: _Session) -> str:
+        """The side that is to seem to have dialled. Raises NodeError."""
+        if session.names is None:
+            known = await node.ask({"command": "query", "call-id": dial.session})
+            names = tuple(section(known.get("tags")))
+            session.names = (names[0], names[-1]) if names else ("", "")
+        return next((name for name in session.names if name != dial.side), "")
+
+    async def _adopt(self, request: Answer | Delete | Query | Dial) -> _Session:
         """A session from before our own start, wherever a node has it."""
         session = _Session("")
         for node in [node for node in self._nodes if node.up]:

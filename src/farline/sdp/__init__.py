@@ -3,7 +3,7 @@
 Nothing here resolves names, opens ports or keeps state. Lines not rewritten keep their bytes.
 """
 
-from farline.sdp.bundle import bundle_group, unfolded, without_clashes
+from farline.sdp.bundle import bundle_group, only_bundled, unfolded, without_clashes
 from farline.sdp.codecs import OtherFormats, with_formats
 from farline.sdp.crypto import KEY_LENGTHS, Crypto
 from farline.sdp.description import Description, Direction, Media
@@ -38,6 +38,7 @@ __all__ = [
     "Transport",
     "bundle_group",
     "ip_version",
+    "only_bundled",
     "parse",
     "rewrite",
     "unfolded",

@@ -24,7 +24,9 @@ _OF_TRANSPORT: Final = frozenset(
 def bundle_group(description: Description) -> tuple[int, ...]:
     """The m= sections of the first BUNDLE group that are alive, the tagged one first.
 
-    Only sections with a transport that we end (DTLS-SRTP) count; a second group is left alone.
+    Only sections with a transport that we end (DTLS-SRTP) count. A second group is not taken (an
+    answerer may refuse one, section 7.3.1; browsers make one): its sections have ports of their
+    own, and those that are there within it only are rejected.
     """
     by_mid: dict[bytes, int] = {}
     for media in description.media:
@@ -42,16 +44,25 @@ def bundle_group(description: Description) -> tuple[int, ...]:
 def unfolded(description: Description) -> Description:
     """The description with what the tagged section of a BUNDLE group says for all (section 7.1.3).
 
-    A section that is there only within the bundle (a=bundle-only, port 0) is alive.
+    A section that is there only within the bundle (a=bundle-only, port 0) is alive, as long as its
+    payload types mean the same in the others: else it cannot be there at all (section 9.1).
     """
     group = bundle_group(description)
     tagged = description.media[group[0]] if group else None
     if tagged is None or tagged.rejected or not tagged.fingerprints:
         return description
     media = list(description.media)
+    fitting = without_clashes([media[index] for index in group])
     for index in group[1:]:
-        media[index] = _like(media[index], tagged)
+        if index in fitting or not media[index].rejected:
+            media[index] = _like(media[index], tagged)
     return replace(description, media=tuple(media))
+
+
+def only_bundled(media: Media, tagged: Media) -> bool:
+    """Whether a section of an unfolded description is there only by another's port."""
+    lent = b"bundle-only" in media.attributes and media.port == tagged.port
+    return lent and media.index != tagged.index
 
 
 def without_clashes(media: Sequence[Media]) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from aioice import stun
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from OpenSSL import SSL
 
 from farline.runtime import clock
@@ -38,9 +38,9 @@ class BrowserLegError(AssertionError):
 class BrowserLeg:
     """One media socket as a browser uses it; it sends the offer and begins with DTLS."""
 
-    def __init__(self, at: socket.socket) -> None:
+    def __init__(self, at: socket.socket, identity: DtlsIdentity | None = None) -> None:
         self.at = at
-        self.identity = DtlsIdentity.make()
+        self.identity = identity or DtlsIdentity.make()
         self.fragment = OURS.fragment
 
     def describe(self) -> bytes:
@@ -80,13 +80,13 @@ class BrowserLeg:
                 return
         raise BrowserLegError("no check was answered")
 
-    def shake(self, theirs: Media) -> tuple[Srtp, Srtp]:
+    def shake(self, theirs: Media, patience: float = PATIENCE_SECONDS) -> tuple[Srtp, Srtp]:
         """Shake hands: the keys for what we send and for what we get. Raises BrowserLegError."""
         to = theirs.rtp_address
         if to is None:
             raise BrowserLegError("a description without an address")
         connection = self._connection()
-        until = clock.monotonic() + PATIENCE_SECONDS
+        until = clock.monotonic() + patience
         while clock.monotonic() < until:
             try:
                 connection.do_handshake()
@@ -106,7 +106,7 @@ class BrowserLeg:
         context = SSL.Context(SSL.DTLS_METHOD)
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
         key = serialization.load_der_private_key(self.identity.key, None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
+        if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
             raise BrowserLegError("the key is of another kind")
         context.use_certificate(x509.load_der_x509_certificate(self.identity.certificate))
         context.use_privatekey(key)

@@ -1,10 +1,14 @@
-"""A media process in the test's own, and the plain phone that it relays for."""
+"""A media process, in the test's own or beside it, and the plain phone that it relays for."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
+import wave
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -17,27 +21,82 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from farline.sdp import Crypto
 
 
+FIRST, LAST = 36000, 36999
+"""The ports of both media interfaces."""
+WRITTEN_SECONDS = 20.0
+
+
 @asynccontextmanager
-async def engine(directory: Path, outer: str, inner: str) -> AsyncIterator[MediaClient]:
+async def engine(
+    directory: Path, outer: str, inner: str, recordings: Path | None = None
+) -> AsyncIterator[MediaClient]:
     """The engine with the media interfaces B1 and A1 at these addresses."""
     path = directory / "media.sock"
-    places = [MediaPlace("B1", outer, 36000, 36999), MediaPlace("A1", inner, 36000, 36999)]
+    places = [MediaPlace("B1", outer, FIRST, LAST), MediaPlace("A1", inner, FIRST, LAST)]
+    settings = MediaSettings(threads=1, recordings=recordings)
     ready = asyncio.Event()
-    task = asyncio.create_task(serve(path, places, MediaSettings(threads=1), ready.set))
-    client = MediaClient(path, lambda _news: None)
+    task = asyncio.create_task(serve(path, places, settings, ready.set))
     try:
         await ready.wait()
-        client.start()
+        async with client_of(path) as client:
+            yield client
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
+async def client_of(path: Path) -> AsyncIterator[MediaClient]:
+    """A client of the process that serves a socket."""
+    client = MediaClient(path, lambda _news: None)
+    client.start()
+    try:
         await client.wait_connected()
         yield client
     finally:
         await client.stop()
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+
+
+class MediaProcess:
+    """A media process of its own, that can be killed."""
+
+    def __init__(self, directory: Path, outer: str, inner: str) -> None:
+        self.path = directory / "media.sock"
+        self.argv = [sys.executable, "-m", "farline.runtime.media_process", "--threads", "1"]
+        self.argv += ["--socket", str(self.path), "--state", str(directory / "state")]
+        for name, ip in (("B1", outer), ("A1", inner)):
+            self.argv += ["--interface", f"{name}={ip}:{FIRST}-{LAST}"]
+
+    def __enter__(self) -> Self:
+        environment = {**os.environ, "FARLINE_PARENT": str(os.getpid())}
+        self.process = subprocess.Popen(self.argv, env=environment)  # noqa: S603
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+    def die_and_return(self) -> None:
+        """SIGKILL, and another that goes on."""
+        self.process.kill()
+        self.process.wait()
+        self.__enter__()
+
+
+async def recording(directory: Path) -> tuple[int, NDArray[np.int16]]:
+    """The only recording of a call that is over: its rate, and its samples, one column a side."""
+    async with asyncio.timeout(WRITTEN_SECONDS):
+        while not (files := list(directory.glob("*.wav"))):  # noqa: ASYNC110 - a thread writes it
+            await asyncio.sleep(0.02)
+    with wave.open(str(files[0])) as file:
+        frames = np.frombuffer(file.readframes(file.getnframes()), np.int16)
+        return file.getframerate(), frames.reshape(-1, 2)
 
 
 def audio_sdp(at: socket.socket, profile: str = "RTP/AVP", *keys: Crypto) -> bytes:

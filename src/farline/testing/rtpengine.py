@@ -36,6 +36,7 @@ class RtpEngine:
         ports: tuple[int, int],
         log: Path,
         port: int | None = None,
+        *options: str,
     ) -> None:
         """`interfaces`: NAME/IP each. Raises RuntimeError when it does not come up."""
         self.ip, self.port, self.log = ip, port or free_ports(1, ip)[0], log
@@ -44,7 +45,7 @@ class RtpEngine:
         argv += ["--config-file=none", f"--listen-cli={ip}:{free_ports(1, ip)[0]}"]
         argv += [f"--listen-ng={ip}:{self.port}", "--num-threads=2"]
         argv += [f"--interface={one}" for one in interfaces]
-        argv += [f"--port-min={ports[0]}", f"--port-max={ports[1]}"]
+        argv += [f"--port-min={ports[0]}", f"--port-max={ports[1]}", *options]
         with log.open("ab") as output:
             self.process = subprocess.Popen(argv, stdout=output, stderr=output)  # noqa: S603
         for _ in range(START_TRIES):
@@ -109,10 +110,15 @@ class RtpEngine:
 
 @contextmanager
 def rtpengine(
-    ip: str, interfaces: Sequence[str], ports: tuple[int, int], log: Path, port: int | None = None
+    ip: str,
+    interfaces: Sequence[str],
+    ports: tuple[int, int],
+    log: Path,
+    port: int | None = None,
+    *options: str,
 ) -> Iterator[RtpEngine]:
     """A daemon for the time of the block; `port`: of ng, else any."""
-    engine = RtpEngine(ip, interfaces, ports, log, port)
+    engine = RtpEngine(ip, interfaces, ports, log, port, *options)
     try:
         yield engine
     finally:

@@ -92,8 +92,8 @@ def test_what_cannot_work_is_told(lines, expected):
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
-        ("recording: file", "'mine' records calls, which is not built with rtpengine"),
         ("media: {name: m, hold_music: m.wav}", "'mine' has Hold Music, which is not built with"),
+        ("media: {name: m, encryption: required}", "'mine' encrypts media, which is not built"),
     ],
 )
 def test_what_rtpengine_is_not_asked_for_is_told(rule, said):
@@ -107,3 +107,25 @@ def test_what_rtpengine_is_not_asked_for_is_told(rule, said):
     with pytest.raises(ConfigError) as caught:
         load_deployment(text, SECRETS)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(("support", "dials"), [("none", False), ("rfc_4733", True)])
+def test_digits_of_signaling_are_rtpengines_where_the_server_wants_events(support, dials):
+    assert ng_settings(with_digits(support).border).places.digits is dials
+
+
+def test_events_of_the_stream_that_are_to_become_info_need_our_relay():
+    with pytest.raises(ConfigError) as caught:
+        with_digits("sip_info")
+    assert "DTMF Support sip_info needs telephone-events told" in str(caught.value)
+
+
+def with_digits(support):
+    """The guide's border with rtpengine, and its server's DTMF Support."""
+    name = load_deployment(GUIDE, SECRETS).border.server_profiles[0].advanced.interworking_profile
+    forms = (
+        "  media_engine: {engine: rtpengine, nodes: [{address: 127.0.0.1}]}\n"
+        f"  interworking_profiles: [{{name: {name}, dtmf_support: {support}}}]\n"
+    )
+    text = GUIDE.replace("border:\n  # Device", f"border:\n{forms}  # Device", 1)
+    return load_deployment(text, SECRETS)

@@ -266,3 +266,33 @@ def test_two_sections_of_one_name_are_not_told_apart_by_it():
     _, outer = call.from_browser(offer, phones("audio", "video"))
     assert call.bundled is None
     assert len({one.port for one in outer.media}) == 2
+
+
+LONELY = "a=bundle-only\r\n"
+
+
+def test_what_is_only_in_the_bundle_and_clashes_there_is_rejected():
+    """RFC 9143 section 9.1: 8 cannot mean two things. In the answer 111 must not either."""
+    clash = section("video", "1", 0, LONELY).replace("96", "8")
+    call = Call()
+    inner = parse(call.perform(Offer, browsers(section("audio", "0"), clash), OUTSIDE))
+    assert ([one.rejected for one in inner.media], call.relay.open_) == ([False, True], [0])
+    call = Call()
+    offer = browsers(section("audio", "0"), section("video", "1", 0, LONELY))
+    _, outer = call.from_browser(offer, phones("audio", "video", payload="111"))
+    assert ([one.rejected for one in outer.media], call.relay.open_) == ([False, True], [0])
+    assert bundle_group(outer) == (0,)
+
+
+def test_a_second_group_is_not_taken():
+    """Its sections have ports of their own, and what is only in it is rejected."""
+    sections = [section("audio", "0"), section("audio", "1", 5002)]
+    sections += [section("video", "2", 5004), section("video", "3", 0, LONELY)]
+    offer = browsers(*sections, group="0 1\r\na=group:BUNDLE 2 3")
+    inner, outer = Call().from_browser(offer, phones("audio", "audio", "video", "-video"))
+    assert [media.rejected for media in inner.media] == [False, False, False, True]
+    assert [outer.media[0].port == one.port for one in outer.media] == [True, True, False, False]
+    assert ([one.rejected for one in outer.media][2:], bundle_group(outer)) == (
+        [False, True],
+        (0, 1),
+    )

@@ -121,7 +121,7 @@ def test_an_offer_says_both_interfaces_by_rtpengines_names():
 
 def test_an_offer_names_the_codecs_to_be_transcoded():
     wide = replace(OFFER, receiver=replace(OFFER.receiver, transcoding=("opus", "g722")))
-    assert document_of(wide, PLACES, "outside")["codec"] == {"transcode": ["opus", "g722"]}
+    assert document_of(wide, PLACES, "outside")["codec"] == {"transcode": ["opus", "G722"]}
     assert "codec" not in document_of(OFFER, PLACES, "outside")
 
 

@@ -104,7 +104,7 @@ class Notebook:
         stats |= {
             "untargeted_packets": 0,
             "target": None,
-            "stranger": None,
+            **dict.fromkeys(("stranger", "handshake")),
             "muted": False,
             "bundled": False,
         }

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from farline.media.engine import Answer, Delete, MediaReply, Offer, Query, StreamStats
+from farline.media.engine import Answer, Delete, Dial, MediaReply, Offer, Query, StreamStats
 from farline.media.ng.message import number, section, text, texts
+from farline.media.transcoding import CODECS
 from farline.sdp import SdpError, parse
 
 if TYPE_CHECKING:
@@ -29,7 +30,12 @@ FULL = ("ports", "limit")
 """Words of rtpengine's reasons (Ran out of ports, ... limit reached) that mean: try another."""
 
 
-NgRequest = Offer | Answer | Delete | Query
+INJECT = "inject DTMF"
+"""It may be asked for digits; all sound then goes through its transcoding."""
+SHORTEST_MS, LONGEST_MS = 100, 5_000
+"""Of a digit of rtpengine's."""
+
+NgRequest = Offer | Answer | Delete | Query | Dial
 """What rtpengine is asked."""
 
 
@@ -43,15 +49,21 @@ class NgPlaces:
     """The address that SDP must show for each interface of ours."""
     traffic_classes: Mapping[str, int] = field(default_factory=dict)
     """DS byte for each interface of ours; rtpengine has one a call, the offering side's."""
+    digits: bool = False
+    """Digits of signaling may have to be put into streams (DTMF Support of a server)."""
 
 
 def document_of(request: NgRequest, places: NgPlaces, party: str) -> dict[str, Encodable]:
-    """The ng message for a request. `party`: a side of the session, which Delete has to name."""
+    """The ng message for a request.
+
+    `party`: a side of the session, which Delete has to name; with Dial, the side that is to seem to
+    have dialled.
+    """
     match request:
         case Offer():
             return _offer(request, places)
         case Answer():
-            said = _described(request, "answer", request.receiver, request.sender)
+            said = _described(request, "answer", request.receiver, request.sender, places)
             return said | _received(request.sender)
         case Delete():
             # With both parties of one dialogue, either tag ends the call; without one it is ended
@@ -60,21 +72,31 @@ def document_of(request: NgRequest, places: NgPlaces, party: str) -> dict[str, E
             return {"command": "delete", "call-id": request.session, "delete delay": 0, **named}
         case Query():
             return {"command": "query", "call-id": request.session}
+        case Dial():
+            return {
+                "command": "play DTMF",
+                "call-id": request.session,
+                "from-tag": party,
+                "code": request.digit,
+                "duration": min(max(request.duration_ms, SHORTEST_MS), LONGEST_MS),
+            }
 
 
 def _offer(offer: Offer, places: NgPlaces) -> dict[str, Encodable]:
     ours = (offer.sender.interface, offer.receiver.interface)
-    said = _described(offer, "offer", offer.sender, offer.receiver)
+    said = _described(offer, "offer", offer.sender, offer.receiver, places)
     said["direction"] = [places.names.get(name, name) for name in ours]
     if ours[0] in places.traffic_classes:
         said["TOS"] = places.traffic_classes[ours[0]]
     if offer.receiver.transcoding:
-        said["codec"] = {"transcode": list(offer.receiver.transcoding)}
+        said["codec"] = {"transcode": [CODECS[name].name for name in offer.receiver.transcoding]}
+    if offer.sender.record or offer.receiver.record:
+        said["record call"] = "yes"
     return said | _received(offer.sender)
 
 
 def _described(
-    request: Offer | Answer, command: str, offerer: Side, answerer: Side
+    request: Offer | Answer, command: str, offerer: Side, answerer: Side, places: NgPlaces
 ) -> dict[str, Encodable]:
     return {
         "command": command,
@@ -82,7 +104,7 @@ def _described(
         "from-tag": offerer.name,
         "to-tag": answerer.name,
         "sdp": request.sdp,
-        "flags": list(FLAGS),
+        "flags": [*FLAGS, *([INJECT] if places.digits else [])],
         "replace": ["origin"],
         "ICE": "remove",
         "endpoint-learning": LEARNING,
