@@ -105,7 +105,7 @@ class Reader:
         log = self.directory / f"server-{len(self.servers)}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                ["bash", "-c", f"exec {text}"],
+                ["setpriv", "--pdeathsig", "INT", "bash", "-c", f"exec {text}"],
                 cwd=self.directory, env=self.environ, stdin=subprocess.DEVNULL,
                 stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip
