@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from farline.cli.main import GROUPS, VERBS, make_app
+from farline.cli.main import GROUPS, VERBS, main, make_app
 
 
 @pytest.mark.parametrize("verb", [*VERBS, *GROUPS])
@@ -27,11 +27,13 @@ def test_all_are_shown_where_none_is_asked_for():
 
 
 @pytest.mark.parametrize(("argv", "status"), [(["nonsense"], 2), ([], 2), (["--help"], 0)])
-def test_what_is_no_verb_is_answered_by_the_whole_command(argv, status):
-    command = [sys.executable, "-m", "farline.cli.main", *argv]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == status, done.stderr
-    assert "show" in done.stdout or "nonsense" in done.stderr
+def test_what_is_no_verb_is_answered_by_the_whole_command(argv, status, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["farline", *argv])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    assert ended.value.code == status, said
+    assert " show " in said.out or "nonsense" in said.err
 
 
 @pytest.mark.parametrize(

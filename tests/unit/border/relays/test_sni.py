@@ -2,6 +2,7 @@
 
 import ssl
 from dataclasses import replace
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ POLICY = HttpPolicy(
 )  # fmt: skip
 
 
+@cache
 def hello(name):
     """What OpenSSL sends first."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
