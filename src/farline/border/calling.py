@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from farline.border import anchor, call_interworking, dialogs, failover
+from farline.border import anchor, call_interworking, dialogs, failover, refreshing
 from farline.border.admitting import admit_call, admit_side
 from farline.border.call_media import CallMedia
 from farline.border.call_timers import CallTimers
@@ -254,6 +254,9 @@ class Calling(Forwarding):
             if body and out.get("Content-Type") is None:
                 out.set("Content-Type", "application/sdp")
             out.body = body
+        if response.status >= 200:
+            request = self.tx.request
+            refreshing.agree(self.context, session, passage.sender, request, response, out)
         out = yield from passage.manipulated(out, passage.sender)
         self.context.respond(self.tx, out)
         if response.status >= 200:

@@ -7,6 +7,9 @@ put into the stream towards it. "none": digits pass as they come.
 
 A request of ours in a dialog that is otherwise the phone's takes a CSeq number of the phone's:
 later ones are counted up (`farline.border.session.End.inserted`).
+
+All this holds for calls that a transfer has joined, too: what counts is what the two ends that
+are left understand.
 """
 
 from __future__ import annotations
@@ -15,8 +18,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from farline.border.exchange import Side
+from farline.border.legs import Leg
 from farline.border.steps import Ask
-from farline.border.teardown import flow_to, make_request
 from farline.media.engine import Dial
 
 if TYPE_CHECKING:
@@ -73,44 +76,39 @@ def digit_of(message: Message) -> tuple[str, int] | None:
 
 def wants_events(context: Context, session: Session | None, sender: Side) -> bool:
     """Whether INFO digits of a side become events for the other."""
-    if session is None or session.anchored is None or session.state != "answered":
+    if session is None or session.media is None or session.state != "answered":
         return False
-    there = support(context, session, sender.other)
+    mine, theirs = session.ends(session.voice_of(sender))
+    there = support(context, *theirs)
     if there == "rfc_4733":
         return True
-    return there != "sip_info" and support(context, session, sender) == "sip_info"
+    return there != "sip_info" and support(context, *mine) == "sip_info"
 
 
 def to_stream(
     context: Context, session: Session, sender: Side, digit: tuple[str, int]
 ) -> Generator[Ask, Any, bool]:
     """Put the digit of an INFO into the stream of the other side; False: the engine refuses."""
-    if session.anchored is None:
+    media = session.media
+    if media is None:
         return False
-    towards = session.anchored.inside if sender is Side.OUTSIDE else session.anchored.outside
-    reply = yield Ask(Dial(session.anchored.media, towards.name, *digit))
+    towards = media.sides_from(session.voice_of(sender))[1]
+    reply = yield Ask(Dial(media.media, towards.name, *digit))
     said = f"a digit from INFO becomes a telephone-event towards {towards.name}"
     context.decided("dtmf", "event", reply.error or said, FIELD)
     return reply.error is None
 
 
 def to_info(context: Context, session: Session, report: DigitDialled) -> None:
-    """Tell the server of a telephone-event of the phone, where it wants that."""
-    side = Side.OUTSIDE if report.side == "outside" else Side.INSIDE
-    if session.joint is not None:
+    """Tell the server of a telephone-event of the other end, where it wants that."""
+    voice = Side.OUTSIDE if report.side == "outside" else Side.INSIDE
+    _, (there, side) = session.ends(voice)
+    if report.digit == "!" or support(context, there, side) != "sip_info" or not there.confirmed:
         return
-    if report.digit == "!" or support(context, session, side.other) != "sip_info":
+    leg = Leg(context, there, side)
+    if len(there.end_on(side.other).inserted) >= MAX_INSERTED:
         return
-    flow = flow_to(context, session.binding, side.other)
-    if flow is None or not session.confirmed:
-        return
-    sender = session.end_on(side)
-    if len(sender.inserted) >= MAX_INSERTED:
-        return
-    info = make_request(session, side.other, "INFO", sender.next_cseq())
-    sender.inserted.append(sender.cseq)
-    info.add("Content-Type", "application/dtmf-relay")
-    info.body = f"Signal={report.digit}\r\nDuration={report.duration_ms}\r\n".encode("ascii")
+    body = f"Signal={report.digit}\r\nDuration={report.duration_ms}\r\n".encode("ascii")
     because = "a digit of the stream becomes INFO to the server"
     context.decided("dtmf", "INFO", because, FIELD)
-    context.request(None, info, flow, side.other)
+    leg.tell(leg.request("INFO", body, "application/dtmf-relay"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from farline.border import anchor, siprec
+from farline.border import anchor, dtmf, refreshing, siprec
 from farline.border.anchor import Anchored, describe
 from farline.border.exchange import Side
 from farline.border.interworking import RELIABLE
@@ -50,7 +50,7 @@ def voice_of(leg: Leg) -> tuple[Anchored | None, Side]:
     joint = leg.session.joint
     if joint is None:
         return leg.session.anchored, leg.side
-    return media_of(leg.session), joint.voice
+    return leg.session.media, joint.voice
 
 
 def media_between(context: Context, stays: Leg, there: Leg) -> Anchored | None:
@@ -117,6 +117,7 @@ def join(context: Context, stays: Leg, there: Leg, media: Anchored) -> None:
     stays.session.joint = Joint(stays.side, there.session, there.side, Side.OUTSIDE)
     there.session.joint = Joint(there.side, stays.session, stays.side, Side.INSIDE)
     for leg in (stays, there):
+        refreshing.take_over(context, leg)
         context.keeper.session(leg.session)
     for recorder in ended:
         recorder.over()
@@ -162,20 +163,13 @@ def ack(context: Context, message: Message, found: Found) -> Steps:
     client, response = joint.unacked
     there = Leg(context, joint.other, joint.other_side)
     out = make_ack(joint.other, response, there.end)
-    sdp, media = anchor.description(message), media_of(session)
+    sdp, media = anchor.description(message), session.media
     if sdp is not None and media is not None and media.late_offer is joint.voice.other:
         reply = yield from describe(media, joint.voice, message.from_tag, sdp, answer=True)
         if reply.sdp is not None:
             out.add("Content-Type", "application/sdp")
             out.body = reply.sdp
     context.send_ack(out, client.flow)
-
-
-def media_of(session: Session) -> Anchored | None:
-    """The media session of a call, its own or that of the call it is joined with."""
-    if session.anchored is None and session.joint is not None:
-        return session.joint.other.anchored
-    return session.anchored
 
 
 def _carried(message: Message) -> tuple[tuple[str, str], ...]:
@@ -200,7 +194,7 @@ class _Joined:
     ) -> None:  # fmt: skip
         self.context, self.operation, self.tx = context, operation, tx
         self.session, self.joint, self.there = session, joint, there
-        self.media = media_of(session)
+        self.media = session.media
         self.offered = False
 
     def run(self) -> Steps:
@@ -208,6 +202,8 @@ class _Joined:
         request = self.tx.request
         if request.method == "INVITE":
             self.context.answer(self.tx, 100)
+        if request.method == "INFO" and (yield from self._take_digit()):
+            return
         target = target_of(request)
         sdp, body, kind = anchor.description(request), request.body, request.get("Content-Type")
         if sdp is not None:
@@ -223,6 +219,16 @@ class _Joined:
             return
         client = self.context.request(self.operation, out, flow, self.there.side)
         yield from self._follow(client, target)
+
+    def _take_digit(self) -> Generator[Ask, Any, bool]:
+        """Put the digit of an INFO into the stream, where the other server wants that."""
+        digit, sender = dtmf.digit_of(self.tx.request), self.joint.side
+        if digit is None or not dtmf.wants_events(self.context, self.session, sender):
+            return False
+        done = yield from dtmf.to_stream(self.context, self.session, sender, digit)
+        if done:
+            self.context.answer(self.tx, 200)
+        return done
 
     def _follow(self, client: ClientTransaction, target: str) -> Steps:
         while True:
@@ -258,6 +264,9 @@ class _Joined:
         for name, value in _carried(response):
             out.add(name, value)
         if 200 <= status < 300:
+            if self.tx.method in ("INVITE", "UPDATE"):
+                request, side = self.tx.request, self.joint.side
+                refreshing.agree(self.context, self.session, side, request, response, out)
             self._accepted(client, response, out, target)
         self.context.respond(self.tx, out)
 

@@ -19,13 +19,14 @@ from farline.border.records import (
     JointRecord,
     MediaRecord,
     SessionRecord,
+    TimerRecord,
 )
 from farline.store.state import Persist
 
 if TYPE_CHECKING:
     from farline.border.binding import Binding
     from farline.border.context import Context
-    from farline.border.session import Session, SessionKey
+    from farline.border.session import Session, SessionKey, SessionTimer
 
 
 class Keeper:
@@ -142,8 +143,32 @@ class Keeper:
                 has_video=session.has_video,
                 recordings=session.recordings,
                 joint=_joint(session),
+                timer=self._timer(session),
             )
         )
+
+    def _timer(self, session: Session) -> TimerRecord | None:
+        timer = session.timer
+        if timer is None:
+            return None
+        return TimerRecord(
+            timer.interval,
+            timer.asks.value,
+            None if timer.refresher is None else timer.refresher.value,
+            tuple(sorted(side.value for side in timer.updating)),
+            timer.end_to_end,
+            self._context.wall(timer.expires_at),
+            _repeated(session, timer),
+        )
+
+
+def _repeated(session: Session, timer: SessionTimer) -> tuple[str, bytes] | None:
+    """What a refresh by re-INVITE says again; None: it is not for us, or goes by UPDATE."""
+    if timer.end_to_end or timer.refresher is not None or timer.asks in timer.updating:
+        return None
+    media = session.media
+    known = media.last.get(session.voice_of(timer.asks).other) if media is not None else None
+    return None if known is None else known[:2]
 
 
 def session_key(key: SessionKey) -> str:

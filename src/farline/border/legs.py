@@ -176,11 +176,11 @@ def ask(
 
 
 def re_invite(
-    leg: Leg, operation: Operation, sdp: bytes
+    leg: Leg, operation: Operation, sdp: bytes, headers: tuple[tuple[str, str], ...] = ()
 ) -> Generator[Step, Any, tuple[ClientTransaction, Message] | None]:
     """A re-INVITE with an offer, again after a glare; the answer is acknowledged if it is 2xx."""
     for attempt in range(3):
-        message = leg.request("INVITE", sdp, "application/sdp")
+        message = leg.request("INVITE", sdp, "application/sdp", headers)
         found = yield from ask(leg, operation, message)
         if found is None:
             return None

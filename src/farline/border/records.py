@@ -103,6 +103,20 @@ class JointRecord:
     voice: str
 
 
+@dataclass(frozen=True, slots=True)
+class TimerRecord:
+    """A session timer that the border looks after, or remembers."""
+
+    interval: int
+    asks: str
+    refresher: str | None
+    updating: tuple[str, ...]
+    end_to_end: bool
+    expires_at: float
+    shown: tuple[str, bytes] | None = None
+    """Tag and description of the other end, where a refresh of ours has to bear it."""
+
+
 class SessionRecord(Record, frozen=True, kw_only=True):
     """One dialog through the border, with both its ends."""
 
@@ -125,6 +139,7 @@ class SessionRecord(Record, frozen=True, kw_only=True):
     recordings: tuple[str, ...] = ()
 
     joint: JointRecord | None = None
+    timer: TimerRecord | None = None
 
 
 class AccountRecord(Record, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from farline.border import anchor, dialogs, dtmf, failover, transfer
+from farline.border import anchor, dialogs, dtmf, failover, refreshing, transfer
 from farline.border.forwarding import Forwarding
 from farline.border.targets import target_of
 from farline.sip import WireError, headers
@@ -218,6 +218,9 @@ class Relaying(Forwarding):
                 self._answer(reply.status or 488, reply.error)
                 return
             out.body = reply.sdp or b""
+        if self.tx.method == "UPDATE" and session is not None and 200 <= response.status < 300:
+            request = self.tx.request
+            refreshing.agree(self.context, session, passage.sender, request, response, out)
         out = yield from passage.manipulated(out, passage.sender)
         if response.status < 200:
             self.context.respond(self.tx, out)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farline.border import dialogs, records, siprec
+from farline.border import dialogs, records, refreshing, siprec, transfer_restored
 from farline.border.anchor import Anchored
 from farline.border.exchange import Side
 from farline.border.keeping import session_key
@@ -25,6 +25,7 @@ from farline.border.records import (
 from farline.border.restoring_bindings import restore_binding
 from farline.border.session import Joint, Session
 from farline.border.teardown import hang_up
+from farline.border.transfer_record import TRANSFER
 from farline.media.engine import Delete, Media
 from farline.media.reports import MediaSessions
 from farline.store.state import Persist
@@ -71,6 +72,7 @@ def restore(context: Context, event: Restored) -> None:
         SESSION: _session,
         ACCOUNT: _account,
         RECORDING: siprec.restore,
+        TRANSFER: transfer_restored.restore,
     }
     for noun, read in readers.items():
         for record in event.records:
@@ -163,6 +165,8 @@ def _session(context: Context, key: str, value: bytes) -> None:
     context.sessions.add(session)
     if anchored is not None:
         context.sessions.note_media(anchored.media, session)
+    if record.timer is not None:
+        refreshing.restore(context, session, record.timer)
     if record.expires_at is not None:
         dialogs.expire_at(context, session, now + record.expires_at - wall)
 

@@ -70,6 +70,31 @@ class Names:
 
 
 @dataclass(slots=True, eq=False)
+class SessionTimer:
+    """How long a call lives without a refresh (RFC 4028)."""
+
+    interval: int
+    """Seconds."""
+
+    asks: Side
+    """The end that expects refreshes, or is to send them: it knows timers."""
+
+    refresher: Side | None
+    """Who refreshes; None: the border, in the name of the other end."""
+
+    updating: frozenset[Side]
+    """The ends that have UPDATE."""
+
+    end_to_end: bool = False
+    """Both ends know timers: the border only remembers it."""
+
+    expires_at: float = 0.0
+    """When the call ends without a refresh (monotonic seconds), where the border looks after it."""
+
+    due: Alarm | None = None
+
+
+@dataclass(slots=True, eq=False)
 class Session:
     """A call or a subscription."""
 
@@ -126,6 +151,9 @@ class Session:
     joint: Joint | None = None
     """One end has left; the other talks to an end of another call."""
 
+    timer: SessionTimer | None = None
+    """The session timer that the last INVITE or UPDATE agreed on."""
+
     @property
     def groups(self) -> frozenset[str]:
         """The policy groups that count it."""
@@ -136,9 +164,31 @@ class Session:
         """Whether it is over."""
         return self.state == "ended"
 
+    @property
+    def media(self) -> Anchored | None:
+        """Its media session: its own, or that of the call with which it is joined."""
+        if self.anchored is None and self.joint is not None:
+            return self.joint.other.anchored
+        return self.anchored
+
+    def ends(self, voice: Side) -> tuple[Place, Place]:
+        """The end that is called `voice` in the media session, and the one that it talks to.
+
+        Each as a call and a side of it: joined calls have one end each.
+        """
+        joint = self.joint
+        if joint is None:
+            return (self, voice), (self, voice.other)
+        mine, theirs = (self, joint.side), (joint.other, joint.other_side)
+        return (mine, theirs) if voice is joint.voice else (theirs, mine)
+
+    def voice_of(self, side: Side) -> Side:
+        """What the end on a side is called in the media session."""
+        return side if self.joint is None else self.joint.voice
+
     def is_left_by(self, sender: Side) -> bool:
         """Whether a BYE of a side only means that it leaves a transfer that it began."""
-        if self.transfer is None or self.transfer.referrer is not sender:
+        if self.transfer is None or self.transfer.referrer.side is not sender:
             return False
         self.transfer.hung_up()
         return True
@@ -163,6 +213,10 @@ class Session:
         if routes and not known.routes:
             known.routes = routes
         return known
+
+
+Place = tuple[Session, "Side"]
+"""An end: a call, and the side of it."""
 
 
 @dataclass(slots=True, eq=False)

@@ -4,13 +4,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farline.media.reports import MediaTimeout
 from farline.sip import responses
-from farline.testing.border import BorderWorld
 from farline.testing.border_phone import DOMAIN, OFFICE, Phone, media_address, offer
+from farline.testing.transfers import (
+    TARGET,
+    calling_phone,
+    calls,
+    joined,
+    make,
+    office_refers,
+    sipfrag,
+    target_says,
+    told,
+)
 from farline.testing.trunk import TrunkSite
-
-TARGET = f"<sip:3005@{DOMAIN}>"
 
 
 @pytest.fixture
@@ -18,93 +25,9 @@ def world(load_border):
     return make(load_border)
 
 
-BORDERS = {}
-"""By what was asked for: reading a deployment takes longer than a test."""
-
-
-def make(load_border, fields="refer_handling: handle", *changes):
-    if (fields, changes) not in BORDERS:
-        BORDERS[fields, changes] = border_with(load_border, fields, *changes)
-    return BorderWorld(BORDERS[fields, changes])
-
-
-def border_with(load_border, fields, *changes):
-    profile = f"  interworking_profiles:\n    - {{name: odd, {fields}}}\n\n"
-    profile += "  # Global Policies > Routing"
-    return load_border(
-        ("interworking_profile: avaya-ru", "interworking_profile: odd"),
-        ("  # Global Policies > Routing", profile), *changes,
-    )  # fmt: skip
-
-
 @pytest.fixture
 def phone(world):
-    found = Phone(world)
-    found.register()
-    found.call_office()
-    return found
-
-
-def sipfrag(notify):
-    assert notify.method == "NOTIFY"
-    assert notify.get("Event").startswith("refer")
-    return notify.body.decode().split("\r\n")[0], notify.get("Subscription-State").split(";")[0]
-
-
-def office_refers(phone, refer_to=TARGET, **headers):
-    """The office asks that the phone be joined with somebody; the INVITE to the target."""
-    world = phone.world
-    refer = phone.office_request("REFER", call="call-1", from_tag="office", to_tag="phone",
-                                 cseq=5, Refer_To=refer_to, **headers)  # fmt: skip
-    world.receive(phone.upstream, refer)
-    accepted = world.take(phone.upstream)
-    assert accepted.status == 202
-    return accepted
-
-
-def told(phone, status, state="active"):
-    """The next NOTIFY to the office."""
-    notify = phone.world.take(phone.upstream)
-    line, subscription = sipfrag(notify)
-    assert (line.split()[1], subscription) == (str(status), state)
-    phone.office_answer(notify, 200)
-    return notify
-
-
-def joined(phone, **headers):
-    """A transfer by the office up to its end: the INVITE to the target, the re-INVITE."""
-    world = phone.world
-    office_refers(phone, Referred_By=f"<sip:3003@{DOMAIN}>", **headers)
-    told(phone, 100)
-    invite = world.take(phone.upstream)
-    phone.office_answer(invite, 180, to_tag="target")
-    told(phone, 180)
-    phone.office_answer(invite, 200, to_tag="target", body=offer("10.10.10.40", 7000))
-    ack = world.take(phone.upstream)
-    again = world.take(phone.flow)
-    assert (ack.method, again.method) == ("ACK", "INVITE")
-    phone.answer(again, 200, to_tag="phone", body=offer(phone.behind, 5000))
-    assert world.take(phone.flow).method == "ACK"
-    told(phone, 200, "terminated")
-    return invite, again
-
-
-def calls(world):
-    return [one for one in world.core.show()["sessions"] if one["kind"] == "call"]
-
-
-def target_says(phone, invite, method, cseq=9, body=b"", **headers):
-    """A request of the target in its new call."""
-    contact = invite.get("Contact")
-    phone_uri = contact[contact.index("<") + 1 : contact.index(">")]
-    message = phone.office_request(method, call=invite.call_id, from_tag="target",
-                                   to_tag=invite.from_tag, cseq=cseq, body=body,
-                                   **headers)  # fmt: skip
-    message.uri = phone_uri
-    message.set("From", f"{invite.get('To')};tag=target")
-    message.set("To", invite.get("From"))
-    phone.world.receive(phone.upstream, message)
-    return message
+    return calling_phone(world)
 
 
 def test_the_phone_is_joined_with_the_target(phone):
@@ -148,42 +71,6 @@ def test_the_border_hangs_up_on_who_referred(phone):
     assert (bye.method, bye.call_id) == ("BYE", "call-1")
     phone.office_answer(bye, 200)
     assert len(calls(world)) == 2
-
-
-def test_hold_and_digits_go_on_between_the_joined(phone):
-    world = phone.world
-    invite, _ = joined(phone)
-    held = offer("10.10.10.40", 7000, direction="sendonly")
-    target_says(phone, invite, "INVITE", body=held)
-    assert world.take(phone.upstream).status == 100
-    again = world.take(phone.flow)
-    assert b"a=sendonly" in again.body
-    phone.answer(again, 200, body=offer(phone.behind, 5000, direction="recvonly"))
-    ok = world.take(phone.upstream)
-    assert (ok.status, b"a=recvonly" in ok.body) == (200, True)
-    target_says(phone, invite, "ACK")
-    ack = world.take(phone.flow)
-    assert (ack.method, ack.cseq) == ("ACK", again.cseq)
-    world.receive(phone.flow, phone.in_dialog("INFO", body=b"5", Content_Type="application/dtmf"))
-    info = world.take(phone.upstream)
-    assert (info.method, info.call_id, info.body) == ("INFO", invite.call_id, b"5")
-    phone.office_answer(info, 200)
-    assert world.take(phone.flow).status == 200
-
-
-def test_a_late_offer_between_the_joined(phone):
-    world = phone.world
-    invite, _ = joined(phone)
-    target_says(phone, invite, "INVITE")
-    assert world.take(phone.upstream).status == 100
-    again = world.take(phone.flow)
-    assert again.body == b""
-    phone.answer(again, 200, body=offer(phone.behind, 5000))
-    ok = world.take(phone.upstream)
-    assert media_address(ok)[1] == "10.10.10.7"
-    target_says(phone, invite, "ACK", body=offer("10.10.10.40", 7000))
-    ack = world.take(phone.flow)
-    assert media_address(ack)[1] == "192.168.64.96"
 
 
 @pytest.mark.parametrize("status", [486, 603])
@@ -394,92 +281,6 @@ def test_a_call_of_the_trunk_is_transferred_within_the_office():
     end = site.desk.take("BYE")
     assert end.call_id == invite.call_id
     assert site.calls == []
-
-
-def test_a_joined_call_outlives_the_process(phone):
-    world = phone.world
-    invite, _ = joined(phone)
-    world.crash()
-    flow = world.accept("IPORWA1Sig", OFFICE, 4103)
-    bye = phone.office_request("BYE", call=invite.call_id, from_tag="target",
-                               to_tag=invite.from_tag, cseq=9)  # fmt: skip
-    bye.set("From", f"{invite.get('To')};tag=target")
-    bye.set("To", invite.get("From"))
-    world.receive(flow, bye)
-    assert world.take(flow).status == 200
-    assert calls(world) == []
-
-
-def test_answers_are_acknowledged_again(phone):
-    world = phone.world
-    office_refers(phone)
-    told(phone, 100)
-    invite = world.take(phone.upstream)
-    ok = responses.make(invite, 200, to_tag="target", body=offer("10.10.10.40", 7000))
-    ok.add("Contact", f"<sip:3005@{OFFICE}>")
-    ok.add("Content-Type", "application/sdp")
-    world.receive(phone.upstream, ok)
-    world.receive(phone.upstream, ok)
-    assert [world.take(phone.upstream).method for _ in range(2)] == ["ACK", "ACK"]
-
-
-def test_a_joined_call_is_transferred_again(phone):
-    """The target refers the phone to somebody else."""
-    world = phone.world
-    first, _ = joined(phone)
-    world.wait(5)
-    phone.office_answer(world.take(phone.upstream), 200)  # BYE to who referred first
-    target_says(phone, first, "REFER", cseq=20, Refer_To="<sip:3007@ipo1xp.ipolab.com>")
-    assert world.take(phone.upstream).status == 202
-    told(phone, 100)
-    second = world.take(phone.upstream)
-    assert (second.method, second.uri) == ("INVITE", f"sip:3007@{DOMAIN}")
-    phone.office_answer(second, 200, to_tag="third", body=offer("10.10.10.41", 7002))
-    assert world.take(phone.upstream).method == "ACK"
-    again = world.take(phone.flow)
-    assert (again.method, again.call_id) == ("INVITE", "call-1")
-    phone.answer(again, 200, body=offer(phone.behind, 5000))
-    assert world.take(phone.flow).method == "ACK"
-    told(phone, 200, "terminated")
-    target_says(phone, first, "BYE", cseq=21)
-    assert world.take(phone.upstream).status == 200
-    assert not world.unread(phone.flow)
-    assert len(calls(world)) == 2
-    world.receive(phone.flow, phone.in_dialog("BYE"))
-    assert world.take(phone.flow).status == 200
-    end = world.take(phone.upstream)
-    assert (end.method, end.to_tag, end.call_id) == ("BYE", "third", second.call_id)
-    assert calls(world) == []
-    assert len(world.engine.sessions) == 0
-
-
-def test_the_phone_transfers_a_joined_call(phone):
-    world = phone.world
-    joined(phone)
-    world.receive(phone.flow, phone.in_dialog("REFER", Refer_To=f"<sip:3008@{DOMAIN}>"))
-    assert world.take(phone.flow).status == 202
-    phone.answer(world.take(phone.flow), 200)
-    second = world.take(phone.upstream)
-    phone.office_answer(second, 200, to_tag="third", body=offer("10.10.10.41", 7002))
-    assert world.take(phone.upstream).method == "ACK"
-    again = world.take(phone.upstream)
-    assert (again.method, again.to_tag) == ("INVITE", "target")
-    phone.office_answer(again, 200, to_tag="target", body=offer("10.10.10.40", 7000))
-    assert world.take(phone.upstream).method == "ACK"
-    assert sipfrag(world.take(phone.flow)) == ("SIP/2.0 200 OK", "terminated")
-    world.wait(5)
-    assert world.take(phone.flow).method == "BYE"
-    assert len(calls(world)) == 2
-
-
-def test_silence_ends_both_joined_calls(phone):
-    world = phone.world
-    joined(phone)
-    media = next(one["media"] for one in calls(world) if one["media"])
-    world.give(MediaTimeout(media, 60.0))
-    assert world.take(phone.flow).method == "BYE"
-    assert world.take(phone.upstream).method == "BYE"
-    assert calls(world) == []
 
 
 @given(
