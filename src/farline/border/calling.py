@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from farline.border import anchor, call_interworking, dialogs, failover, refreshing
+from farline.border import anchor, call_interworking, dialogs, extensions, failover, refreshing
 from farline.border.admitting import admit_call, admit_side
 from farline.border.call_media import CallMedia
 from farline.border.call_timers import CallTimers
@@ -79,6 +79,7 @@ class Calling(Forwarding):
         """The caller has a final answer."""
 
         self._redirections = Redirections()
+        self._reliable = extensions.Reliable(context, self.passage)
 
     def run(self) -> Steps:
         """Next hop by next hop until there is a final answer."""
@@ -168,7 +169,7 @@ class Calling(Forwarding):
                     return
                 if self._redirected(event.message):
                     return
-                told = None if self.answered else again(self.passage, client.request, event.message)
+                told = self._once_more(client.request, event.message)
                 if told is not None and not self.cancelled:
                     other = self.passage.sender.other
                     client = self.context.request(self.operation, told, client.flow, other)
@@ -184,6 +185,13 @@ class Calling(Forwarding):
                 return
             elif isinstance(event, TransactionEnded):
                 return
+
+    def _once_more(self, sent: Message, response: Message) -> Message | None:
+        """The INVITE again, as the server asks for it; None: the caller is told what it says."""
+        if self.answered:
+            return None
+        told = again(self.passage, sent, response)
+        return told if told is not None else extensions.again(self.passage, sent, response)
 
     def _redirected(self, response: Message) -> bool:
         """Whether the call goes on to a contact that the server named."""
@@ -217,7 +225,7 @@ class Calling(Forwarding):
 
     def _response(self, client: ClientTransaction, response: Message) -> Steps:
         status = response.status
-        if status == 100 or self.passage.drops(response):
+        if status == 100 or self.passage.drops(response) or self._reliable.repeated(response):
             return
         if status < 200:
             self.rang = True
@@ -254,6 +262,7 @@ class Calling(Forwarding):
             if body and out.get("Content-Type") is None:
                 out.set("Content-Type", "application/sdp")
             out.body = body
+        self._reliable.acknowledge(session, response, out, client.flow)
         if response.status >= 200:
             request = self.tx.request
             refreshing.agree(self.context, session, passage.sender, request, response, out)

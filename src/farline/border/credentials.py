@@ -73,15 +73,18 @@ def again(passage: Passage, sent: Message, response: Message) -> Message | None:
     if server is None or passage.answered_challenges >= MAX_ANSWERS:
         return None
     found = passage.context.credentials.answer(server, sent, response)
-    if found is None:
-        return None
+    return None if found is None else resent(passage, found)
+
+
+def resent(passage: Passage, told: Message) -> Message:
+    """A request that goes again with the next CSeq number, of which its sender knows nothing."""
     passage.answered_challenges += 1
     end = passage.counted
     if end is not None:
         insort(end.inserted, passage.request.cseq - 1)
     if passage.session is not None and passage.request.method == "INVITE":
-        passage.session.proof = (passage.request.cseq, proof_of(found))
-    return found
+        passage.session.proof = (passage.request.cseq, proof_of(told))
+    return told
 
 
 def server_of(session: Session, context: Context, side: Side) -> ServerProfile | None:

@@ -131,6 +131,15 @@ def refuse_answer(context: Context, session: Session, response: Message, flow: F
     context.request(None, bye, flow, side)
 
 
+def make_early(session: Session, response: Message, target: End, method: str, cseq: int) -> Message:
+    """A request to the end that sent this answer, before its dialog is confirmed."""
+    message = _in_dialog(
+        method, session, target, response.get("From") or "", response.get("To") or "", cseq
+    )
+    message.body = b""
+    return message
+
+
 def _in_dialog(
     method: str, session: Session, to: End, from_: str, to_name: str, cseq: int
 ) -> Message:
