@@ -39,6 +39,34 @@ def reload(run_dir: RunDir = Path("run"), as_json: AsJson = False) -> None:
 
 
 @app.command()
+def renew(
+    profile: Annotated[str, typer.Argument(help="TLS server profile; without: all.")] = "",
+    run_dir: RunDir = Path("run"),
+    as_json: AsJson = False,
+) -> None:
+    """Order certificates by ACME now, whatever the calendar says, and wait for them.
+
+    For a key that may be known to others, or an authority that refused and is mended. Ends with 1
+    when one was not issued: what is there stays in use.
+
+    Example: farline tls renew --run-dir run
+    """
+    told = _ask(run_dir, "tls-renew", profile=profile)
+    if as_json:
+        typer.echo(json.dumps(told, indent=2))
+    else:
+        for role, profiles in told.items():
+            for name, what in profiles.items():
+                typer.echo(printable(f"{role}: {name}: {what}"))
+    found = [what for one in told.values() for what in one.values()]
+    if not found:
+        named = f"the profile {profile!r}" if profile else "a profile"
+        typer.echo(f"no role that runs orders {named} by ACME (TLS profile: acme)", err=True)
+    if not found or any(what != "issued" for what in found):
+        raise typer.Exit(1)
+
+
+@app.command()
 def show(run_dir: RunDir = Path("run"), as_json: AsJson = False) -> None:
     """Show whose certificates are in use, how long they are good, and what ACME does next.
 
@@ -66,13 +94,13 @@ def show(run_dir: RunDir = Path("run"), as_json: AsJson = False) -> None:
         ))  # fmt: skip
 
 
-def _ask(run_dir: Path, command: str) -> dict[str, Any]:
+def _ask(run_dir: Path, command: str, **arguments: str) -> dict[str, Any]:
     """The answer of each role that is there."""
     sockets = {role: run_dir / "control" / f"{role}.sock" for role in ROLES}
     there = {role: path for role, path in sockets.items() if path.exists()}
     try:
         return {
-            role: asyncio.run(call(path, command))
+            role: asyncio.run(call(path, command, **arguments))
             for role, path in (there or {"border": sockets["border"]}).items()
         }
     except ControlError as error:

@@ -1,7 +1,8 @@
 """Certificates by ACME: ordered when there is none, renewed at two thirds of their life.
 
 A profile is ordered by the role whose address its Challenge IP is; the others read the files. What
-fails keeps the certificate that is there, is said, and is tried again, each time later.
+fails keeps the certificate that is there, is said, and is tried again, each time later, also after
+a restart. People may order at once (`renew`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import hashlib
 import logging
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from farline.config import acme_role
 from farline.runtime import acme_files
 from farline.runtime.acme_files import AcmeError, account_key
 from farline.runtime.acme_http import answering
+from farline.runtime.acme_retry import RetryFile
 from farline.runtime.aside import aside
 from farline.trace.events import Note
 from farline.trace.summary import printable
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(hours=6)
+SPREAD = 1.25
+"""What such a wait is stretched by at most: never at the same moment."""
 LOOK_SECONDS = 3600.0
 """How often the calendar is looked at, at least: the clock of day may be set meanwhile."""
 
@@ -55,6 +59,8 @@ class State:
     """The next try after a failure."""
 
     ordering: bool = False
+    one: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while it is ordered: by the calendar, or because somebody asks for it."""
 
 
 class AcmeKeeper:
@@ -77,6 +83,11 @@ class AcmeKeeper:
             for profile in context.deployment.tls_server_profiles
             if profile.acme is not None and acme_role(context.deployment, profile) == context.role
         ]
+        self._retries = {
+            state.profile.name: RetryFile(self._accounts, state.profile) for state in self._states
+        }
+        for state in self._states:
+            self._recall(state)
         self._tasks: list[asyncio.Task[None]] = []
         self._one = asyncio.Lock()
         """Profiles may share a Challenge IP: one after the other."""
@@ -124,20 +135,47 @@ class AcmeKeeper:
         due = found.due if found is not None and fits else now
         return max(due, state.not_before) if state.not_before is not None else due
 
+    async def renew(self, profile: str = "") -> dict[str, str]:
+        """Order now, whatever the calendar says, and wait for it; "": every profile.
+
+        What came of each profile of this role: "issued", or "not issued: " and why.
+        """
+        told = {}
+        for state in self._states:
+            if profile in ("", state.profile.name):
+                async with state.one:
+                    await self.order(state)
+                word = f"not issued: {state.failed}" if state.failed else "issued"
+                told[state.profile.name] = word
+        return told
+
     async def _keep(self, state: State) -> None:
         while True:
             wait = (self.due(state) - self._clock()).total_seconds()
             if wait > 0:
                 await asyncio.sleep(min(wait, LOOK_SECONDS))
                 continue
-            state.ordering = True
-            try:
-                await self.order(state)
-            finally:
-                state.ordering = False
+            async with state.one:
+                if self.due(state) <= self._clock():  # nobody has ordered it meanwhile
+                    await self.order(state)
 
     async def order(self, state: State) -> None:
         """Order once; what comes of it is told and shown."""
+        state.ordering = True
+        try:
+            await self._order(state)
+        finally:
+            state.ordering = False
+
+    def _recall(self, state: State) -> None:
+        """What the process before this one has tried in vain."""
+        kept = self._retries[state.profile.name].read()
+        if kept is not None:
+            latest = self._clock() + LAST_RETRY * SPREAD
+            state.failures, state.failed = kept.failures, kept.failed
+            state.not_before = min(kept.at, latest)
+
+    async def _order(self, state: State) -> None:
         name, form = state.profile.name, state.form
         self._note(Note("certificate ordered", f"{name}: {form.directory}", name))
         try:
@@ -152,6 +190,7 @@ class AcmeKeeper:
             self._failed(state, str(error))
             return
         state.failures, state.failed, state.not_before = 0, "", None
+        self._retries[name].forget()
         told = self._tls.reload([name])
         self._note(
             Note("certificate issued", f"{name}: {', '.join(form.names)}; {told[name]}", name)
@@ -162,7 +201,14 @@ class AcmeKeeper:
         state.failed = why
         wait = min(FIRST_RETRY * 2 ** min(state.failures, 16), LAST_RETRY)
         state.failures += 1
-        state.not_before = self._clock() + wait * (1 + secrets.randbelow(250) / 1000)
+        state.not_before = self._clock() + wait * (
+            1 + (SPREAD - 1) * secrets.randbelow(1000) / 1000
+        )
+        try:
+            retry = self._retries[state.profile.name]
+            retry.write(state.failures, why, state.not_before)
+        except OSError as error:
+            log.warning("ACME: a restart will not know of the failure: %s", error)
         text = f"{state.profile.name}: {why}; again at {state.not_before:%Y-%m-%d %H:%M}"
         log.warning("no certificate issued: %s", printable(text))
         self._note(Note("no certificate issued", text, state.profile.name))

@@ -128,6 +128,7 @@ class BorderParts:
             self._core.calls,
             self._resolver,
             self._scripts,
+            self._acme,
         )
 
     def show(self) -> dict[str, object]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farline.config import Border
+    from farline.runtime.acme_keeper import AcmeKeeper
     from farline.runtime.countries import Countries
     from farline.runtime.quarantine import Quarantine
     from farline.runtime.relays.set import RelaySet
@@ -39,6 +40,7 @@ class BorderCommands:
     calls: Calls
     resolver: Resolver
     scripts: Scripts
+    acme: AcmeKeeper
 
     def table(self) -> dict[str, Callable[..., object]]:
         """The commands by name."""
@@ -48,6 +50,7 @@ class BorderCommands:
             "lift": self.lift,
             "release": self.release,
             "tls-reload": self.reload,
+            "tls-renew": self.acme.renew,
         }
 
     async def apply(self) -> str:

@@ -76,6 +76,7 @@ async def run_office(context: RoleContext) -> None:
 
         commands: dict[str, Callable[..., object]] = {"show": show}
         commands["tls-reload"] = keeper.reload
+        commands["tls-renew"] = acme.renew
         await stack.enter_async_context(context.control(commands))
         await keeper.watch()
 

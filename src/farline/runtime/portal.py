@@ -106,11 +106,12 @@ class PortalRole:
         The control socket opens, and so says that the portal is ready, when the office and mybuddy
         have been tried once, or READY_SECONDS later: without the office the portal serves too.
         """
-        commands = {
+        commands: dict[str, Callable[..., object]] = {
             "show": self.show,
             "components": self.status.show,
             "synchronise": self.synchronise,
             "tls-reload": self._keeper.reload,
+            "tls-renew": self._acme.renew,
         }
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.directory.run(), name="directory")
