@@ -191,7 +191,9 @@ class Calling(Forwarding):
         if self.answered:
             return None
         told = again(self.passage, sent, response)
-        return told if told is not None else extensions.again(self.passage, sent, response)
+        if told is None and (told := extensions.again(self.passage, sent, response)) is not None:
+            self._reliable.asked(told)
+        return told
 
     def _redirected(self, response: Message) -> bool:
         """Whether the call goes on to a contact that the server named."""

@@ -69,11 +69,16 @@ class Reliable:
     def __init__(self, context: Context, passage: Passage) -> None:
         self._context = context
         self._passage = passage
-        request = passage.request
-        known = headers.tokens(request, "Supported") | headers.tokens(request, "Require")
-        self._passes = RELIABLE in known
+        self._ours = False
+        """The border has put the extension in; else the answers pass as they come."""
+
         self._last: dict[str, int] = {}
         """RSeq of the last one, by To tag."""
+
+    def asked(self, told: Message) -> None:
+        """The INVITE went again, as the server wanted it."""
+        known = headers.tokens(self._passage.request, "Supported")
+        self._ours = RELIABLE in headers.tokens(told, "Supported") - known
 
     def repeated(self, response: Message) -> bool:
         """Whether it came before, or too early: the caller is not told (RFC 3262 section 4)."""
@@ -103,7 +108,7 @@ class Reliable:
 
     def _number(self, response: Message) -> int | None:
         """The RSeq of a reliable answer that the caller would not understand."""
-        if self._passes or not 100 < response.status < 200:
+        if not self._ours or not 100 < response.status < 200:
             return None
         try:
             return headers.rseq(response)

@@ -73,6 +73,12 @@ def test_a_caller_that_knows_reliable_answers_sends_prack_itself(site):
     assert not site.world.unread(site.trunk.flow)
 
 
+def test_answers_that_nobody_asked_to_be_reliable_pass_as_they_come(site):
+    reliable(site, dialled(site), 3)
+    assert site.desk.take(status=183).get("RSeq") == "3"
+    assert not site.world.unread(site.trunk.flow)
+
+
 def test_a_trunk_that_requires_timers_is_refreshed_by_the_border(site):
     second = refused(site, dialled(site), 421, Require="timer")
     assert (second.get("Supported"), second.get("Session-Expires")) == (

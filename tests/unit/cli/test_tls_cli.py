@@ -6,7 +6,6 @@ import pytest
 from typer.testing import CliRunner
 
 from farline.cli import tls
-from farline.cli.main import app
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def roles(tmp_path, monkeypatch):
 
 
 def renew(roles, *arguments):
-    return CliRunner().invoke(app, ["tls", "renew", *arguments, "--run-dir", str(roles[2])])
+    return CliRunner().invoke(tls.app, ["renew", *arguments, "--run-dir", str(roles[2])])
 
 
 def test_every_role_is_asked_and_says_what_came_of_it(roles):
