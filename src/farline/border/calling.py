@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from farline.border import anchor, call_interworking, dialogs, extensions, failover, refreshing
+from farline.border import anchor, call_interworking, dialogs, failover
 from farline.border.admitting import admit_call, admit_side
 from farline.border.call_media import CallMedia
 from farline.border.call_timers import CallTimers
-from farline.border.credentials import again
 from farline.border.exchange import Side
+from farline.border.extensions import Extensions
 from farline.border.forwarding import Forwarding
 from farline.border.redirecting import Redirections
 from farline.border.steps import NEXT, Aborted, Cancelled, NoAnswer, TimerC
@@ -79,7 +79,7 @@ class Calling(Forwarding):
         """The caller has a final answer."""
 
         self._redirections = Redirections()
-        self._reliable = extensions.Reliable(context, self.passage)
+        self._extensions = Extensions(context, self.passage)
 
     def run(self) -> Steps:
         """Next hop by next hop until there is a final answer."""
@@ -169,7 +169,8 @@ class Calling(Forwarding):
                     return
                 if self._redirected(event.message):
                     return
-                told = self._once_more(client.request, event.message)
+                sent, response = client.request, event.message
+                told = None if self.answered else self._extensions.again(sent, response)
                 if told is not None and not self.cancelled:
                     other = self.passage.sender.other
                     client = self.context.request(self.operation, told, client.flow, other)
@@ -185,15 +186,6 @@ class Calling(Forwarding):
                 return
             elif isinstance(event, TransactionEnded):
                 return
-
-    def _once_more(self, sent: Message, response: Message) -> Message | None:
-        """The INVITE again, as the server asks for it; None: the caller is told what it says."""
-        if self.answered:
-            return None
-        told = again(self.passage, sent, response)
-        if told is None and (told := extensions.again(self.passage, sent, response)) is not None:
-            self._reliable.asked(told)
-        return told
 
     def _redirected(self, response: Message) -> bool:
         """Whether the call goes on to a contact that the server named."""
@@ -227,7 +219,7 @@ class Calling(Forwarding):
 
     def _response(self, client: ClientTransaction, response: Message) -> Steps:
         status = response.status
-        if status == 100 or self.passage.drops(response) or self._reliable.repeated(response):
+        if status == 100 or self.passage.drops(response) or self._extensions.repeated(response):
             return
         if status < 200:
             self.rang = True
@@ -236,8 +228,9 @@ class Calling(Forwarding):
             self._timers.rings_no_more()
         session = self.session
         if session is None or session.ended or (self.answered and status >= 300):
-            if session is not None and 200 <= status < 300:
-                self._discard(client, response)
+            if session is not None and 200 <= status < 300:  # it crossed our CANCEL
+                dialogs.learn_answer(session, self.passage, response)
+                refuse_answer(self.context, session, response, client.flow)
             return
         if status < 300:
             dialogs.learn_answer(session, self.passage, response)
@@ -264,10 +257,7 @@ class Calling(Forwarding):
             if body and out.get("Content-Type") is None:
                 out.set("Content-Type", "application/sdp")
             out.body = body
-        self._reliable.acknowledge(session, response, out, client.flow)
-        if response.status >= 200:
-            request = self.tx.request
-            refreshing.agree(self.context, session, passage.sender, request, response, out)
+        self._extensions.answered(session, response, out, client.flow)
         out = yield from passage.manipulated(out, passage.sender)
         self.context.respond(self.tx, out)
         if response.status >= 200:
@@ -303,13 +293,6 @@ class Calling(Forwarding):
         self._fail(reply.status or 488, why)
         if not self.initial and session is not None:
             hang_up(self.context, session, "no media", cause=47)
-
-    def _discard(self, client: ClientTransaction, response: Message) -> None:
-        """A 2xx for a call that is over for its caller (it crossed our CANCEL)."""
-        session = self.session
-        if session is not None:
-            dialogs.learn_answer(session, self.passage, response)
-            refuse_answer(self.context, session, response, client.flow)
 
     def _fail(self, status: int, why: str, told: tuple[tuple[str, str], ...] = ()) -> None:
         """Tell the caller that it came to nothing."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farline.border import credentials, refreshing
 from farline.border.credentials import MAX_ANSWERS, resent
 from farline.border.interworking import RELIABLE
 from farline.border.refreshing import OPTION as TIMER
@@ -28,7 +29,7 @@ MAX_FORKS = 16
 FORMS = {TIMER: "RFC 4028", RELIABLE: "RFC 3262"}
 
 
-def again(passage: Passage, sent: Message, response: Message) -> Message | None:
+def _again(passage: Passage, sent: Message, response: Message) -> Message | None:
     """An INVITE once more, as the server's 421 or 420 wants it; None: the caller is told."""
     if response.status not in (420, 421) or passage.answered_challenges >= MAX_ANSWERS:
         return None
@@ -63,22 +64,34 @@ def _adapted(told: Message, response: Message) -> list[str]:
     return sorted(wanted)
 
 
-class Reliable:
-    """The reliable provisional answers to one INVITE, for a caller that does not know them."""
+class Extensions:
+    """What the border serves of them for one INVITE, in the place of its caller."""
 
     def __init__(self, context: Context, passage: Passage) -> None:
         self._context = context
         self._passage = passage
         self._ours = False
-        """The border has put the extension in; else the answers pass as they come."""
+        """The border has put 100rel in; else reliable answers pass as they come."""
 
         self._last: dict[str, int] = {}
         """RSeq of the last one, by To tag."""
 
-    def asked(self, told: Message) -> None:
-        """The INVITE went again, as the server wanted it."""
-        known = headers.tokens(self._passage.request, "Supported")
-        self._ours = RELIABLE in headers.tokens(told, "Supported") - known
+    def again(self, sent: Message, response: Message) -> Message | None:
+        """The INVITE once more, with credentials or as a 421 or 420 wants it; None: neither."""
+        told = credentials.again(self._passage, sent, response)
+        if told is None and (told := _again(self._passage, sent, response)) is not None:
+            known = headers.tokens(self._passage.request, "Supported")
+            self._ours = RELIABLE in headers.tokens(told, "Supported") - known
+        return told
+
+    def answered(self, session: Session, response: Message, out: Message, flow: Flow) -> None:
+        """An 18x or 2xx goes on to the caller as `out`: put into it, and serve, what it lacks."""
+        if response.status < 200:
+            self._acknowledge(session, response, out, flow)
+        else:
+            passage = self._passage
+            request = passage.request
+            refreshing.agree(self._context, session, passage.sender, request, response, out)
 
     def repeated(self, response: Message) -> bool:
         """Whether it came before, or too early: the caller is not told (RFC 3262 section 4)."""
@@ -86,7 +99,7 @@ class Reliable:
         last = self._last.get(response.to_tag)
         return number is not None and last is not None and number != last + 1
 
-    def acknowledge(self, session: Session, response: Message, out: Message, flow: Flow) -> None:
+    def _acknowledge(self, session: Session, response: Message, out: Message, flow: Flow) -> None:
         """PRACK one, and make a plain answer of it in `out`."""
         number = self._number(response)
         if number is None or len(self._last) >= MAX_FORKS:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from farline.border import records
 from farline.border.exchange import Refusal, Side
 from farline.border.heartbeat import interface_to, places_of
-from farline.border.recording_dialog import RecordingDialog, ServerDialog
+from farline.border.recording_dialog import RecordingDialog, ServerDialog, flow_named, flow_to
 from farline.border.recording_metadata import Metadata, Participant
 from farline.border.recording_parties import multipart, parties_of
 from farline.border.recording_record import RECORDING, RecordingRecord
@@ -161,7 +161,7 @@ class Recorder:
         """Call the server; "" or why it is not recording."""
         context = self._context
         found = interface_to(context, place)
-        flow_form = _flow_to(context, place)
+        flow_form = flow_to(context, place)
         if found is None or flow_form is None:
             return "no server flow leads to it"
         reply = yield from self._subscribe(flow_form)
@@ -217,7 +217,7 @@ class Recorder:
 
     def _tell_change(self) -> Generator[Step, Any, str]:
         """A re-INVITE, where the offer or the people are others; "" or why it failed."""
-        flow = _flow_named(self._context, self._dialog.state.flow)
+        flow = flow_named(self._context, self._dialog.state.flow)
         if flow is None:
             return ""
         reply = yield from self._subscribe(flow)
@@ -303,14 +303,3 @@ def say(context: Context, call: str, what: str, detail: str) -> None:
 
 def _call_id(context: Context) -> str:
     return f"recording-{context.ids.token()}"
-
-
-def _flow_to(context: Context, place: Candidate) -> ServerFlow | None:
-    for flow in context.plan.border.server_flows:
-        if flow.server_profile == place.server:
-            return flow
-    return None
-
-
-def _flow_named(context: Context, name: str) -> ServerFlow | None:
-    return next((one for one in context.plan.border.server_flows if one.name == name), None)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from farline.border.context import Context
     from farline.border.steps import Operation, Step
+    from farline.config import ServerFlow
 
 ANSWER_SECONDS = 8.0
 """How long a recording server may take to answer."""
@@ -160,3 +161,16 @@ class RecordingDialog:
             state.target = str(NameAddr.parse(response.get("Contact") or "").uri)
         except WireError:
             self._context.note("recording server", "its Contact cannot be read")
+
+
+def flow_to(context: Context, place: Candidate) -> ServerFlow | None:
+    """The first server flow of a server."""
+    for flow in context.plan.border.server_flows:
+        if flow.server_profile == place.server:
+            return flow
+    return None
+
+
+def flow_named(context: Context, name: str) -> ServerFlow | None:
+    """The server flow of a name; None: the configuration has it no longer."""
+    return next((one for one in context.plan.border.server_flows if one.name == name), None)

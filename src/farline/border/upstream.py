@@ -11,26 +11,21 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from farline.border import flow as flows
-from farline.border import routing
 from farline.border.line import make_line
 from farline.border.links import udp_flow
+from farline.border.next_hops import NextHops
 from farline.border.plan import Candidate
 from farline.border.steps import Connect, Dial, Operation, Unreachable
 from farline.sip import Address, Flow, Transport
 from farline.sip.effects import Close
-from farline.sip.routing import is_numeric
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from farline.border.binding import Binding
     from farline.border.context import Context
-    from farline.border.exchange import Verdict
     from farline.border.steps import Reach, Step, Steps
-    from farline.config import NextHop, RoutingProfile, ServerFlow
-    from farline.sip.dns import Found, Question
-    from farline.sip.locate import Located
+    from farline.config import RoutingProfile, ServerFlow
 
 MAX_WAITING = 100
 """Operations that may wait for one way."""
@@ -68,11 +63,10 @@ class Upstreams:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._by_flow: dict[Flow, Binding] = {}
-        self._turns: Counter[tuple[str, str, str]] = Counter()
-        """How often each rule of a profile was asked: profile, URI group, time of day."""
-
         self.used: Counter[Candidate] = Counter()
         """Bindings whose way leads to a next hop."""
+
+        self._hops = NextHops(context, self.used)
 
     def __len__(self) -> int:
         return len(self._by_flow) + len(self._context.links)
@@ -139,18 +133,13 @@ class Upstreams:
             return upstream.rule
         return self._context.plan.routing[binding.subscriber.routing_profile][0]
 
-    def _select(self, binding: Binding) -> Verdict[RoutingProfile | None]:
-        context = self._context
-        name, wall = binding.subscriber.routing_profile, context.wall(context.now)
-        return routing.select(context.plan, name, binding.aor, wall)
-
     def _turned(self, binding: Binding) -> bool:
         """Whether another rule of the routing profile fits now."""
         upstream = binding.upstream
         if upstream is None:
             return False
         only = self._context.plan.only_rules.get(binding.subscriber.routing_profile)
-        rule = only if only is not None else self._select(binding).value
+        rule = only if only is not None else self._hops.select(binding).value
         return rule is not upstream.rule
 
     def _lesser(self, binding: Binding) -> bool:
@@ -170,7 +159,7 @@ class Upstreams:
     def _search(self, upstream: Upstream, step: Reach) -> Steps:
         """Next hop by next hop until one can be reached."""
         binding, avoid = step.binding, step.avoid
-        candidates = yield from self._candidates(binding, step.routes)
+        candidates = yield from self._hops.candidates(binding, step.routes)
         if binding.sessions:
             candidates = self._last_first(upstream, candidates)
         refused = upstream.barred = False
@@ -178,12 +167,10 @@ class Upstreams:
             refused = refused and candidate.failover
             if candidate in avoid or (candidate.failover and not refused):
                 continue
-            server = self._server(binding, candidate)
-            if server is None or not self._speaks(server, candidate):
+            server = self._hops.leads(binding, candidate)
+            if server is None:
                 continue
-            if not self._secure_enough(binding, candidate):
-                continue
-            if step.registers and not self._registers(candidate):
+            if step.registers and not self._hops.registers(candidate):
                 upstream.barred = True
                 continue
             flow = yield from self._connect(binding, server.signaling_interface, candidate)
@@ -203,68 +190,6 @@ class Upstreams:
         upstream.search = None
         self._release(upstream, upstream.flow)
 
-    def _secure_enough(self, binding: Binding, candidate: Candidate) -> bool:
-        """Securable: a phone on TLS reaches the server over TLS or not at all."""
-        advanced = self._context.plan.servers[candidate.server].advanced
-        secured = binding.phone is not None and binding.phone.transport is Transport.TLS
-        if not advanced.securable or not secured or candidate.transport is Transport.TLS:
-            return True
-        form = f"{advanced.form}: Securable"
-        why = f"{binding.aor} came over TLS and {candidate.server} is securable"
-        self._context.decided("routing", f"not {candidate}", why, form)
-        return False
-
-    def _speaks(self, server: ServerFlow, candidate: Candidate) -> bool:
-        """Whether the signaling interface has the IP version of the next hop."""
-        own = self._context.plan.own.shown(server.signaling_interface, candidate.transport)
-        alike = (":" in own.host) is (":" in candidate.remote.host)
-        if not alike:
-            why = f"{server.signaling_interface} is {own.host}: another IP version"
-            self._context.decided("routing", f"not {candidate}", why, server.form)
-        return alike
-
-    def _candidates(
-        self, binding: Binding, routes: tuple[str, ...]
-    ) -> Generator[Question, Found, tuple[Candidate, ...]]:
-        context = self._context
-        selected = self._select(binding)
-        profile = selected.value
-        if binding.upstream is not None:
-            binding.upstream.rule = profile
-        if profile is None:
-            context.decided("routing-rule", "nowhere", selected.because, selected.form)
-            return ()
-        if len(context.plan.routing[profile.name]) > 1:
-            order = context.plan.routing[profile.name].index(profile) + 1
-            context.decided("routing-rule", f"rule {order}", selected.because, selected.form)
-        key = (profile.name, profile.uri_group, profile.time_of_day)
-        located = yield from self._locate(profile)
-        standing = routing.Standing(
-            context.health.why_down,
-            self.used,
-            self._turns[key],
-            context.chance,
-            () if profile.ignore_route_header else routes,
-        )
-        self._turns[key] += 1
-        verdict = routing.decide(context.plan, profile, standing, located)
-        value = ", ".join(map(str, verdict.value)) or "nowhere"
-        context.decided("routing", value, verdict.because, verdict.form)
-        return verdict.value
-
-    def _locate(
-        self, profile: RoutingProfile
-    ) -> Generator[Question, Found, dict[NextHop, Located]]:
-        """Where the names among the next hops lead."""
-        context = self._context
-        located: dict[NextHop, Located] = {}
-        for hop in profile.next_hops:
-            if not is_numeric(hop.address):
-                search = routing.locator(context.plan, profile, hop, context.chance)
-                srv = profile.load_balancing == "dns_srv"
-                located[hop] = yield from search.run(naptr=profile.naptr, srv=srv)
-        return located
-
     def _last_first(
         self, upstream: Upstream, candidates: tuple[Candidate, ...]
     ) -> tuple[Candidate, ...]:
@@ -274,26 +199,10 @@ class Upstreams:
             return candidates
         return last, *(one for one in candidates if one != last)
 
-    def _server(self, binding: Binding, candidate: Candidate) -> ServerFlow | None:
-        context = self._context
-        verdict = flows.decide_server(context.plan, binding.subscriber, candidate, binding.aor)
-        value = verdict.value.name if verdict.value else "none"
-        context.decided("server-flow", value, verdict.because, verdict.form)
-        return verdict.value
-
     def _barred(self, upstream: Upstream) -> bool:
         """Whether the way leads to a server with which phones do not register."""
         candidate = upstream.candidate
-        return candidate is not None and not self._registers(candidate)
-
-    def _registers(self, candidate: Candidate) -> bool:
-        """Whether a REGISTER of a phone may go there."""
-        server = self._context.plan.servers[candidate.server]
-        if not server.registers_phones:
-            form = f"{server.form}: {server.name}: Phone Registrations"
-            why = f"phones do not register with {server.name}, which is a {server.server_type}"
-            self._context.decided("server-type", f"not {candidate}", why, form)
-        return server.registers_phones
+        return candidate is not None and not self._hops.registers(candidate)
 
     def _connect(
         self, binding: Binding, interface: str, candidate: Candidate

@@ -23,6 +23,12 @@ NUMBER = f"sip:3003@{OURS}:5060"
 OUTSIDE_NUMBER = "sip:+4930123@10.10.10.7"
 """A number outside as the office calls it."""
 
+TO_TRUNK = (
+    "end_point_policy_group: avaya-def-low-enc\n      routing_profile: to-Office\n\n",
+    "end_point_policy_group: avaya-def-low-enc\n      routing_profile: to-Provider\n\n",
+)
+"""A change: the phones' subscriber flow leads to the trunk."""
+
 
 def trunk_border(*changes: tuple[str, str], secrets: dict[str, str] = SECRETS) -> Border:
     """The example's border with texts replaced. Raises ValueError for a text that is not there."""
