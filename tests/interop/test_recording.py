@@ -182,10 +182,20 @@ async def ears():
     opened = []
 
     async def listen(ip):
+        """A port, and the one above it for RTCP."""
         loop = asyncio.get_running_loop()
-        transport, ear = await loop.create_datagram_endpoint(Ear, local_addr=(ip, 0))
-        opened.append(transport)
-        return ear
+        for _ in range(20):
+            transport, ear = await loop.create_datagram_endpoint(Ear, local_addr=(ip, 0))
+            opened.append(transport)
+            try:
+                above, control = await loop.create_datagram_endpoint(
+                    Ear, local_addr=(ip, ear.port + 1)
+                )
+            except (OSError, OverflowError):
+                continue
+            opened.append(above)
+            return ear, control
+        raise AssertionError("no two ports beside one another")
 
     yield listen
     for transport in opened:
@@ -196,7 +206,7 @@ async def ears():
 async def test_a_recording_server_gets_both_speakers_whole(site, phones, ears, tmp_path):
     server = next(one for one in site.deployment.border.server_profiles if one.name == "SRS")
     ip = server.addresses[0].address
-    first, second = await ears(ip), await ears(ip)
+    (first, one), (second, two) = await ears(ip), await ears(ip)
     ports = (first.port, second.port)
     argv = ["sipp", "-sf", str(SCENARIOS / "recorder.xml"), "-i", ip, "-p", "5060", "-t", "t1"]
     argv += ["-m", "1", "-nostdin", "-key", "one", str(ports[0]), "-key", "two", str(ports[1])]
@@ -213,6 +223,7 @@ async def test_a_recording_server_gets_both_speakers_whole(site, phones, ears, t
     status = await recorder.process.wait()
     errors = tmp_path / "sipp.err"
     assert status == 0, errors.read_text()[-3000:] if errors.exists() else recorder.tail()
-    for who, ear in (("ruel", first), ("dora", second)):
+    for who, ear, control in (("ruel", first, one), ("dora", second, two)):
         found = heard(who, ear.write(tmp_path / f"{who}.wav"))
         assert found.ok, (who, found.reason)
+        assert all(200 <= packet[1] <= 207 for packet in control.packets)  # RTCP, where it was due
