@@ -19,7 +19,13 @@ from farline.testing.deployment import phones as make_phones
 from farline.testing.sipp import listening
 
 pytest.importorskip("baresip", reason="the PyPI package baresip-python is missing")
-pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("awake"), pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.usefixtures("awake"),
+    pytest.mark.timeout(240),
+    # A phone that is not scheduled for a moment drops a frame of its own (Makefile, FOREIGN).
+    pytest.mark.flaky(reruns=2, only_rerun="frames of 20 ms are missing"),
+]
 
 SCENARIOS = Path(__file__).parent / "sipp"
 TALK = 4.2
