@@ -8,8 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -87,15 +88,15 @@ class Reader:
             if re.fullmatch(pattern, command.text) and not command.status:
                 self.serve(text, sign)
                 return
-        done = subprocess.run(
-            ["bash", "-c", text],
-            cwd=self.directory, env=self.environ, stdin=subprocess.DEVNULL, timeout=120,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-        )  # fmt: skip
+        ends_lab = command.text.startswith("farline lab down")
+        with self.holding() if ends_lab else nullcontext():
+            done = subprocess.run(
+                ["bash", "-c", text],
+                cwd=self.directory, env=self.environ, stdin=subprocess.DEVNULL, timeout=120,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+            )  # fmt: skip
         where = f"line {command.line}: {text}\n{done.stdout}"
         assert done.returncode == command.status, f"exit {done.returncode}: {where}"
-        if command.text.startswith("farline lab down"):
-            self.hold()
         for line in command.quoted:
             assert quotes(self.translated(line), done.stdout), f"no {line!r}: {where}"
 
@@ -128,15 +129,38 @@ class Reader:
             return False
         return True
 
-    def hold(self):
-        """Keep the addresses of the lab that has ended from other tests' labs: they are used on."""
+    @contextmanager
+    def holding(self):
+        """A lab ends in this block: keep its addresses, which are used on, from other labs.
+
+        They are taken in the moment in which it lets go of them, else another lab would be first.
+        """
         there = self.directory / "run" / "deployment.yaml"
-        if self.claim is None and there.exists():
-            port = re.search(EMS_PORT, there.read_text(encoding="utf-8"))[1]
-            claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            with suppress(OSError):  # another lab of this page has it still
-                claim.bind(f"\0{CLAIM}-{int(port) - 8090}")
-                self.claim = claim
+        if self.claim is not None or not there.exists():
+            yield
+            return
+        port = re.search(EMS_PORT, there.read_text(encoding="utf-8"))[1]
+        over, claim = threading.Event(), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+
+        def take():
+            while True:
+                last = over.wait(0.001)
+                with suppress(OSError):  # a lab of this page has it still
+                    claim.bind(f"\0{CLAIM}-{int(port) - 8090}")
+                    self.claim = claim
+                    return
+                if last:
+                    return
+
+        taking = threading.Thread(target=take)
+        taking.start()
+        try:
+            yield
+        finally:
+            over.set()
+            taking.join()
+            if self.claim is None:
+                claim.close()
 
     def release(self):
         """A new lab takes addresses of its own."""
@@ -146,6 +170,10 @@ class Reader:
 
     def end(self):
         """Ctrl-C for every server, the last one first."""
+        with self.holding():
+            self.end_servers()
+
+    def end_servers(self):
         while self.servers:
             process, text, log = self.servers.pop()
             with suppress(ProcessLookupError):  # its status says why it ended
@@ -155,7 +183,6 @@ class Reader:
             if "tcpdump" not in text:
                 assert status in (0, 130, -signal.SIGINT), f"{text} ended with {status}\n{words}"
             assert "Traceback" not in words, words
-        self.hold()
 
     def translated(self, text):
         """Pages show the addresses of the first lab on loopback; this may be the third."""
