@@ -1,5 +1,7 @@
 //! Sides that share a codec, of which one may speak another.
 
+use relay::Offload;
+
 use super::*;
 
 /// The office knows A-law; the phone has answered with A-law and Opus.
@@ -66,4 +68,28 @@ fn what_both_know_passes_until_the_other_codec_comes() {
     let mut call = call_that_shares(keeper(fresh, before));
     assert_eq!(becomes(&call), [Some("PCMA"), None]);
     assert_eq!(call.say(0, &opus(4), 80)[0].0, 502);
+}
+
+#[test]
+fn the_kernel_relays_what_both_know_and_not_the_other_codec() {
+    let mut call = open(Shard::with_kernel(Ok(())));
+    let both = [format(8, 8_000, Codec::Pcma), format(9, 8_000, Codec::G722)];
+    call.shard.describe(CALL, 0, 0, &both);
+    let mut sides = [wanted(Speech::G722, 9), wanted(Speech::Pcma, 8)];
+    sides[0].wakes = Some(0);
+    sides[1].wakes = Some(1 << 9);
+    call.transcode(sides);
+    for (key, from) in [(call.phone[0], PHONE), (call.office[0], OFFICE)] {
+        let mut room = alaw(1, 160, 7, 160);
+        let length = room.len();
+        let mut data = Datagram::new(&mut room, length);
+        call.shard.packet(key, at(from), &mut data, 20);
+    }
+    let offloads = std::iter::from_fn(|| call.shard.poll_offload());
+    let flows = offloads.filter_map(|one| match one {
+        Offload::Settle { port, flow } if port == call.phone[0] => Some(flow.payload_types),
+        _ => None,
+    });
+    let types = flows.last().expect("the phone's flow");
+    assert_eq!(types & (1 << 8 | 1 << 9), 1 << 8);
 }
