@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from farline.media.engine import Query
 from farline.media.g711 import encode_alaw
 from farline.runtime.media_client import MediaClient
 from farline.runtime.media_process import MediaPlace, MediaSettings, serve
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 FIRST, LAST = 36000, 36999
 """The ports of both media interfaces."""
 WRITTEN_SECONDS = 20.0
+START_SECONDS = 60.0
 
 
 @asynccontextmanager
@@ -61,6 +63,13 @@ async def client_of(path: Path) -> AsyncIterator[MediaClient]:
         yield client
     finally:
         await client.stop()
+
+
+async def served(client: MediaClient, session: str) -> None:
+    """Wait until the process that follows a killed one serves a session."""
+    async with asyncio.timeout(START_SECONDS):
+        while (await client.perform(Query(session))).error is not None:
+            continue  # each asks for as long as a process may be away
 
 
 class MediaProcess:

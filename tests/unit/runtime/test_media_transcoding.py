@@ -13,7 +13,7 @@ import pytest
 from farline.media.engine import Answer, Delete, Offer, Query, Side
 from farline.media.g711 import decode_alaw, encode_alaw
 from farline.sdp import Crypto, parse
-from farline.testing.media import MediaProcess, client_of, engine, recording
+from farline.testing.media import MediaProcess, client_of, engine, recording, served
 from farline.testing.opus import FRAME, RATE, OpusPhone, share_of_tone
 from farline.testing.srtp import SUITE, Srtp
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from farline.runtime.media_client import MediaClient
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(180)
 
 B1, A1 = "127.82.1.96", "127.82.2.7"
 PHONE, OFFICE = "127.82.3.61", "127.82.4.13"
@@ -123,7 +123,7 @@ class Call:
         self.phone.seal, self.phone.unseal = Srtp(OURS.key), Srtp(outer.crypto[0].key)
 
     async def talk(self, packets: int) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             for number in range(packets):
                 await self.phone.say(self.opus.sing(), self.office)
                 await self.office.say(alaw(number), self.phone)
@@ -149,7 +149,7 @@ async def test_a_transcoded_call_goes_on_when_the_process_is_killed(tmp_path: Pa
             await call.begin(client)
             await call.talk(40)
             process.die_and_return()
-            await client.perform(Query("call"))  # it is served again
+            await served(client, "call")
             await call.talk(40)
             call.assert_heard()
             for side, step in ((call.phone, FRAME), (call.office, 160)):
