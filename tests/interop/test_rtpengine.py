@@ -14,6 +14,7 @@ from farline.media.ng.client import NgPlaces
 from farline.runtime.ng_client import NgClient, NgSettings
 from farline.testing.deployment import REGISTERED, event, heard, prepare_site, talk_seconds
 from farline.testing.deployment import phones as make_phones
+from farline.testing.media import bare_sdp, shown_at
 from farline.testing.peers import peers
 from farline.testing.ports import free_ports
 from farline.testing.rtpengine import rtpengine
@@ -33,21 +34,6 @@ PLACES = NgPlaces({"B1": "pub", "A1": "priv"}, {"B1": B1, "A1": A1}, {"B1": 184,
 AFTER = 60.0
 OFFERED = "Received command 'offer'"
 """In the log of a node that was given a session."""
-
-
-def sdp(address, port, extra=""):
-    return (
-        f"v=0\r\no=- 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n"
-        f"m=audio {port} RTP/AVP 8\r\n{extra}"
-    ).encode()
-
-
-def place(reply):
-    """Address and port that a reply's SDP shows."""
-    assert reply.error is None, reply
-    lines = reply.sdp.decode().splitlines()
-    address = next(line.split()[-1] for line in lines if line.startswith("c="))
-    return address, int(next(line.split()[1] for line in lines if line.startswith("m=")))
 
 
 @pytest.fixture
@@ -87,27 +73,27 @@ async def test_packets_flow_both_ways_also_after_a_re_invite_from_either_side(tm
         node = engine(stack, tmp_path, ONE, 36000)
         async with client_of(node) as client:
             phone, office, moved = [await peer(ip) for ip in (PHONE, OFFICE, OFFICE)]
-            to_office = place(
-                await client.perform(Offer("s", sdp(PHONE, phone.port), OUTSIDE, INSIDE))
+            to_office = shown_at(
+                await client.perform(Offer("s", bare_sdp(PHONE, phone.port), OUTSIDE, INSIDE))
             )
-            to_phone = place(
-                await client.perform(Answer("s", sdp(OFFICE, office.port), INSIDE, OUTSIDE))
+            to_phone = shown_at(
+                await client.perform(Answer("s", bare_sdp(OFFICE, office.port), INSIDE, OUTSIDE))
             )
             assert (to_office[0], to_phone[0]) == (A1, B1)
             assert (await phone.says(to_phone, office))[1] == to_office
             assert (await office.says(to_office, phone))[1] == to_phone
             # The office moves; then the phone asks anew for what there is.
-            shown = place(
-                await client.perform(Offer("s", sdp(OFFICE, moved.port), INSIDE, OUTSIDE))
+            shown = shown_at(
+                await client.perform(Offer("s", bare_sdp(OFFICE, moved.port), INSIDE, OUTSIDE))
             )
             assert shown[0] == B1
-            shown = place(
-                await client.perform(Answer("s", sdp(PHONE, phone.port), OUTSIDE, INSIDE))
+            shown = shown_at(
+                await client.perform(Answer("s", bare_sdp(PHONE, phone.port), OUTSIDE, INSIDE))
             )
             assert (await moved.says(shown, phone))[0]
-            place(await client.perform(Offer("s", sdp(PHONE, phone.port), OUTSIDE, INSIDE)))
-            back = place(
-                await client.perform(Answer("s", sdp(OFFICE, moved.port), INSIDE, OUTSIDE))
+            shown_at(await client.perform(Offer("s", bare_sdp(PHONE, phone.port), OUTSIDE, INSIDE)))
+            back = shown_at(
+                await client.perform(Answer("s", bare_sdp(OFFICE, moved.port), INSIDE, OUTSIDE))
             )
             assert (await phone.says(back, moved))[0]
             assert node.calls() == ["s"]
@@ -126,19 +112,31 @@ async def test_a_session_stays_where_it_is_and_new_ones_avoid_a_node_that_is_awa
         # Pings are far apart: the first request finds out that a node is silent.
         async with client_of(*nodes, ping_seconds=60) as client:
             for number in range(40):
-                place(await client.perform(Offer(f"a{number}", sdp(PHONE, 4000), OUTSIDE, INSIDE)))
+                shown_at(
+                    await client.perform(
+                        Offer(f"a{number}", bare_sdp(PHONE, 4000), OUTSIDE, INSIDE)
+                    )
+                )
             names = [f"a{number}" for number in range(40)]
             held = [[name for name in names if node.holds(name)] for node in nodes]
             assert held[0] and held[1] and sorted(held[0] + held[1]) == sorted(names)
             nodes[0].pause()
             for number in range(5):
-                place(await client.perform(Offer(f"b{number}", sdp(PHONE, 4000), OUTSIDE, INSIDE)))
+                shown_at(
+                    await client.perform(
+                        Offer(f"b{number}", bare_sdp(PHONE, 4000), OUTSIDE, INSIDE)
+                    )
+                )
             assert [nodes[1].holds(f"b{number}") for number in range(5)] == [True] * 5
             away = await client.perform(Query(min(held[0])))
             assert (away.status, "does not answer" in away.error) == (503, True)
-            place(await client.perform(Answer(min(held[1]), sdp(OFFICE, 4002), INSIDE, OUTSIDE)))
+            shown_at(
+                await client.perform(Answer(min(held[1]), bare_sdp(OFFICE, 4002), INSIDE, OUTSIDE))
+            )
             nodes[0].resume()
-            place(await client.perform(Answer(min(held[0]), sdp(OFFICE, 4002), INSIDE, OUTSIDE)))
+            shown_at(
+                await client.perform(Answer(min(held[0]), bare_sdp(OFFICE, 4002), INSIDE, OUTSIDE))
+            )
             assert all(" up," in line for line in client.show())
 
 
@@ -148,11 +146,11 @@ async def test_no_node_and_what_a_node_refuses_is_an_error_with_a_status(tmp_pat
         async with client_of(node) as client:
             bad = await client.perform(Offer("s", b"hello", OUTSIDE, INSIDE))
             assert (bad.sdp, bad.status) == (None, 488)
-            unknown = await client.perform(Answer("x", sdp(OFFICE, 4002), INSIDE, OUTSIDE))
+            unknown = await client.perform(Answer("x", bare_sdp(OFFICE, 4002), INSIDE, OUTSIDE))
             assert unknown.status == 500
             assert (await client.perform(Delete("x", "bye"))).status == 500
             node.stop()
-            gone = await client.perform(Offer("s", sdp(PHONE, 4000), OUTSIDE, INSIDE))
+            gone = await client.perform(Offer("s", bare_sdp(PHONE, 4000), OUTSIDE, INSIDE))
             assert gone.status == 503
             assert not client.connected
             assert await client.sessions() == []
@@ -163,7 +161,7 @@ async def test_an_interface_that_the_node_does_not_have_shows_no_inside_address_
     with ExitStack() as stack:
         node = engine(stack, tmp_path, ONE, 36800)
         async with client_of(node, places=places) as client:
-            refused = await client.perform(Offer("s", sdp(OFFICE, 4000), INSIDE, OUTSIDE))
+            refused = await client.perform(Offer("s", bare_sdp(OFFICE, 4000), INSIDE, OUTSIDE))
             assert refused.status == 500
             assert refused.error == f"rtpengine shows {A1} for media interface 'B1', which is {B1}"
             assert node.calls() == []
@@ -175,16 +173,18 @@ async def test_a_session_without_packets_is_reported_and_a_held_one_is_not(tmp_p
         async with client_of(node, timeout_seconds=0.4) as client:
             began = monotonic()
             for name, extra in (("quiet", ""), ("held", "a=sendonly\r\n")):
-                offer = Offer(name, sdp(PHONE, 4000, extra), OUTSIDE, INSIDE)
-                place(await client.perform(offer))
-                place(await client.perform(Answer(name, sdp(OFFICE, 4002), INSIDE, OUTSIDE)))
-            place(await client.perform(Offer("ringing", sdp(PHONE, 4000), OUTSIDE, INSIDE)))
+                offer = Offer(name, bare_sdp(PHONE, 4000, extra), OUTSIDE, INSIDE)
+                shown_at(await client.perform(offer))
+                shown_at(
+                    await client.perform(Answer(name, bare_sdp(OFFICE, 4002), INSIDE, OUTSIDE))
+                )
+            shown_at(await client.perform(Offer("ringing", bare_sdp(PHONE, 4000), OUTSIDE, INSIDE)))
             found = await asyncio.wait_for(client.timeouts.get(), 30)
             assert found.session == "quiet"
             assert 0.4 <= found.silent_seconds <= monotonic() - began + 0.1
             node.ask({"command": "delete", "call-id": "quiet"})
-            place(await client.perform(Offer("lost", sdp(PHONE, 4000), OUTSIDE, INSIDE)))
-            place(await client.perform(Answer("lost", sdp(OFFICE, 4002), INSIDE, OUTSIDE)))
+            shown_at(await client.perform(Offer("lost", bare_sdp(PHONE, 4000), OUTSIDE, INSIDE)))
+            shown_at(await client.perform(Answer("lost", bare_sdp(OFFICE, 4002), INSIDE, OUTSIDE)))
             node.ask({"command": "delete", "call-id": "lost"})
             assert (await asyncio.wait_for(client.timeouts.get(), 30)).session == "lost"
             assert client.timeouts.empty()
@@ -194,9 +194,9 @@ async def test_a_client_that_starts_again_finds_its_sessions(tmp_path):
     with ExitStack() as stack:
         node = engine(stack, tmp_path, ONE, 37200)
         async with client_of(node) as client:
-            place(await client.perform(Offer("s", sdp(PHONE, 4000), OUTSIDE, INSIDE)))
+            shown_at(await client.perform(Offer("s", bare_sdp(PHONE, 4000), OUTSIDE, INSIDE)))
         async with client_of(node) as client:
-            place(await client.perform(Answer("s", sdp(OFFICE, 4002), INSIDE, OUTSIDE)))
+            shown_at(await client.perform(Answer("s", bare_sdp(OFFICE, 4002), INSIDE, OUTSIDE)))
             assert (await client.perform(Delete("s", "bye"))).error is None
             assert node.calls() == []
 

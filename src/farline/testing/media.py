@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from farline.media.engine import MediaReply
     from farline.sdp import Crypto
 
 
@@ -115,6 +116,23 @@ def audio_sdp(at: socket.socket, profile: str = "RTP/AVP", *keys: Crypto) -> byt
     media = f"m=audio {port} {profile} 8\r\na=rtpmap:8 PCMA/8000\r\na=sendrecv\r\n"
     lines = b"".join(b"a=%b\r\n" % one.to_bytes() for one in keys)
     return (head + media).encode() + lines
+
+
+def bare_sdp(address: str, port: int, extra: str = "") -> bytes:
+    """A description of one stream of A-law, by its payload type only; `extra`: more lines."""
+    return (
+        f"v=0\r\no=- 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n"
+        f"m=audio {port} RTP/AVP 8\r\n{extra}"
+    ).encode()
+
+
+def shown_at(reply: MediaReply) -> tuple[str, int]:
+    """Address and port of the first stream in an engine's reply."""
+    if reply.error is not None or reply.sdp is None:
+        raise AssertionError(reply)
+    lines = reply.sdp.decode().splitlines()
+    address = next(line.split()[-1] for line in lines if line.startswith("c="))
+    return address, int(next(line.split()[1] for line in lines if line.startswith("m=")))
 
 
 def tone(sequence: int) -> bytes:

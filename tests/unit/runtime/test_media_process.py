@@ -22,6 +22,7 @@ from farline.media.reports import CallRecorded, DigitDialled, PortsExhausted
 from farline.runtime import media_client
 from farline.runtime.media_client import MediaClient
 from farline.runtime.media_process import MediaPlace, MediaSettings, read_place, serve
+from farline.testing.media import bare_sdp
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -37,13 +38,6 @@ INSIDE = Side("inside", "A1", OFFICE)
 
 def _places(first: int, last: int) -> list[MediaPlace]:
     return [MediaPlace("B1", B1, first, last), MediaPlace("A1", A1, first, last)]
-
-
-def _sdp(address: str, port: int, extra: str = "") -> bytes:
-    return (
-        f"v=0\r\no=- 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n"
-        f"m=audio {port} RTP/AVP 8\r\n{extra}"
-    ).encode()
 
 
 def _with_events(sdp: bytes) -> bytes:
@@ -101,13 +95,13 @@ async def test_a_call_is_relayed_both_ways(tmp_path: Path) -> None:
         async with _engine(path, settings), _client(path) as (client, _):
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
             # The phone writes an address that nobody can reach; its packets come from PHONE.
-            offer = Offer("call", _sdp("127.85.9.101", 5000), OUTSIDE, INSIDE)
+            offer = Offer("call", bare_sdp("127.85.9.101", 5000), OUTSIDE, INSIDE)
             offered = await client.perform(offer)
             assert offered.error is None
-            assert offered.sdp == _sdp(A1, 36010)
-            answer = Answer("call", _sdp(OFFICE, office.getsockname()[1]), INSIDE, OUTSIDE)
+            assert offered.sdp == bare_sdp(A1, 36010)
+            answer = Answer("call", bare_sdp(OFFICE, office.getsockname()[1]), INSIDE, OUTSIDE)
             answered = await client.perform(answer)
-            assert answered.sdp == _sdp(B1, 36010)
+            assert answered.sdp == bare_sdp(B1, 36010)
             await loop.sock_sendto(phone, _rtp(1), (B1, 36010))
             data, source = await loop.sock_recvfrom(office, 2048)
             assert (data, source) == (_rtp(1), (A1, 36010))
@@ -133,9 +127,9 @@ async def test_what_leaves_is_marked_for_expedited_forwarding(tmp_path: Path) ->
     with _peer(PHONE) as phone, _peer(OFFICE) as office:
         office.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
         async with _engine(path, MediaSettings(threads=1)), _client(path) as (client, _):
-            offer = Offer("call", _sdp(PHONE, phone.getsockname()[1]), OUTSIDE, INSIDE)
+            offer = Offer("call", bare_sdp(PHONE, phone.getsockname()[1]), OUTSIDE, INSIDE)
             assert (await client.perform(offer)).error is None
-            answer = Answer("call", _sdp(OFFICE, office.getsockname()[1]), INSIDE, OUTSIDE)
+            answer = Answer("call", bare_sdp(OFFICE, office.getsockname()[1]), INSIDE, OUTSIDE)
             port = _media_port((await client.perform(answer)).sdp)
             await loop.sock_sendto(phone, _rtp(1), (B1, port))
             readable = loop.create_future()
@@ -152,8 +146,8 @@ async def test_a_phone_that_moved_is_heard_again_after_its_reinvite(tmp_path: Pa
     elsewhere = Side("outside", "B1", MOVED)
     with _peer(PHONE) as phone, _peer(MOVED) as moved, _peer(OFFICE) as office:
         async with _engine(path, MediaSettings(threads=1)), _client(path) as (client, _):
-            offer = _sdp("127.85.9.101", 5000)
-            answer = Answer("call", _sdp(OFFICE, office.getsockname()[1]), INSIDE, OUTSIDE)
+            offer = bare_sdp("127.85.9.101", 5000)
+            answer = Answer("call", bare_sdp(OFFICE, office.getsockname()[1]), INSIDE, OUTSIDE)
             await client.perform(Offer("call", offer, OUTSIDE, INSIDE))
             at = B1, _media_port((await client.perform(answer)).sdp)
             await loop.sock_sendto(phone, _rtp(1), at)
@@ -175,11 +169,11 @@ async def test_rtcp_goes_beside_rtp(tmp_path: Path) -> None:
     report = bytes([0x80, 201, 0, 1, 0, 0, 0, 7])
     with _peer(PHONE) as phone, _peer(OFFICE) as office:
         async with _engine(path, MediaSettings(threads=1)), _client(path) as (client, _):
-            await client.perform(Offer("call", _sdp(PHONE, 5000), OUTSIDE, INSIDE))
-            description = _sdp(OFFICE, 5000, f"a=rtcp:{office.getsockname()[1]}\r\n")
+            await client.perform(Offer("call", bare_sdp(PHONE, 5000), OUTSIDE, INSIDE))
+            description = bare_sdp(OFFICE, 5000, f"a=rtcp:{office.getsockname()[1]}\r\n")
             reply = await client.perform(Answer("call", description, INSIDE, OUTSIDE))
             port = _media_port(reply.sdp)
-            assert reply.sdp == _sdp(B1, port, f"a=rtcp:{port + 1}\r\n")
+            assert reply.sdp == bare_sdp(B1, port, f"a=rtcp:{port + 1}\r\n")
             await loop.sock_sendto(phone, report, (B1, port + 1))
             data, source = await loop.sock_recvfrom(office, 2048)
             assert (data, source[0], source[1] % 2) == (report, A1, 1)
@@ -189,11 +183,13 @@ async def test_silence_is_told_to_the_client(tmp_path: Path) -> None:
     path = tmp_path / "media.sock"
     settings = MediaSettings(threads=1, timeout_seconds=0.2)
     async with _engine(path, settings), _client(path) as (client, timeouts):
-        await client.perform(Offer("rings", _sdp(PHONE, 5000), OUTSIDE, INSIDE))
-        await client.perform(Offer("held", _sdp(PHONE, 5000, "a=sendonly\r\n"), OUTSIDE, INSIDE))
-        await client.perform(Answer("held", _sdp(OFFICE, 5000), INSIDE, OUTSIDE))
-        await client.perform(Offer("quiet", _sdp(PHONE, 5000), OUTSIDE, INSIDE))
-        await client.perform(Answer("quiet", _sdp(OFFICE, 5000), INSIDE, OUTSIDE))
+        await client.perform(Offer("rings", bare_sdp(PHONE, 5000), OUTSIDE, INSIDE))
+        await client.perform(
+            Offer("held", bare_sdp(PHONE, 5000, "a=sendonly\r\n"), OUTSIDE, INSIDE)
+        )
+        await client.perform(Answer("held", bare_sdp(OFFICE, 5000), INSIDE, OUTSIDE))
+        await client.perform(Offer("quiet", bare_sdp(PHONE, 5000), OUTSIDE, INSIDE))
+        await client.perform(Answer("quiet", bare_sdp(OFFICE, 5000), INSIDE, OUTSIDE))
         timeout = await timeouts.get()
         assert timeouts.empty()
     assert timeout.session == "quiet"
@@ -206,9 +202,9 @@ async def test_digits_and_quality_are_told(tmp_path: Path) -> None:
     with _peer(PHONE) as phone, _peer(OFFICE) as office:
         settings = MediaSettings(threads=1, first_port=36040)
         async with _engine(path, settings), _client(path) as (client, reports):
-            offer = _with_events(_sdp(PHONE, phone.getsockname()[1]))
+            offer = _with_events(bare_sdp(PHONE, phone.getsockname()[1]))
             await client.perform(Offer("call", offer, OUTSIDE, INSIDE))
-            answer = _with_events(_sdp(OFFICE, office.getsockname()[1]))
+            answer = _with_events(bare_sdp(OFFICE, office.getsockname()[1]))
             await client.perform(Answer("call", answer, INSIDE, OUTSIDE))
             for sequence in (1, 2, 4):
                 await loop.sock_sendto(phone, _rtp(sequence), (B1, 36040))
@@ -234,9 +230,9 @@ async def test_a_digit_from_signaling_takes_the_place_of_speech(tmp_path: Path) 
     with _peer(PHONE) as phone, _peer(OFFICE) as office:
         settings = MediaSettings(threads=1, first_port=36044)
         async with _engine(path, settings), _client(path) as (client, _):
-            offer = _with_events(_sdp(PHONE, phone.getsockname()[1]))
+            offer = _with_events(bare_sdp(PHONE, phone.getsockname()[1]))
             await client.perform(Offer("call", offer, OUTSIDE, INSIDE))
-            answer = _with_events(_sdp(OFFICE, office.getsockname()[1]))
+            answer = _with_events(bare_sdp(OFFICE, office.getsockname()[1]))
             await client.perform(Answer("call", answer, INSIDE, OUTSIDE))
             assert (await client.perform(Dial("call", "inside", "7", 40))).error is None
             assert (await client.perform(Dial("call", "nobody", "7", 40))).status == 500
@@ -256,9 +252,9 @@ async def test_events_are_kept_from_a_side_that_signaling_tells(tmp_path: Path) 
     with _peer(PHONE) as phone, _peer(OFFICE) as office:
         settings = MediaSettings(threads=1, first_port=36048)
         async with _engine(path, settings), _client(path) as (client, reports):
-            offer = _with_events(_sdp(PHONE, phone.getsockname()[1]))
+            offer = _with_events(bare_sdp(PHONE, phone.getsockname()[1]))
             await client.perform(Offer("call", offer, OUTSIDE, told))
-            answer = _with_events(_sdp(OFFICE, office.getsockname()[1]))
+            answer = _with_events(bare_sdp(OFFICE, office.getsockname()[1]))
             await client.perform(Answer("call", answer, told, OUTSIDE))
             end = bytes([0x80, 101, 0, 2, 0, 0, 4, 0, 0, 0, 0, 0, 5, 0x8A, 2, 128])
             for data in (_rtp(1), end, _rtp(3)):
@@ -284,7 +280,7 @@ async def test_a_call_becomes_a_fax_and_speech_again(tmp_path: Path) -> None:
                     (office, INSIDE, OUTSIDE, Answer),
                 ):
                     host, port = peer.getsockname()
-                    sdp = _sdp(host, port).replace(b"m=audio %d RTP/AVP 8" % port, kind % port)
+                    sdp = bare_sdp(host, port).replace(b"m=audio %d RTP/AVP 8" % port, kind % port)
                     shown = (await client.perform(request("call", sdp, one, other))).sdp or b""
                     found.append(int(shown.split(b"m=")[1].split()[1]))
                 return found[1], found[0]
@@ -314,10 +310,10 @@ async def test_errors_have_a_status_and_ports_come_back(tmp_path: Path) -> None:
     async with _engine(path, settings), _client(path) as (client, reports):
         bad = await client.perform(Offer("bad", b"hello", OUTSIDE, INSIDE))
         assert (bad.status, bad.error) == (488, "SDP line 1: not of the form letter=value")
-        nowhere = Offer("bad", _sdp(PHONE, 5000), OUTSIDE, Side("inside", "C1", OFFICE))
+        nowhere = Offer("bad", bare_sdp(PHONE, 5000), OUTSIDE, Side("inside", "C1", OFFICE))
         assert (await client.perform(nowhere)).status == 500
         names = [f"call-{number}" for number in range(51)]
-        offers = [Offer(name, _sdp(PHONE, 5000), OUTSIDE, INSIDE) for name in names]
+        offers = [Offer(name, bare_sdp(PHONE, 5000), OUTSIDE, INSIDE) for name in names]
         replies = await asyncio.gather(*(client.perform(offer) for offer in offers))
         assert [reply.status for reply in replies] == [0] * 50 + [503]
         assert replies[-1].error == 'no free ports on media interface "B1"'
@@ -331,7 +327,7 @@ async def test_another_client_finds_the_session(tmp_path: Path) -> None:
     path = tmp_path / "media.sock"
     async with _engine(path, MediaSettings(threads=2)):
         async with _client(path) as (client, _):
-            await client.perform(Offer("call", _sdp(PHONE, 5000), OUTSIDE, INSIDE))
+            await client.perform(Offer("call", bare_sdp(PHONE, 5000), OUTSIDE, INSIDE))
         async with _client(path) as (client, _):
             assert await client.sessions() == ["call"]
             assert len((await client.perform(Query("call"))).stats) == 4
@@ -374,7 +370,7 @@ async def test_a_request_in_flight_is_answered_by_the_next_process(
     # How soon it is there is the supervisor's matter: a busy machine may take its time.
     monkeypatch.setattr(media_client, "AWAY_SECONDS", media_client.REQUEST_SECONDS)
     path = tmp_path / "media.sock"
-    offer = Offer("call", _sdp(PHONE, 5000), OUTSIDE, INSIDE)
+    offer = Offer("call", bare_sdp(PHONE, 5000), OUTSIDE, INSIDE)
     client = MediaClient(path, lambda _: None)
     client.start()
     async with _process(path) as process:
@@ -397,7 +393,7 @@ async def test_a_call_goes_on_after_the_process_was_killed(tmp_path: Path) -> No
     with ExitStack() as stack:
         for each in (phone, office, stranger):
             stack.enter_context(each)
-        sdp = {peer: _sdp(*peer.getsockname()) for peer in (phone, office)}
+        sdp = {peer: bare_sdp(*peer.getsockname()) for peer in (phone, office)}
         async with _process(path, "--state", str(state), first=36400) as process:
             await client.wait_connected()
             offered = await client.perform(Offer("call", sdp[phone], OUTSIDE, INSIDE))
@@ -430,7 +426,7 @@ async def test_a_recording_outlives_a_kill_and_goes_on_in_another_file(tmp_path:
     client.start()
     recorded = replace(INSIDE, record=True)
     with _peer(PHONE) as phone, _peer(OFFICE) as office:
-        sdp = {peer: _sdp(*peer.getsockname()) for peer in (phone, office)}
+        sdp = {peer: bare_sdp(*peer.getsockname()) for peer in (phone, office)}
         async with _process(path, *options, first=36700) as process:
             await client.wait_connected()
             await client.perform(Offer("call", sdp[phone], OUTSIDE, recorded))
@@ -476,7 +472,7 @@ async def test_a_full_disk_ends_the_recording_and_not_the_call(
     settings = MediaSettings(threads=1, recordings=small_disk)
     path, recorded = tmp_path / "media.sock", replace(INSIDE, record=True)
     with _peer(PHONE) as phone, _peer(OFFICE) as office:
-        sdp = {peer: _sdp(*peer.getsockname()) for peer in (phone, office)}
+        sdp = {peer: bare_sdp(*peer.getsockname()) for peer in (phone, office)}
         async with _engine(path, settings, first=36800), _client(path) as (client, news):
             await client.perform(Offer("call", sdp[phone], OUTSIDE, recorded))
             answered = await client.perform(Answer("call", sdp[office], recorded, OUTSIDE))
@@ -530,7 +526,7 @@ async def test_a_stopped_engine_gives_its_ports_back_at_once(tmp_path: Path) -> 
                 _client(tmp_path / "media.sock") as (client, _),
             ):
                 replies = [
-                    await client.perform(Offer(f"{n}", _sdp(PHONE, 5000), OUTSIDE, INSIDE))
+                    await client.perform(Offer(f"{n}", bare_sdp(PHONE, 5000), OUTSIDE, INSIDE))
                     for n in range(50)
                 ]
                 assert [reply.error for reply in replies] == [None] * 50

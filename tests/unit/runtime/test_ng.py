@@ -17,6 +17,7 @@ from farline.runtime.ng_client import NgClient, NgSettings, ng_settings
 from farline.runtime.ng_node import MAX_PENDING, NgNode, NodeError
 from farline.runtime.ng_server import NgServer
 from farline.testing.chance import SeededIds
+from farline.testing.media import bare_sdp, shown_at
 from farline.testing.peers import peers
 from farline.testing.ports import free_ports
 
@@ -25,20 +26,6 @@ PHONE, OFFICE = "127.96.3.61", "127.96.4.13"
 OUTSIDE, INSIDE = Side("outside", "B1", PHONE), Side("inside", "A1", OFFICE)
 PLACES = NgPlaces({"B1": "B1", "A1": "A1"}, {"B1": B1, "A1": A1})
 RANGES = [MediaPlace("B1", B1, 36000, 36098), MediaPlace("A1", A1, 36000, 36098)]
-
-
-def sdp(address, port):
-    return (
-        f"v=0\r\no=- 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n"
-        f"m=audio {port} RTP/AVP 8\r\n"
-    ).encode()
-
-
-def place(reply):
-    assert reply.error is None, reply
-    lines = reply.sdp.decode().splitlines()
-    address = next(line.split()[-1] for line in lines if line.startswith("c="))
-    return address, int(next(line.split()[1] for line in lines if line.startswith("m=")))
 
 
 @pytest.fixture
@@ -80,9 +67,11 @@ async def test_our_client_and_our_engine_carry_a_call(peer, monkeypatch):
     monkeypatch.setattr("farline.runtime.ng_node.WAITS", (30.0,))
     phone, office = await peer(PHONE), await peer(OFFICE)
     async with served() as (server, port), client_of(port) as client:
-        to_office = place(await client.perform(Offer("s", sdp(PHONE, phone.port), OUTSIDE, INSIDE)))
-        to_phone = place(
-            await client.perform(Answer("s", sdp(OFFICE, office.port), INSIDE, OUTSIDE))
+        to_office = shown_at(
+            await client.perform(Offer("s", bare_sdp(PHONE, phone.port), OUTSIDE, INSIDE))
+        )
+        to_phone = shown_at(
+            await client.perform(Answer("s", bare_sdp(OFFICE, office.port), INSIDE, OUTSIDE))
         )
         assert (to_office[0], to_phone[0]) == (A1, B1)
         assert (await phone.says(to_phone, office))[1] == to_office
@@ -101,7 +90,7 @@ async def test_our_client_and_our_engine_carry_a_call(peer, monkeypatch):
 async def test_a_repeated_request_has_the_same_answer_and_spoilt_ones_have_none(peer):
     async with served() as (server, port):
         asker, other = await peer(PHONE), await peer(PHONE)
-        offer = {"command": "offer", "call-id": "c", "from-tag": "a", "sdp": sdp(PHONE, 4000)}
+        offer = {"command": "offer", "call-id": "c", "from-tag": "a", "sdp": bare_sdp(PHONE, 4000)}
         for sender in (asker, asker, other):
             sender.transport.sendto(pack(b"one", offer), (NG, port))
         answers = [(await asker.heard.get())[0] for _ in range(2)]
@@ -132,7 +121,11 @@ async def test_new_sessions_are_shared_out_by_weight():
             while sum(" up," in line for line in client.show()) < 2:  # noqa: ASYNC110 - no event tells of both
                 await asyncio.sleep(0.01)
             for number in range(30):
-                place(await client.perform(Offer(f"s{number}", sdp(PHONE, 4000), OUTSIDE, INSIDE)))
+                shown_at(
+                    await client.perform(
+                        Offer(f"s{number}", bare_sdp(PHONE, 4000), OUTSIDE, INSIDE)
+                    )
+                )
         finally:
             await client.stop()
         assert 1 <= len(light.service) <= 8
@@ -159,8 +152,8 @@ async def test_a_node_is_asked_again_after_the_ping_interval(monkeypatch):
 
 async def test_a_silent_call_is_ended():
     async with served(timeout=0.2) as (server, port), client_of(port) as client:
-        place(await client.perform(Offer("s", sdp(PHONE, 4000), OUTSIDE, INSIDE)))
-        place(await client.perform(Answer("s", sdp(OFFICE, 4002), INSIDE, OUTSIDE)))
+        shown_at(await client.perform(Offer("s", bare_sdp(PHONE, 4000), OUTSIDE, INSIDE)))
+        shown_at(await client.perform(Answer("s", bare_sdp(OFFICE, 4002), INSIDE, OUTSIDE)))
         async with asyncio.timeout(30):
             while len(server.service):
                 await client.perform(Query("s"))
