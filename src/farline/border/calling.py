@@ -10,7 +10,7 @@ from farline.border.call_media import CallMedia
 from farline.border.call_timers import CallTimers
 from farline.border.exchange import Side
 from farline.border.extensions import Extensions
-from farline.border.forwarding import Forwarding
+from farline.border.forwarding import Arrival, Forwarding
 from farline.border.redirecting import Redirections
 from farline.border.steps import NEXT, Aborted, Cancelled, NoAnswer, TimerC
 from farline.border.teardown import hang_up, refuse_answer
@@ -20,24 +20,15 @@ from farline.sip.transaction import Cause, RequestFailed, ResponseArrived, Trans
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from farline.border.binding import Binding
-    from farline.border.context import Context
-    from farline.border.session import Found
-    from farline.border.steps import Operation, Steps
+    from farline.border.steps import Steps
     from farline.media.engine import MediaReply
     from farline.sip import Flow, Message
-    from farline.sip.transaction import ClientTransaction, ServerTransaction
+    from farline.sip.transaction import ClientTransaction
 
 
-def invite(
-    context: Context,
-    operation: Operation,
-    tx: ServerTransaction,
-    binding: Binding,
-    sender: Side,
-    found: Found | None,
-) -> Steps:
+def invite(arrival: Arrival) -> Steps:
     """Pass one INVITE, its answers and its end."""
+    context, _, tx, binding, sender, found = arrival
     if anchor.has_hidden_description(tx.request):
         context.answer(tx, 415, (("Accept", "application/sdp"),))
         return
@@ -45,7 +36,7 @@ def invite(
         context.reject(tx, "policy", refused)
         return
     context.answer(tx, 100)
-    call = Calling(context, operation, tx, binding, sender, found)
+    call = Calling(arrival)
     try:
         yield from call.run()
     finally:
@@ -55,23 +46,15 @@ def invite(
 class Calling(Forwarding):
     """One INVITE transaction through the border."""
 
-    def __init__(
-        self,
-        context: Context,
-        operation: Operation,
-        tx: ServerTransaction,
-        binding: Binding,
-        sender: Side,
-        found: Found | None,
-    ) -> None:
-        super().__init__(context, operation, tx, binding, sender, found)
-        self.initial = found is None
-        self._media = CallMedia(context, self.passage)
-        self._timers = CallTimers(context, operation, self.passage)
+    def __init__(self, arrival: Arrival) -> None:
+        super().__init__(arrival)
+        self.initial = arrival.found is None
+        self._media = CallMedia(self.context, self.passage)
+        self._timers = CallTimers(self.context, self.operation, self.passage)
         self.rang = False
         """An answer other than 100 came: no other next hop may be tried."""
 
-        self._way_unknown = binding.line is None
+        self._way_unknown = arrival.binding.line is None
         """Which server the call goes to, and so which of its rules count, is not known yet."""
 
         self.cancelled = False
@@ -79,7 +62,7 @@ class Calling(Forwarding):
         """The caller has a final answer."""
 
         self._redirections = Redirections()
-        self._extensions = Extensions(context, self.passage)
+        self._extensions = Extensions(self.context, self.passage)
 
     def run(self) -> Steps:
         """Next hop by next hop until there is a final answer."""

@@ -24,6 +24,7 @@ from farline.border.bans import Banned, Lifted
 from farline.border.context import Context
 from farline.border.exchange import Refusal, Verdict
 from farline.border.far_ends import FarEnds
+from farline.border.forwarding import Arrival
 from farline.border.limits import Limits
 from farline.border.line import token_of
 from farline.border.scripts import Manipulated
@@ -306,7 +307,8 @@ class BorderCore:
             self._joined(operation, tx, found, sender)
             return
         steps = calling.invite if tx.method == "INVITE" else relaying.relay
-        context.start(operation, steps(context, operation, tx, binding, sender, found))
+        arrival = Arrival(context, operation, tx, binding, sender, found)
+        context.start(operation, steps(arrival))
 
     def _joined(
         self, operation: Operation, tx: ServerTransaction, found: Found, sender: Side

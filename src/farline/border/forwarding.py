@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from farline.border.passage import Passage
 
@@ -16,22 +16,24 @@ if TYPE_CHECKING:
     from farline.sip.transaction import ClientTransaction, ServerTransaction
 
 
+class Arrival(NamedTuple):
+    """An admitted request outside REGISTER: its transaction, and whose line it takes."""
+
+    context: Context
+    operation: Operation
+    tx: ServerTransaction
+    binding: Binding
+    sender: Side
+    found: Found | None
+    """The dialog that it is in; None: it is to begin one, or stands alone."""
+
+
 class Forwarding:
     """One transaction of a peer's, which goes on as one or more of the border's own."""
 
-    def __init__(
-        self,
-        context: Context,
-        operation: Operation,
-        tx: ServerTransaction,
-        binding: Binding,
-        sender: Side,
-        found: Found | None,
-    ) -> None:
-        self.context = context
-        self.operation = operation
-        self.tx = tx
-        self.passage = Passage(context, binding, sender, tx.request, found)
+    def __init__(self, arrival: Arrival) -> None:
+        self.context, self.operation, self.tx, binding, sender, found = arrival
+        self.passage = Passage(self.context, binding, sender, self.tx.request, found)
         self.session: Session | None = found.session if found else None
 
     def send(self, out: Message, flow: Flow) -> ClientTransaction:

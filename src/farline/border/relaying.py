@@ -5,20 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from farline.border import anchor, dialogs, dtmf, failover, refreshing, transfer
-from farline.border.forwarding import Forwarding
+from farline.border.forwarding import Arrival, Forwarding
 from farline.border.targets import target_of
 from farline.sip import WireError, headers
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from farline.border.binding import Binding
-    from farline.border.context import Context
-    from farline.border.exchange import Side
-    from farline.border.session import Found, Session
-    from farline.border.steps import Operation, Steps
+    from farline.border.session import Session
+    from farline.border.steps import Steps
     from farline.sip import Message
-    from farline.sip.transaction import ClientTransaction, ServerTransaction
+    from farline.sip.transaction import ClientTransaction
 
 SUBSCRIBING = frozenset({"SUBSCRIBE", "REFER"})
 """Methods that make a dialog of their own (RFC 6665, RFC 3515)."""
@@ -35,16 +32,9 @@ REFRESHING = frozenset({"UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
 """Methods that may move the remote target."""
 
 
-def relay(
-    context: Context,
-    operation: Operation,
-    tx: ServerTransaction,
-    binding: Binding,
-    sender: Side,
-    found: Found | None,
-) -> Steps:
+def relay(arrival: Arrival) -> Steps:
     """Pass one request and its answer."""
-    relaying = Relaying(context, operation, tx, binding, sender, found)
+    relaying = Relaying(arrival)
     yield from relaying.run()
     relaying.finish()
 
@@ -52,16 +42,8 @@ def relay(
 class Relaying(Forwarding):
     """One non-INVITE transaction through the border."""
 
-    def __init__(
-        self,
-        context: Context,
-        operation: Operation,
-        tx: ServerTransaction,
-        binding: Binding,
-        sender: Side,
-        found: Found | None,
-    ) -> None:
-        super().__init__(context, operation, tx, binding, sender, found)
+    def __init__(self, arrival: Arrival) -> None:
+        super().__init__(arrival)
         self.opened = False
         """This request made the session."""
 
