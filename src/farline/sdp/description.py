@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 MAX_SOURCES: Final = 8
 """Most sources that are read of an m= section."""
+
+
+_LINE: Final = re.compile(rb"([a-z])=([^\r\n\0]*)(\r\n|\n|\Z)")
 
 
 class Direction(StrEnum):
@@ -193,14 +197,33 @@ def _named(attributes: tuple[bytes, ...], name: bytes) -> tuple[bytes, ...]:
     return tuple(one for one in attributes if one.partition(b":")[0] == name)
 
 
-class Description(msgspec.Struct, frozen=True):
-    """A whole description. `lines` is what was parsed, byte for byte."""
+def split_lines(data: bytes) -> list[tuple[bytes, bytes, bytes]]:
+    """Letter, value and end of each line; CRLF and LF after the last line are its end.
 
-    lines: tuple[Line, ...]
+    What is no line is passed over.
+    """
+    text = data.rstrip(b"\r\n")
+    found: list[tuple[bytes, bytes, bytes]] = _LINE.findall(text)
+    if found:
+        kind, value, _ = found[-1]
+        found[-1] = (kind, value, data[len(text) :])
+    return found
+
+
+class Description(msgspec.Struct, frozen=True):
+    """A whole description."""
+
+    data: bytes
+    """As it came."""
     origin: Origin
     connection: Connection | None
     """The c= line of the session part."""
     media: tuple[Media, ...]
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """What was parsed, byte for byte; made anew each time, for a session lives long."""
+        return tuple(map(Line._make, split_lines(self.data)))
 
     @property
     def on_hold(self) -> bool:
@@ -218,4 +241,4 @@ class Description(msgspec.Struct, frozen=True):
 
     def to_bytes(self) -> bytes:
         """As it came."""
-        return b"".join(line.to_bytes() for line in self.lines)
+        return self.data

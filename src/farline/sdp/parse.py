@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from farline.sdp.description import Description, Direction, Line, Media
+from farline.sdp.description import Description, Direction, Media, split_lines
 from farline.sdp.errors import SdpError
 from farline.sdp.fields import Connection, MediaLine, Origin, Rtcp
 
@@ -16,7 +16,9 @@ MAX_LINES = 1_024
 MAX_MEDIA = 16
 """Most m= lines: each costs four ports. Browsers offer a handful."""
 
-_LINE = re.compile(rb"([a-z])=([^\r\n\0]*)(\r\n|\n|\Z)")
+_LINE = re.compile(rb"[a-z]=([^\r\n\0]*)(\r\n|\n|\Z)")
+_Raw = tuple[bytes, bytes, bytes]
+"""Letter, value, end."""
 _DIRECTIONS = {name.value.encode(): name for name in Direction}
 
 
@@ -29,9 +31,9 @@ def parse(data: bytes) -> Description:
     lines = _lines(data)
     if lines[0][:2] != (b"v", b"0"):
         raise SdpError(1, "a description begins with v=0")
-    if len(lines) < 2 or lines[1].kind != b"o":
+    if len(lines) < 2 or lines[1][0] != b"o":
         raise SdpError(2, "o= must follow v=")
-    origin = Origin.read(lines[1].value, 2)
+    origin = Origin.read(lines[1][1], 2)
     session, *sections = _parts(lines)
     if len(sections) > MAX_MEDIA:
         raise SdpError(sections[MAX_MEDIA].start + 1, f"more than {MAX_MEDIA} m= lines")
@@ -42,33 +44,30 @@ def parse(data: bytes) -> Description:
         _media(index, lines, part, connection, direction, attributes)
         for index, part in enumerate(sections)
     ]
-    return Description(lines, origin, connection, tuple(media))
+    return Description(data, origin, connection, tuple(media))
 
 
-def _lines(data: bytes) -> tuple[Line, ...]:
+def _lines(data: bytes) -> list[_Raw]:
     if len(data) > MAX_SIZE:
         raise SdpError(0, f"longer than {MAX_SIZE} bytes")
-    text = data.rstrip(b"\r\n")
-    if not text:
-        raise SdpError(0, "empty")
-    found = _LINE.findall(text)
-    whole = len(b"".join(map(b"".join, found))) + len(found) == len(text)  # and a "=" in each
-    if not whole or len(text) > MAX_LINE or len(found) > MAX_LINES:
-        _check_lines(text)
-    kind, value, _ = found[-1]
-    found[-1] = (kind, value, data[len(text) :])
-    return tuple(map(Line._make, found))
+    lines = split_lines(data)
+    whole = len(b"".join(map(b"".join, lines))) + len(lines) == len(data)  # and a "=" in each
+    if not whole or len(data) > MAX_LINE or len(lines) > MAX_LINES or not lines:
+        _check_lines(data.rstrip(b"\r\n"))
+    return lines
 
 
 def _check_lines(text: bytes) -> None:
     """Raises SdpError for the first line that is none, or beyond a bound."""
+    if not text:
+        raise SdpError(0, "empty")
     at = number = 0
     while at < len(text):
         match = _LINE.match(text, at)
         number += 1
         if match is None:
             raise SdpError(number, "not of the form letter=value")
-        if len(match[2]) > MAX_LINE:
+        if len(match[1]) > MAX_LINE:
             raise SdpError(number, f"longer than {MAX_LINE} bytes")
         if number > MAX_LINES:
             raise SdpError(number, f"more than {MAX_LINES} lines")
@@ -91,7 +90,7 @@ class _Part:
         """The values of its a= lines, trimmed."""
 
 
-def _parts(lines: tuple[Line, ...]) -> list[_Part]:
+def _parts(lines: list[_Raw]) -> list[_Part]:
     part = _Part(0)
     parts = [part]
     for at, (kind, value, _) in enumerate(lines):
@@ -107,12 +106,12 @@ def _parts(lines: tuple[Line, ...]) -> list[_Part]:
     return parts
 
 
-def _connection(lines: tuple[Line, ...], part: _Part) -> Connection | None:
+def _connection(lines: list[_Raw], part: _Part) -> Connection | None:
     """The c= line of a part, None where it has none."""
     if not part.connections:
         return None
     first, *more = part.connections
-    found = Connection.read(lines[first].value, first + 1)
+    found = Connection.read(lines[first][1], first + 1)
     if more:
         raise SdpError(more[0] + 1, "a second c= line")
     return found
@@ -127,20 +126,20 @@ def _direction(attributes: tuple[bytes, ...], default: Direction) -> Direction:
 
 def _media(
     index: int,
-    lines: tuple[Line, ...],
+    lines: list[_Raw],
     part: _Part,
     session: Connection | None,
     direction: Direction,
     shared: tuple[bytes, ...],
 ) -> Media:
     start = part.start
-    line = MediaLine.read(lines[start].value, start + 1)
+    line = MediaLine.read(lines[start][1], start + 1)
     connection = _connection(lines, part) or session
     if connection is None and line.port:
         raise SdpError(start + 1, "no c= line for this m= line")
     rtcp: Rtcp | None = None
     for at in part.rtcp:
-        rtcp = Rtcp.read(lines[at].value.removeprefix(b"rtcp:"), at + 1)
+        rtcp = Rtcp.read(lines[at][1].removeprefix(b"rtcp:"), at + 1)
     attributes = tuple(part.attributes)
     return Media(
         index,

@@ -71,7 +71,8 @@ def rewrite(
     keyed = any(ended)
     session: list[Line] = []
     sections: list[list[Line]] = []
-    for line in description.lines:
+    came = description.lines
+    for line in came:
         if line.kind == b"m":
             at = len(sections)
             part: list[Line] = []
@@ -82,7 +83,7 @@ def rewrite(
             _section_line(part, line, description.media[at], ports[at], ended[at], address)
         elif not (keyed and _is_key(line)) and not (replaced and belongs_to_transport(line)):
             session.append(_session_line(line, address, null_stays=not replaced))
-    end = description.lines[0].end or b"\r\n"
+    end = came[0].end or b"\r\n"
     if replaced:
         session += [Line(b"a", value, end) for value in session_values(replaced)]
     if keyed:
@@ -90,12 +91,12 @@ def rewrite(
             lines += _added(keys, end)
     for lines in sections:
         session += lines
-    return _joined(session, description)
+    return _joined(session, came[-1])
 
 
-def _joined(lines: list[Line], description: Description) -> bytes:
+def _joined(lines: list[Line], last: Line) -> bytes:
     """The end of the last line stays what it was, none perhaps, unless lines were added behind."""
-    if not description.lines[-1].end and lines[-1].end:
+    if not last.end and lines[-1].end:
         lines = [one if one.end else Line(one.kind, one.value, b"\r\n") for one in lines]
     return b"".join([part for kind, value, end in lines for part in (kind, b"=", value, end)])
 

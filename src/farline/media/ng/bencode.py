@@ -7,6 +7,7 @@ is raised.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 Bencoded = bytes | int | list["Bencoded"] | dict[bytes, "Bencoded"]
@@ -22,6 +23,8 @@ MAX_VALUES = 16_384
 """Values of a document."""
 MAX_DIGITS = 20
 """Of an integer: 64 bits with their sign."""
+
+_LENGTH = re.compile(rb"([0-9]{1,20}):")
 
 
 class BencodeError(ValueError):
@@ -47,23 +50,24 @@ def encode(value: Encodable) -> bytes:
 
 
 def _write(value: Encodable, parts: list[bytes]) -> None:
-    match value:
-        case int():
-            parts.append(b"i%de" % value)
-        case bytes() | str():
-            data = value.encode() if isinstance(value, str) else value
-            parts.append(b"%d:%b" % (len(data), data))
-        case Mapping():
-            parts.append(b"d")
-            for key, entry in sorted(value.items()):
-                _write(key.encode("latin-1"), parts)
-                _write(entry, parts)
-            parts.append(b"e")
-        case Sequence():
-            parts.append(b"l")
-            for entry in value:
-                _write(entry, parts)
-            parts.append(b"e")
+    if isinstance(value, str):
+        value = value.encode()
+    if isinstance(value, bytes):
+        parts.append(b"%d:%b" % (len(value), value))
+    elif isinstance(value, int):
+        parts.append(b"i%de" % value)
+    elif isinstance(value, (dict, Mapping)):  # the concrete type first: asking the other is slow
+        parts.append(b"d")
+        for key, entry in sorted(value.items()):
+            name = key.encode("latin-1")
+            parts.append(b"%d:%b" % (len(name), name))
+            _write(entry, parts)
+        parts.append(b"e")
+    else:
+        parts.append(b"l")
+        for entry in value:
+            _write(entry, parts)
+        parts.append(b"e")
 
 
 class _Reader:
@@ -110,16 +114,20 @@ class _Reader:
 
     def _ended(self) -> bool:
         """Whether the list or dictionary ends here; its end is then passed."""
-        ended = self.data[self.at : self.at + 1] == b"e"
-        self.at += ended
-        return ended
+        if self.data.startswith(b"e", self.at):
+            self.at += 1
+            return True
+        return False
 
     def _string(self) -> bytes:
-        length = self._number(b":")
-        if not 0 <= length <= len(self.data) - self.at:
+        found = _LENGTH.match(self.data, self.at)
+        if found is None:
+            raise BencodeError(f"no number at byte {self.at}")
+        start = found.end()
+        self.at = end = start + int(found[1])
+        if end > len(self.data):
             raise BencodeError("a string is longer than the document")
-        start, self.at = self.at, self.at + length
-        return self.data[start : self.at]
+        return self.data[start:end]
 
     def _number(self, end: bytes) -> int:
         """Digits up to `end`. `int` alone would take blanks, underscores and other digits."""
