@@ -1,29 +1,21 @@
 //! The kernel's tables as this process keeps them: flows, and the next hops that they share.
 
+mod hops;
+mod keys;
+
 use std::collections::HashMap;
-use std::net::IpAddr;
 
 use fastpath_abi::{self as abi, MAX_HOPS};
 use rustix::time::{clock_gettime, ClockId};
 
-use crate::netlink::{family, Link, Netlink, Route};
+use hops::{Known, Way};
+use keys::flow_key;
+pub use keys::{keys, Keys};
+
+use crate::netlink::{Link, Netlink};
 use crate::pod::Plain;
 use crate::program::Maps;
-use crate::types::{ip_of, port, read_count, words, Count, Flow, FlowKey, Refusal};
-
-/// How long link addresses hold without being asked for again, in nanoseconds: a process that is gone
-/// leaves the kernel to its own neighbour table.
-const LEASE: u64 = 5_000_000_000;
-
-/// A next hop in use.
-#[derive(Clone, Copy, Debug)]
-struct Known {
-    route: Route,
-    flows: u32,
-}
-
-/// Who routes to whom: our source address and the peer's.
-type Way = (IpAddr, IpAddr);
+use crate::types::{ip_of, read_count, Count, Flow, FlowKey, Refusal};
 
 pub struct Table {
     maps: Maps,
@@ -48,66 +40,6 @@ impl Table {
         };
         table.take_over();
         table
-    }
-
-    fn take_over(&mut self) {
-        let read4 = |key: Plain<abi::Key4>| {
-            let v6 = |word| [word, 0, 0, 0];
-            flow_key(
-                v6(key.0.local),
-                v6(key.0.remote),
-                key.0.local_port,
-                key.0.remote_port,
-                true,
-            )
-        };
-        let read6 = |key: Plain<abi::Key6>| {
-            let key = key.0;
-            flow_key(
-                key.local,
-                key.remote,
-                key.local_port,
-                key.remote_port,
-                false,
-            )
-        };
-        let keys4 = self.maps.flows4.keys().flatten().map(read4);
-        let keys6 = self.maps.flows6.keys().flatten().map(read6);
-        self.orphans = keys4.chain(keys6).collect();
-        for key in self.orphans.clone() {
-            if let Some(flow) = self.read(&key) {
-                let is_v4 = key.local.is_ipv4();
-                let way = (ip_of(flow.from, is_v4), ip_of(flow.to, is_v4));
-                self.recall(flow.hop);
-                self.flows.insert(key, (flow.hop, way));
-            }
-        }
-    }
-
-    /// Counts a flow to a next hop of an earlier process.
-    fn recall(&mut self, number: u32) {
-        let Ok(Plain(hop)) = self.maps.hops.get(&number, 0) else {
-            return;
-        };
-        let at = number as usize;
-        self.hops.resize(self.hops.len().max(at + 1), None);
-        let route = Route {
-            interface: hop.interface,
-            next: ip_of(hop.next, hop.family == u32::from(crate::netlink::AF_INET)),
-            local: false,
-        };
-        self.hops[at].get_or_insert(Known { route, flows: 0 }).flows += 1;
-    }
-
-    /// The interfaces, as they are now.
-    pub fn learn_links(&mut self) -> std::io::Result<&[Link]> {
-        self.links = self.netlink.links()?;
-        Ok(&self.links)
-    }
-
-    /// All addresses of this machine, each with its interface's number.
-    pub fn addresses(&mut self) -> std::io::Result<Vec<(IpAddr, u32)>> {
-        self.netlink.addresses()
     }
 
     /// Puts a flow into the kernel. One that is there (an earlier process's, or the same with other
@@ -204,83 +136,38 @@ impl Table {
         }
     }
 
-    /// Renews the leases of the next hops in use.
-    pub fn renew(&mut self) {
-        for number in 0..self.hops.len() as u32 {
-            self.write_hop(number);
-        }
-    }
-
-    fn route(&mut self, (from, to): Way) -> Result<Route, Refusal> {
-        if to.is_loopback() || from.is_loopback() {
-            return Err(Refusal::Loopback);
-        }
-        let route = self.netlink.route(from, to)?;
-        let route = route.ok_or(Refusal::NoRoute(to))?;
-        let link = self.link(route.interface);
-        if route.local || link.is_some_and(|link| link.loopback) {
-            return Err(Refusal::Loopback);
-        }
-        if link.is_none_or(|link| link.ethernet.is_none()) {
-            return Err(Refusal::NoInterface(from));
-        }
-        Ok(route)
-    }
-
-    fn link(&self, number: u32) -> Option<&Link> {
-        self.links.iter().find(|link| link.index == number)
-    }
-
-    /// The number of a next hop, which is counted as used once more.
-    fn hold(&mut self, route: Route) -> Result<u32, Refusal> {
-        let same = |known: &Option<Known>| known.is_some_and(|known| known.route == route);
-        let free = |known: &Option<Known>| known.is_none();
-        let at = self.hops.iter().position(same);
-        let at = at.or_else(|| self.hops.iter().position(free));
-        let at = at.unwrap_or(self.hops.len());
-        if at >= MAX_HOPS as usize {
-            return Err(Refusal::Full);
-        }
-        self.hops.resize(self.hops.len().max(at + 1), None);
-        let known = self.hops[at].get_or_insert(Known { route, flows: 0 });
-        known.flows += 1;
-        if known.flows == 1 {
-            self.write_hop(at as u32);
-        }
-        Ok(at as u32)
-    }
-
-    fn let_go(&mut self, number: u32) {
-        let Some(known) = self.hops.get_mut(number as usize) else {
-            return;
+    fn take_over(&mut self) {
+        let read4 = |key: Plain<abi::Key4>| {
+            let v6 = |word| [word, 0, 0, 0];
+            flow_key(
+                v6(key.0.local),
+                v6(key.0.remote),
+                key.0.local_port,
+                key.0.remote_port,
+                true,
+            )
         };
-        *known = known.and_then(|one| {
-            let flows = one.flows.saturating_sub(1);
-            (flows > 0).then_some(Known { flows, ..one })
-        });
-    }
-
-    fn write_hop(&mut self, number: u32) {
-        let Some(Some(Known { route, .. })) = self.hops.get(number as usize).copied() else {
-            return;
+        let read6 = |key: Plain<abi::Key6>| {
+            let key = key.0;
+            flow_key(
+                key.local,
+                key.remote,
+                key.local_port,
+                key.remote_port,
+                false,
+            )
         };
-        // Not known yet, or not any more: the kernel's own table is asked packet by packet.
-        let neighbour = self.netlink.neighbour(route.interface, route.next);
-        let neighbour = neighbour.ok().flatten();
-        let link = self.link(route.interface).filter(|link| link.up);
-        let own = link.and_then(|link| link.ethernet);
-        let leased = neighbour.is_some() && own.is_some();
-        let value = abi::Hop {
-            lease: if leased { monotonic() + LEASE } else { 0 },
-            interface: own.map_or(0, |_| route.interface),
-            mtu: link.map_or(0, |link| link.mtu),
-            next: words(route.next),
-            family: family(route.next).into(),
-            destination: neighbour.unwrap_or_default(),
-            source: own.unwrap_or_default(),
-        };
-        // An array takes every number below its length.
-        drop(self.maps.hops.set(number, Plain(value), 0));
+        let keys4 = self.maps.flows4.keys().flatten().map(read4);
+        let keys6 = self.maps.flows6.keys().flatten().map(read6);
+        self.orphans = keys4.chain(keys6).collect();
+        for key in self.orphans.clone() {
+            if let Some(flow) = self.read(&key) {
+                let is_v4 = key.local.is_ipv4();
+                let way = (ip_of(flow.from, is_v4), ip_of(flow.to, is_v4));
+                self.recall(flow.hop);
+                self.flows.insert(key, (flow.hop, way));
+            }
+        }
     }
 
     fn read(&self, key: &FlowKey) -> Option<abi::Flow> {
@@ -309,45 +196,6 @@ impl Table {
 
 /// What bpf(2) says of a full table.
 const E2BIG: i32 = 7;
-
-/// A flow's name as the kernel has it.
-pub enum Keys {
-    V4(abi::Key4),
-    V6(abi::Key6),
-}
-
-pub fn keys(key: &FlowKey) -> Keys {
-    let (local, remote) = (words(key.local.ip()), words(key.remote.ip()));
-    let (local_port, remote_port) = (port(key.local.port()), port(key.remote.port()));
-    if key.local.is_ipv4() {
-        Keys::V4(abi::Key4 {
-            local: local[0],
-            remote: remote[0],
-            local_port,
-            remote_port,
-        })
-    } else {
-        Keys::V6(abi::Key6 {
-            local,
-            remote,
-            local_port,
-            remote_port,
-        })
-    }
-}
-
-fn flow_key(
-    local: [u32; 4],
-    remote: [u32; 4],
-    local_port: u16,
-    remote_port: u16,
-    is_v4: bool,
-) -> FlowKey {
-    FlowKey {
-        local: (ip_of(local, is_v4), u16::from_be(local_port)).into(),
-        remote: (ip_of(remote, is_v4), u16::from_be(remote_port)).into(),
-    }
-}
 
 /// CLOCK_MONOTONIC in nanoseconds, as the program has it.
 fn monotonic() -> u64 {

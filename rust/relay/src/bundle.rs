@@ -3,15 +3,17 @@
 //! Section 9.2: the MID in a header extension says it, and who is known by it keeps its stream; else
 //! the payload type does, where only one stream has it. A source stays with its stream.
 
+mod sources;
+
 use rtp::{divide, replace_extensions, Owners, RtpHeader};
+
+use sources::Sources;
+pub use sources::MAX_SOURCES;
 
 use crate::types::Datagram;
 
 /// Most streams of a bundle; more are passed over.
 pub const MAX_MEMBERS: usize = 16;
-/// Sources that are remembered in one direction; another takes the place of the oldest that
-/// signaling has not named.
-pub const MAX_SOURCES: usize = 64;
 /// Sources of one stream that signaling may name.
 const MAX_NAMED: usize = 8;
 
@@ -152,47 +154,6 @@ impl Owners for Bundle {
 
     fn of_received(&self, ssrc: u32) -> Option<usize> {
         self.received.of(ssrc).map(usize::from)
-    }
-}
-
-/// Which source is which stream's, oldest first.
-#[derive(Debug, Default)]
-struct Sources {
-    known: Vec<Source>,
-}
-
-#[derive(Debug)]
-struct Source {
-    ssrc: u32,
-    stream: u16,
-    named: bool,
-}
-
-impl Sources {
-    fn of(&self, ssrc: u32) -> Option<u16> {
-        let mut known = self.known.iter();
-        known.find(|one| one.ssrc == ssrc).map(|one| one.stream)
-    }
-
-    fn learn(&mut self, ssrc: u32, stream: u16, named: bool) {
-        if let Some(known) = self.known.iter_mut().find(|one| one.ssrc == ssrc) {
-            known.stream = stream;
-            known.named |= named;
-            return;
-        }
-        if self.known.len() >= MAX_SOURCES {
-            let oldest = self.known.iter().position(|one| !one.named);
-            self.known.remove(oldest.unwrap_or_default());
-        }
-        self.known.push(Source {
-            ssrc,
-            stream,
-            named,
-        });
-    }
-
-    fn keep(&mut self, streams: &[u16]) {
-        self.known.retain(|one| streams.contains(&one.stream));
     }
 }
 

@@ -6,20 +6,19 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use dimpl::{Config, Dtls, DtlsCertificate, KeyingMaterial, Output, SrtpProfile};
+use dimpl::{Dtls, KeyingMaterial, Output, SrtpProfile};
 use srtp::{MasterKey, Receiver, Sender, Suite};
 use zeroize::Zeroizing;
 
 use crate::Millis;
 
+mod identity;
 mod terms;
 
+pub use identity::Identity;
 pub use terms::{Hash, Terms};
 
-/// Largest datagram of a handshake: within an Ethernet frame with room for tunnels.
-const MTU: usize = 1150;
 /// Handshakes that may fail on the same terms, so that nobody buys our arithmetic for nothing.
 const MAX_ATTEMPTS: u8 = 8;
 /// Headers of a record and of a handshake message within it (RFC 6347 sections 4.1, 4.2.2).
@@ -27,57 +26,6 @@ const RECORD: usize = 13;
 const MESSAGE: usize = 12;
 /// What a peer needs; dimpl verifies no RSA signatures, as DTLS 1.2 and 1.3 would allow.
 const SERVED: &str = "a peer needs DTLS 1.2 or 1.3 and an ECDSA certificate: RSA is not served";
-/// A timer that is further away than this is none of a handshake.
-const SOON: Millis = 60_000;
-
-/// Our certificate, and what all handshakes have in common.
-pub struct Identity {
-    config: Arc<Config>,
-    certificate: DtlsCertificate,
-    epoch: Instant,
-}
-
-impl Identity {
-    /// Takes a certificate and its key (both DER, the key in PKCS #8; ECDSA P-256 or P-384).
-    /// `epoch`: where the shard's milliseconds begin. None: dimpl cannot work with them.
-    #[must_use]
-    pub fn new(certificate: Vec<u8>, private_key: Vec<u8>, epoch: Instant) -> Option<Self> {
-        // A check or the SDP address vouches for the source already: no cookie round trip.
-        let config = Config::builder()
-            .mtu(MTU)
-            .use_server_cookie(false)
-            .flight_start_rto(Duration::from_millis(400))
-            .handshake_timeout(Duration::from_secs(30))
-            .build()
-            .ok()?;
-        let certificate = DtlsCertificate {
-            certificate,
-            private_key,
-        };
-        Some(Self {
-            config: Arc::new(config),
-            certificate,
-            epoch,
-        })
-    }
-
-    fn instant(&self, now: Millis) -> Instant {
-        self.epoch + Duration::from_millis(now)
-    }
-
-    /// When an engine wants to be woken; None: it waits for its peer.
-    fn deadline(&self, at: Instant, now: Millis) -> Option<Millis> {
-        let after = at.saturating_duration_since(self.epoch).as_millis();
-        let at = Millis::try_from(after).ok()?.max(now) + 1;
-        (at - now < SOON).then_some(at)
-    }
-}
-
-impl fmt::Debug for Identity {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("Identity(***)")
-    }
-}
 
 /// What a step of a handshake brings.
 #[derive(Debug, Default)]

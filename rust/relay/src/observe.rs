@@ -1,7 +1,11 @@
 //! What the packets of one side say of its quality: receive statistics by source (RFC 3550 appendix
 //! A), what the peer reports of us, and the round trip between the peer and us.
 
+mod source;
+
 use rtp::{ReportBlock, RtcpHeader, RtpHeader};
+
+use source::Source;
 
 use crate::format::{Codec, Format};
 use crate::Millis;
@@ -12,9 +16,6 @@ const MAX_SOURCES: usize = 4;
 const MAX_REPORTS: usize = 4;
 /// Formats of a side; more m= lines than that have no statistics in time.
 const MAX_FORMATS: usize = 24;
-/// RFC 3550 appendix A.1: how far a sequence number may jump ahead, and fall back.
-const MAX_DROPOUT: u16 = 3000;
-const MAX_MISORDER: u16 = 100;
 
 /// The statistics of one side, as of now.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -240,188 +241,5 @@ impl Observer {
     }
 }
 
-/// One source (RFC 3550 appendices A.1, A.3 and A.8).
-#[derive(Debug)]
-struct Source {
-    ssrc: u32,
-    format: Option<Format>,
-    base: u32,
-    highest: u32,
-    received: u64,
-    /// Packets of runs before a jump of the sequence numbers: expected, received.
-    before: (u64, u64),
-    jumped_to: Option<u16>,
-    /// The kernel has relayed packets since the last.
-    resumes: bool,
-    arrived: Millis,
-    timestamp: u32,
-    jitter: f64,
-    last_seen: Millis,
-}
-
-impl Source {
-    fn new(header: &RtpHeader<'_>, now: Millis) -> Self {
-        let sequence = u32::from(header.sequence());
-        Self {
-            ssrc: header.ssrc(),
-            format: None,
-            base: sequence,
-            highest: sequence,
-            received: 0,
-            before: (0, 0),
-            jumped_to: None,
-            resumes: false,
-            arrived: now,
-            timestamp: header.timestamp(),
-            jitter: 0.0,
-            last_seen: now,
-        }
-    }
-
-    fn take(&mut self, header: &RtpHeader<'_>, format: Option<Format>, now: Millis) {
-        self.last_seen = now;
-        if !self.in_sequence(header.sequence()) {
-            return;
-        }
-        self.received += 1;
-        // Events repeat the timestamp of their beginning: they say nothing of the network's jitter.
-        let Some(format) = format.filter(|one| one.codec != Codec::TelephoneEvent) else {
-            return;
-        };
-        if self.format == Some(format) && header.timestamp() != self.timestamp {
-            let clock = f64::from(format.clock);
-            let apart = now.saturating_sub(self.arrived) as f64 * clock / 1000.0;
-            let stamped = header.timestamp().wrapping_sub(self.timestamp) as i32;
-            // A gap of speech is no jitter: the timestamps jump with the time that passed.
-            self.jitter += ((apart - f64::from(stamped)).abs() - self.jitter) / 16.0;
-        }
-        self.format = Some(format);
-        self.arrived = now;
-        self.timestamp = header.timestamp();
-    }
-
-    /// Whether a packet counts; one far off counts when the next follows it (the source began anew).
-    fn in_sequence(&mut self, sequence: u16) -> bool {
-        let ahead = sequence.wrapping_sub((self.highest & 0xffff) as u16);
-        if std::mem::take(&mut self.resumes) {
-            self.begin_run(sequence);
-        } else if ahead < MAX_DROPOUT {
-            self.highest = self.highest.wrapping_add(u32::from(ahead));
-        } else if ahead < u16::MAX - MAX_MISORDER + 1 {
-            if self.jumped_to != Some(sequence) {
-                self.jumped_to = Some(sequence.wrapping_add(1));
-                return false;
-            }
-            self.begin_run(sequence);
-        }
-        self.jumped_to = None;
-        true
-    }
-
-    fn begin_run(&mut self, sequence: u16) {
-        self.before = (self.expected(), self.before.1 + self.received);
-        self.base = u32::from(sequence);
-        self.highest = self.base;
-        self.received = 0;
-    }
-
-    fn expected(&self) -> u64 {
-        self.before.0 + u64::from(self.highest.wrapping_sub(self.base)) + 1
-    }
-
-    fn lost(&self) -> i64 {
-        self.expected() as i64 - (self.before.1 + self.received) as i64
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ALAW: Format = Format {
-        payload_type: 8,
-        clock: 8000,
-        codec: Codec::Pcma,
-    };
-
-    fn observer() -> Observer {
-        let mut observer = Observer::default();
-        observer.describe(&[ALAW]);
-        observer
-    }
-
-    fn take(observer: &mut Observer, ssrc: u8, sequence: u16, timestamp: u32, now: Millis) {
-        let mut packet = vec![0x80, 8];
-        packet.extend(sequence.to_be_bytes());
-        packet.extend(timestamp.to_be_bytes());
-        packet.extend([0, 0, 0, ssrc, 0xd5]);
-        observer.rtp(&RtpHeader::parse(&packet).expect("well formed"), now);
-    }
-
-    fn lost_and_expected(observer: &Observer) -> (i64, u64) {
-        let quality = observer.quality(None);
-        (quality.lost, quality.expected)
-    }
-
-    #[test]
-    fn gaps_are_lost_and_late_packets_are_not() {
-        let mut observer = observer();
-        for sequence in [65_534, 65_535, 1, 0, 4] {
-            take(&mut observer, 7, sequence, 0, 0);
-        }
-        assert_eq!(lost_and_expected(&observer), (2, 7));
-        assert_eq!(observer.quality(None).codec, Some(Codec::Pcma));
-        assert_eq!(observer.quality(None).ssrc, Some(7));
-    }
-
-    #[test]
-    fn a_source_that_begins_anew_has_not_lost_what_lies_between() {
-        let mut observer = observer();
-        for sequence in [1, 2, 3, 30_000, 4, 40_000, 40_001, 40_002] {
-            take(&mut observer, 7, sequence, 0, 0);
-        }
-        assert_eq!(lost_and_expected(&observer), (0, 6));
-    }
-
-    #[test]
-    fn jitter_is_that_of_rfc_3550() {
-        let mut observer = observer();
-        // Every second packet comes 8 ms late: |D| is 64 units, and J tends to it.
-        for number in 0..500_u16 {
-            let late = u64::from(number % 2) * 8;
-            let at = u32::from(number) * 160;
-            take(&mut observer, 7, number, at, u64::from(number) * 20 + late);
-        }
-        let jitter = observer.quality(None).jitter_ms.expect("known");
-        assert!((jitter - 8.0).abs() < 0.1, "{jitter}");
-    }
-
-    #[test]
-    fn more_sources_than_there_is_room_for_are_no_harm() {
-        let mut observer = observer();
-        for ssrc in 0..200 {
-            take(&mut observer, ssrc, 1, 0, u64::from(ssrc));
-        }
-        assert_eq!(observer.sources.len(), MAX_SOURCES);
-        assert_eq!(
-            (observer.quality(None).sources, observer.quality(None).ssrc),
-            (200, Some(199))
-        );
-    }
-
-    #[test]
-    fn round_trip_and_loss_come_from_the_peers_report() {
-        let mut observer = observer();
-        let mut sender_report = vec![0x80, 200, 0, 6, 0, 0, 0, 9, 0, 0, 1, 2, 3, 4, 0, 0];
-        sender_report.extend([0; 12]);
-        observer.rtcp_leaves(&sender_report, 1000);
-        // It held the report for half a second; 580 ms have passed: 80 ms are the network's.
-        let mut answer = vec![0x81, 201, 0, 7, 0, 0, 0, 7, 0, 0, 0, 9, 64, 0, 0, 5];
-        answer.extend([0, 0, 0, 0, 0, 0, 0, 160, 1, 2, 3, 4, 0, 0, 0x80, 0]);
-        observer.rtcp(&answer, 1580);
-        let quality = observer.quality(Some(8000));
-        assert_eq!(quality.round_trip_ms, Some(80.0));
-        assert_eq!(quality.reported_loss, Some(0.25));
-        assert_eq!(quality.reported_jitter_ms, Some(20.0));
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! Recordings: packets leave the shard as copies, a thread of its own makes a WAV file of them.
 
 mod decoder;
+mod take;
 mod timeline;
 mod wav;
 mod writer;

@@ -1,14 +1,17 @@
 //! DTLS-SRTP on one side: keys come out of a handshake with the peer that signaling has named.
 
+mod handshake;
+mod survival;
+
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dimpl::{Config, Dtls, DtlsCertificate, Output};
 use relay::{
     name_of, Before, Content, Datagram, Hash, Identity, Keeper, Key, MasterKey, Protection, Remote,
-    Shard, Suite, Terms, Verdict, CELL_WORDS,
+    Shard, Suite, Terms, Verdict,
 };
 use sha2::{Digest, Sha256};
 use srtp::{Receiver, Sender};
@@ -18,10 +21,10 @@ const BROWSER: &str = "203.0.113.5:50000";
 const OFFICE: &str = "10.10.10.13:40752";
 const STRANGER: &str = "198.51.100.66:6666";
 
-const BORDER_CERTIFICATE: &[u8] = include_bytes!("identities/border.crt.der");
-const BORDER_KEY: &[u8] = include_bytes!("identities/border.key.der");
-const CERTIFICATE: &[u8] = include_bytes!("identities/browser.crt.der");
-const KEY: &[u8] = include_bytes!("identities/browser.key.der");
+const BORDER_CERTIFICATE: &[u8] = include_bytes!("../identities/border.crt.der");
+const BORDER_KEY: &[u8] = include_bytes!("../identities/border.key.der");
+const CERTIFICATE: &[u8] = include_bytes!("../identities/browser.crt.der");
+const KEY: &[u8] = include_bytes!("../identities/browser.key.der");
 
 fn at(text: &str) -> SocketAddr {
     text.parse().expect("an address")
@@ -225,213 +228,4 @@ impl Call {
         self.peer = browser_engine(true, self.epoch);
         self.shake(0);
     }
-}
-
-#[test]
-fn keys_come_out_of_a_handshake_in_either_role() {
-    for active in [false, true] {
-        let mut call = call(active, CERTIFICATE);
-        assert_eq!(
-            call.pass(call.office, OFFICE, &rtp(1)),
-            Err(Verdict::Unprotected)
-        );
-        assert_eq!(
-            call.pass(call.browser, BROWSER, &rtp(1)),
-            Err(Verdict::Unauthentic)
-        );
-        call.shake(0);
-        assert_eq!(call.named, BORDER_CERTIFICATE);
-        call.speaks_both_ways();
-    }
-}
-
-#[test]
-fn lost_flights_are_repeated() {
-    for active in [false, true] {
-        let mut call = call(active, CERTIFICATE);
-        call.shake(3);
-        call.speaks_both_ways();
-    }
-}
-
-#[test]
-fn another_certificate_than_the_signaled_one_gets_no_keys() {
-    for active in [false, true] {
-        let mut call = call(active, b"another certificate");
-        for _ in 0..20 {
-            let mut room = vec![0; 4096];
-            call.now += 500;
-            let instant = call.epoch + Duration::from_millis(call.now);
-            if call.peer.handle_timeout(instant).is_err() {
-                break;
-            }
-            while let Output::Packet(bytes) = call.peer.poll_output(&mut room) {
-                let _ = call.pass(call.browser, BROWSER, bytes);
-            }
-            call.shard.wake(call.now);
-            while let Some(transmit) = call.shard.poll_transmit() {
-                let _ = call.peer.handle_packet(&transmit.bytes);
-            }
-        }
-        let verdict = call.pass(call.browser, BROWSER, &rtp(1));
-        assert_eq!(verdict, Err(Verdict::Unauthentic));
-        let stats = call.shard.stats(CALL, call.now).expect("a session");
-        assert!(stats.iter().all(|port| port.suite.is_none()));
-    }
-}
-
-#[test]
-fn a_strangers_client_hello_gets_no_answer_before_or_after() {
-    let mut call = call(false, CERTIFICATE);
-    let mut stranger = browser_engine(true, call.epoch);
-    stranger.handle_timeout(call.epoch).expect("alive");
-    let mut room = vec![0; 4096];
-    let hello = match stranger.poll_output(&mut room) {
-        Output::Packet(bytes) => bytes.to_vec(),
-        other => panic!("no ClientHello: {other:?}"),
-    };
-    for shaken in [false, true] {
-        if shaken {
-            call.shake(0);
-        }
-        let verdict = call.pass(call.browser, STRANGER, &hello);
-        assert_eq!(verdict, Err(Verdict::Refused));
-        assert_eq!(call.shard.poll_transmit(), None);
-    }
-    call.speaks_both_ways();
-}
-
-#[test]
-fn noise_from_the_peers_own_address_neither_ends_the_handshake_nor_the_call() {
-    let mut call = call(false, CERTIFICATE);
-    for shaken in [false, true] {
-        if shaken {
-            call.shake(0);
-        }
-        for at in 0..40u8 {
-            let mut noise = vec![20 + at; 60];
-            noise[1..3].copy_from_slice(&[0xfe, 0xfd]);
-            let verdict = call.pass(call.browser, BROWSER, &noise);
-            assert_eq!(verdict, Err(Verdict::Handled));
-        }
-        while call.shard.poll_transmit().is_some() {}
-    }
-    call.speaks_both_ways();
-}
-
-#[test]
-fn terms_that_stay_keep_the_keys_and_another_fingerprint_drops_them() {
-    let mut call = call(false, CERTIFICATE);
-    call.shake(0);
-    let protect = |call: &mut Call, digest: Vec<u8>| {
-        let (certificate, key) = (BORDER_CERTIFICATE.to_vec(), BORDER_KEY.to_vec());
-        let identity = Identity::new(certificate, key, call.epoch).expect("an identity");
-        let terms = Terms {
-            fingerprints: vec![(Hash::Sha256, digest)],
-            active: true,
-        };
-        let identity = Arc::new(identity);
-        let wanted = Protection::Dtls { identity, terms };
-        call.shard.protect(CALL, 0, 0, wanted);
-    };
-    protect(&mut call, Sha256::digest(CERTIFICATE).to_vec());
-    call.speaks_both_ways();
-    protect(&mut call, vec![0; 32]);
-    let verdict = call.pass(call.office, OFFICE, &rtp(10));
-    assert_eq!(verdict, Err(Verdict::Unprotected));
-}
-
-fn memory() -> &'static [AtomicU64] {
-    let words: Vec<_> = (0..64 * CELL_WORDS).map(|_| AtomicU64::new(0)).collect();
-    words.leak()
-}
-
-#[test]
-fn keys_outlive_the_process_and_nothing_passes_twice() {
-    for active in [false, true] {
-        let (first, second, third) = (memory(), memory(), memory());
-        let shard = Shard::with_keeper(Keeper::new(Box::new(first), Before::new()));
-        let mut call = call_in(shard, active, CERTIFICATE);
-        call.shake(0);
-        call.speaks(1);
-        let before = call.sealed(&rtp(2));
-        assert_eq!(call.pass(call.browser, BROWSER, &before), Ok(rtp(2)));
-        call.dies(first, second, active);
-        let again = call.pass(call.browser, BROWSER, &before);
-        assert_eq!(again, Err(Verdict::Unauthentic));
-        let twice = call.pass(call.office, OFFICE, &rtp(9));
-        assert_eq!(twice, Err(Verdict::Unprotected));
-        call.speaks(3);
-        call.dies(second, third, active);
-        call.speaks(4);
-    }
-}
-
-#[test]
-fn what_the_peer_says_of_the_handshake_before_ends_nothing() {
-    let (first, second) = (memory(), memory());
-    let shard = Shard::with_keeper(Keeper::new(Box::new(first), Before::new()));
-    let mut call = call_in(shard, false, CERTIFICATE);
-    call.shake(0);
-    call.dies(first, second, false);
-    call.peer.close().expect("alive");
-    for packet in call.poll() {
-        let verdict = call.pass(call.browser, BROWSER, &packet);
-        assert_eq!(verdict, Err(Verdict::Handled));
-    }
-    call.speaks(1);
-}
-
-#[test]
-fn a_peer_that_begins_anew_gets_new_keys_before_and_after_a_death() {
-    for (active, dies) in [(false, false), (true, false), (false, true), (true, true)] {
-        let (first, second, third) = (memory(), memory(), memory());
-        let shard = Shard::with_keeper(Keeper::new(Box::new(first), Before::new()));
-        let mut call = call_in(shard, active, CERTIFICATE);
-        call.shake(0);
-        call.speaks(1);
-        if dies {
-            call.dies(first, second, active);
-        }
-        call.starts_again();
-        call.speaks(1);
-        let words = if dies { second } else { first };
-        call.dies(words, third, active);
-        call.speaks(2);
-    }
-}
-
-#[test]
-fn who_begins_anew_with_another_certificate_leaves_the_keys_as_they_are() {
-    let mut call = call(false, CERTIFICATE);
-    call.shake(0);
-    let config = Arc::new(Config::builder().build().expect("a configuration"));
-    let stranger = DtlsCertificate {
-        certificate: BORDER_CERTIFICATE.to_vec(),
-        private_key: BORDER_KEY.to_vec(),
-    };
-    for _ in 0..2 {
-        let contexts = call.contexts.take();
-        call.peer = Dtls::new_auto(Arc::clone(&config), stranger.clone(), call.epoch);
-        call.peer.set_active(true);
-        call.shake(0);
-        call.contexts = contexts;
-    }
-    call.speaks(1);
-}
-
-#[test]
-fn a_closed_stream_leaves_no_key_in_memory() {
-    let words = memory();
-    let shard = Shard::with_keeper(Keeper::new(Box::new(words), Before::new()));
-    let mut call = call_in(shard, false, CERTIFICATE);
-    call.shake(0);
-    call.speaks(1);
-    let filled = |words: &[AtomicU64]| {
-        let words = words.iter().map(|word| word.load(Ordering::Acquire));
-        words.filter(|word| *word != 0).count()
-    };
-    let held = filled(words);
-    call.shard.delete(CALL, 0);
-    assert!(filled(words) + 9 < held, "the words of the keys are zero");
 }

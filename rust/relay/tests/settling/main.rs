@@ -1,5 +1,8 @@
 //! Which flows the kernel gets, and when it has to give them back.
 
+mod counting;
+mod signaling;
+
 use std::net::SocketAddr;
 
 use fastpath::{Count, Flow, FlowKey};
@@ -178,92 +181,6 @@ fn rtcp_and_every_port_without_a_kernel_say_why() {
 }
 
 #[test]
-fn a_new_address_in_signaling_takes_the_flows_back_until_it_is_heard() {
-    let mut call = Call::settled();
-    let [[phone, _], [office, _]] = call.keys;
-    call.shard
-        .signal(CALL, 0, 0, &remote("172.22.33.101:5002", "192.168.67.61"));
-    assert_eq!(
-        call.commands(),
-        [withdraw(phone, inwards()), withdraw(office, outwards())]
-    );
-    assert_eq!(call.why(1), Some(Reason::NotLatched));
-    let moved = "192.168.67.61:41111";
-    call.speak(0, moved, &rtp(8, 9), 50);
-    let mut there = inwards();
-    there.key.remote = at(moved);
-    let back = Flow {
-        to: at(moved),
-        ..outwards()
-    };
-    assert_eq!(
-        call.commands(),
-        [settle(phone, there), settle(office, back)]
-    );
-}
-
-#[test]
-fn the_same_signaling_again_changes_nothing() {
-    let mut call = Call::settled();
-    call.shard
-        .signal(CALL, 0, 0, &remote("172.22.33.101:5000", "192.168.67.61"));
-    call.shard
-        .signal(CALL, 0, 1, &remote(OFFICE, "10.10.10.13"));
-    call.shard.protect(CALL, 0, 0, Protection::Plain);
-    assert_eq!(call.commands(), []);
-}
-
-#[test]
-fn the_sdp_address_that_speaks_after_a_neighbour_takes_the_rule_over() {
-    let mut call = Call::new(Ok(()));
-    let [[phone, _], _] = call.keys;
-    call.speak(1, OFFICE, &rtp(8, 1), 10);
-    call.shard
-        .signal(CALL, 0, 0, &remote("192.168.67.61:5000", "192.168.67.61"));
-    call.speak(0, PHONE, &rtp(8, 1), 20);
-    call.commands();
-    call.speak(0, "192.168.67.61:5000", &rtp(8, 1), 30);
-    let commands = call.commands();
-    assert_eq!(commands[0], withdraw(phone, inwards()));
-    assert!(
-        matches!(commands[1], Offload::Settle { flow, .. } if flow.key.remote == at("192.168.67.61:5000"))
-    );
-}
-
-#[test]
-fn hold_keys_and_the_end_take_flows_back() {
-    let held = Remote {
-        muted: true,
-        ..remote("172.22.33.101:5000", "192.168.67.61")
-    };
-    let mut call = Call::settled();
-    let [[phone, _], [office, _]] = call.keys;
-    call.shard.signal(CALL, 0, 0, &held);
-    assert_eq!(call.commands(), [withdraw(office, outwards())]);
-    assert_eq!(call.why(1), Some(Reason::Held));
-
-    let mut call = Call::settled();
-    let key = |byte| MasterKey::new(Suite::AesCm128HmacSha1_80, &[byte; 30]).expect("a key");
-    let keys = Protection::Srtp {
-        receive: key(1),
-        send: key(2),
-    };
-    call.shard.protect(CALL, 0, 1, keys);
-    assert_eq!(
-        call.commands(),
-        [withdraw(phone, inwards()), withdraw(office, outwards())]
-    );
-    assert_eq!(call.why(0), Some(Reason::Crypto));
-
-    let mut call = Call::settled();
-    call.shard.delete(CALL, 0);
-    assert_eq!(
-        call.commands(),
-        [withdraw(phone, inwards()), withdraw(office, outwards())]
-    );
-}
-
-#[test]
 fn a_codec_of_another_clock_takes_the_other_payload_types() {
     let mut call = Call::settled();
     call.speak(0, PHONE, &rtp(111, 2), 30);
@@ -300,71 +217,4 @@ fn nobody_but_the_latched_source_is_ever_settled() {
         Verdict::Refused
     );
     assert_eq!(call.commands(), []);
-}
-
-#[test]
-fn what_the_kernel_counts_is_the_ports_and_the_sides() {
-    let mut call = Call::settled();
-    let [[phone, _], [office, _]] = call.keys;
-    let told = |packets, expected| Count {
-        packets,
-        bytes: packets * 172,
-        expected,
-        jitter_us: 2_500,
-        idle: Some(30),
-    };
-    call.shard.counted(phone, &told(100, 110), 5_000);
-    call.shard.counted(phone, &told(150, 160), 6_000);
-    // A key that is dialled comes up to the relay, which the kernel takes for lost.
-    call.speak(0, PHONE, &rtp(101, 162), 6_010);
-    let stats = call.shard.stats(CALL, 6_010).expect("a session");
-    let (inside, outside) = (&stats[0], &stats[2]);
-    assert_eq!(inside.counters.received_packets, 1 + 150 + 1);
-    assert_eq!(inside.counters.received_bytes, 172 * 152);
-    assert_eq!(outside.counters.sent_packets, 150);
-    assert_eq!(inside.idle, Some(0));
-    let quality = inside.quality.clone().expect("RTP");
-    assert_eq!((quality.expected, quality.lost), (161, 9));
-    assert_eq!(quality.jitter_ms, Some(2.5));
-    // Back with the relay, the gap that the kernel has relayed is not lost.
-    call.shard
-        .signal(CALL, 0, 1, &remote("10.10.10.13:5", "10.10.10.13"));
-    call.speak(0, PHONE, &rtp(8, 170), 6_020);
-    let stats = call.shard.stats(CALL, 6_020).expect("a session");
-    let quality = stats[0].quality.clone().expect("RTP");
-    assert_eq!((quality.expected, quality.lost), (162, 9));
-    assert_eq!(call.keys[1][0], office);
-}
-
-#[test]
-fn silence_is_judged_by_what_the_kernel_has_seen() {
-    let mut call = Call::settled();
-    let [[phone, _], [office, _]] = call.keys;
-    let asks = |port, flow: Flow| {
-        let flow = flow.key;
-        Offload::Count { port, flow }
-    };
-    call.shard.tick(60_000, 70_000);
-    assert_eq!(call.shard.poll_report(), None);
-    assert_eq!(
-        call.commands(),
-        [asks(phone, inwards()), asks(office, outwards())]
-    );
-    let seen = Count {
-        packets: 9,
-        idle: Some(1_000),
-        ..Count::default()
-    };
-    call.shard.counted(phone, &seen, 70_000);
-    call.shard.tick(60_000, 70_500);
-    // The phone sends, the office does not: that is told, and is no silence.
-    let report = call.shard.poll_report().expect("one-way audio");
-    assert!(matches!(report.event, Event::OneWay { side: 1, .. }));
-    assert_eq!(call.shard.poll_report(), None);
-    // The kernel has seen nothing since: now it is a silence, of its true length.
-    call.shard.tick(60_000, 130_000);
-    call.commands();
-    call.shard.tick(60_000, 130_500);
-    let report = call.shard.poll_report().expect("silent");
-    assert_eq!(report.event, Event::Silence { idle: 61_500 });
 }

@@ -1,112 +1,23 @@
 //! The fast path on real interfaces: three network namespaces, sockets in them, and a loader that is
 //! killed. Needs root; without it these tests pass by.
 
+mod net;
+mod survival;
+
+use std::io;
 use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::AsFd;
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::Command;
 use std::time::Duration;
-use std::{env, fs, io, process, thread};
 
 use fastpath::{Fastpath, Flow, FlowKey, Hook, Settings, Unavailable};
-use rustix::thread::{move_into_link_name_space, LinkNameSpaceType};
+
+use net::{ip, Net};
 
 const PATIENCE: Duration = Duration::from_secs(2);
 const NOT_YET: Duration = Duration::from_millis(150);
-/// What the loader is told by.
-const LOADER: &str = "FARLINE_FASTPATH_LOADER";
 
 fn at(text: &str) -> SocketAddr {
     text.parse().expect("an address")
-}
-
-/// Phones (a), the relay (r) and the office (b) in a row.
-struct Net {
-    name: String,
-}
-
-impl Drop for Net {
-    fn drop(&mut self) {
-        for end in ["a", "r", "b"] {
-            ip(&format!("netns del {}{end}", self.name));
-        }
-    }
-}
-
-fn ip(words: &str) {
-    let done = Command::new("ip").args(words.split(' ')).status();
-    assert!(done.expect("iproute2").success(), "ip {words}");
-}
-
-impl Net {
-    /// None where this user may not.
-    fn new() -> Option<Self> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        if !rustix::process::geteuid().is_root() {
-            return None;
-        }
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let net = Self {
-            name: format!("fastpath{}x{number}", process::id()),
-        };
-        for end in ["a", "r", "b"] {
-            ip(&format!("netns add {}{end}", net.name));
-        }
-        for (end, side) in [("a", 1), ("b", 2)] {
-            let (ours, theirs) = (format!("{}r", net.name), format!("{}{end}", net.name));
-            ip(&format!(
-                "link add r{side} netns {ours} type veth peer name p0 netns {theirs}"
-            ));
-            for (space, device, host) in [(&ours, format!("r{side}"), 1), (&theirs, "p0".into(), 2)]
-            {
-                ip(&format!("-n {space} link set lo up"));
-                ip(&format!(
-                    "-n {space} addr add 10.91.{side}.{host}/24 dev {device}"
-                ));
-                ip(&format!(
-                    "-n {space} addr add fd91:{side}::{host}/64 dev {device} nodad"
-                ));
-                ip(&format!("-n {space} link set {device} up"));
-            }
-        }
-        Some(net)
-    }
-
-    /// Runs something in a namespace; sockets keep it.
-    fn within<T: Send>(&self, end: &str, work: impl FnOnce() -> T + Send) -> T {
-        let path = format!("/run/netns/{}{end}", self.name);
-        thread::scope(|scope| {
-            let inside = scope.spawn(|| {
-                let space = fs::File::open(path).expect("the namespace");
-                move_into_link_name_space(space.as_fd(), Some(LinkNameSpaceType::Network))
-                    .expect("root");
-                work()
-            });
-            inside.join().expect("the work is done")
-        })
-    }
-
-    fn socket(&self, end: &str, text: &str) -> UdpSocket {
-        let socket = self.within(end, || UdpSocket::bind(text).expect("free"));
-        socket.set_read_timeout(Some(PATIENCE)).expect("set");
-        socket
-    }
-
-    fn start(&self, hook: Hook) -> Fastpath {
-        self.within("r", || Fastpath::start(&settings(&self.name, hook)))
-            .expect("a fast path")
-    }
-
-    /// Checksums of what leaves a node are finished there. The relay's are, so that the office's stack
-    /// checks them; the phones' are not, as a rule (CHECKSUM_PARTIAL).
-    fn finish_checksums(&self, end: &str, devices: &str) {
-        let tool = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../src/farline/lab/offload.py"
-        );
-        let space = format!("{}{end}", self.name);
-        ip(&format!("netns exec {space} python3 -I {tool} {devices}"));
-    }
 }
 
 fn settings(instance: &str, hook: Hook) -> Settings {
@@ -328,102 +239,4 @@ fn loopback_families_and_addresses_without_an_interface_are_refused_by_name() {
     assert_eq!(refused(to("10.91.1.1:35004")), "loopback");
     assert_eq!(refused(to("10.77.0.1:6000")), "no route to 10.77.0.1");
     assert_eq!(fastpath.flows(), 0);
-}
-
-/// Not a test: the process that is killed. It settles both flows and says so.
-#[test]
-#[ignore = "started by the test that kills it"]
-fn loader() {
-    let instance = env::var(LOADER).expect("told");
-    let fastpath = Fastpath::start(&settings(&instance, Hook::Auto)).expect("a fast path");
-    for flow in [flow(true), flow(false)] {
-        fastpath.settle(&flow).expect("settled");
-    }
-    println!("settled");
-    loop {
-        thread::park();
-    }
-}
-
-fn start_loader(net: &Net) -> Child {
-    let child = net.within("r", || {
-        Command::new(env::current_exe().expect("this program"))
-            .args(["--exact", "loader", "--ignored", "--nocapture"])
-            .env(LOADER, &net.name)
-            .stdout(Stdio::piped())
-            .spawn()
-    });
-    let mut child = child.expect("started");
-    let out = io::BufReader::new(child.stdout.take().expect("piped"));
-    let mut lines = io::BufRead::lines(out);
-    let said = lines.any(|line| line.is_ok_and(|line| line.contains("settled")));
-    assert!(said, "the loader has settled");
-    child
-}
-
-#[test]
-fn flows_outlive_a_killed_loader_and_the_next_process_takes_them_over() {
-    let Some(net) = Net::new() else {
-        return;
-    };
-    let (v4, v6) = (flow(true), flow(false));
-    let phones = [v4, v6].map(|one| net.socket("a", &one.key.remote.to_string()));
-    let offices = [v4, v6].map(|one| net.socket("b", &one.to.to_string()));
-    let mut child = start_loader(&net);
-    relayed(&phones[0], &v4, &offices[0], &rtp(1)).expect("relayed");
-    child.kill().expect("killed");
-    child.wait().expect("gone");
-    relayed(&phones[0], &v4, &offices[0], &rtp(2)).expect("relayed without a loader");
-    relayed(&phones[1], &v6, &offices[1], &rtp(2)).expect("relayed without a loader");
-
-    let fastpath = net.start(Hook::Auto);
-    let mut left = fastpath.orphans();
-    left.sort_by_key(|key| key.local.is_ipv6());
-    assert_eq!(left, [v4.key, v6.key]);
-    fastpath.settle(&v4).expect("settled again");
-    assert_eq!(
-        fastpath.count(&v4.key).expect("there").packets,
-        2,
-        "counters are kept"
-    );
-    assert_eq!(fastpath.forget_orphans(), 1);
-    relayed(&phones[0], &v4, &offices[0], &rtp(3)).expect("relayed");
-    let relay = net.socket("r", &v6.key.local.to_string());
-    relayed(&phones[1], &v6, &relay, &rtp(3)).expect("came up");
-
-    drop(fastpath);
-    let relay = net.socket("r", &v4.key.local.to_string());
-    relayed(&phones[0], &v4, &relay, &rtp(4)).expect("came up");
-    let pins = fs::read_dir("/sys/fs/bpf/farline").expect("the BPF file system");
-    let ours = pins
-        .flatten()
-        .filter(|one| one.file_name().to_string_lossy().starts_with(&net.name));
-    assert_eq!(ours.count(), 0, "an orderly end leaves no pins");
-}
-
-#[test]
-fn an_interface_that_comes_back_is_served_again() {
-    let Some(net) = Net::new() else {
-        return;
-    };
-    let fastpath = net.start(Hook::Auto);
-    ip(&format!("-n {}r link del r1", net.name));
-    fastpath.maintain().expect("the kernel's routing answers");
-    let (ours, theirs) = (format!("{}r", net.name), format!("{}a", net.name));
-    ip(&format!(
-        "link add r1 netns {ours} type veth peer name p0 netns {theirs}"
-    ));
-    for (space, device, host) in [(ours, "r1", 1), (theirs, "p0", 2)] {
-        ip(&format!(
-            "-n {space} addr add 10.91.1.{host}/24 dev {device}"
-        ));
-        ip(&format!("-n {space} link set {device} up"));
-    }
-    // Attaching goes by the name in the namespace of the thread that asks.
-    net.within("r", || fastpath.maintain())
-        .expect("the kernel's routing answers");
-    fastpath.settle(&flow(true)).expect("settled");
-    let phone = net.socket("a", "10.91.1.2:5000");
-    let office = net.socket("b", "10.91.2.2:6000");
-    relayed(&phone, &flow(true), &office, &rtp(1)).expect("relayed");
 }
