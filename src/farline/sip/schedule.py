@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
+from itertools import count
 from typing import TYPE_CHECKING
 
 from farline.sip.effects import Deadline
@@ -34,12 +35,15 @@ class Schedule:
     The sweep keeps a timer that is started anew at every refresh (a binding's) from piling up.
     """
 
-    __slots__ = ("_heap", "_serial", "_sweep_at")
+    __slots__ = ("_deadline", "_heap", "_of", "_serial", "_sweep_at")
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Alarm]] = []
-        self._serial = 0
+        self._serial = count()
         self._sweep_at = SWEEP_FROM
+        self._of: Alarm | None = None
+        self._deadline: Deadline | None = None
+        """What `next_deadline` said last, and of which timer: it is asked after every message."""
 
     def __len__(self) -> int:
         return len(self._heap)
@@ -47,8 +51,7 @@ class Schedule:
     def start(self, at: float, name: str, action: Callable[[float], None]) -> Alarm:
         """Call `action(now)` at `at` (monotonic seconds)."""
         alarm = Alarm(name, action)
-        self._serial += 1
-        heappush(self._heap, (at, self._serial, alarm))
+        heappush(self._heap, (at, next(self._serial), alarm))
         if len(self._heap) >= self._sweep_at:
             self._sweep()
         return alarm
@@ -63,12 +66,16 @@ class Schedule:
 
     def next_deadline(self) -> Deadline | None:
         """The soonest running timer."""
-        while self._heap and self._heap[0][2].action is None:
-            heappop(self._heap)
-        if not self._heap:
-            return None
-        at, _, alarm = self._heap[0]
-        return Deadline(at, alarm.name)
+        heap = self._heap
+        while heap:
+            alarm = heap[0][2]
+            if alarm.action is not None:
+                if alarm is not self._of:
+                    self._of, self._deadline = alarm, Deadline(heap[0][0], alarm.name)
+                return self._deadline
+            heappop(heap)
+        self._of = self._deadline = None
+        return None
 
     def _sweep(self) -> None:
         """Drop the stopped ones, and come back when the running ones have doubled."""

@@ -140,7 +140,7 @@ def send_cancel(
     key = (tx.key[0], "CANCEL")
     cancel = ClientTransaction(request, tx.flow, key, NON_INVITE_CLIENT, "CANCEL", tx.via)
     cancel.silent = True
-    machine.start(tx, Input.TIMER_CANCEL, now)
+    _start_cancel(machine, tx, None, now)
     machine.begin(cancel, now)
 
 
@@ -153,15 +153,24 @@ def _persist(machine: Machine, tx: ClientTransaction, message: Message | None, n
 
 
 def _start(timer: Input) -> Do:
+    """A timer that runs once; one of zero seconds fires here and now."""
+
     def do(
         machine: Machine,
         tx: ClientTransaction | ServerTransaction,
         message: Message | None,
         now: float,
     ) -> None:
-        machine.start(tx, timer, now)
+        delay = machine.delays[tx.reliable][timer]
+        if delay:
+            machine.heap.start(now + delay, tx, timer)
+        else:
+            machine.step(tx, timer, None, now)
 
     return do
+
+
+_start_cancel = _start(Input.TIMER_CANCEL)
 
 
 def _t1(machine: Machine, tx: ClientTransaction | ServerTransaction) -> float:

@@ -24,7 +24,7 @@ from farline.sip.transaction.transaction import ClientTransaction, ServerTransac
 from farline.sip.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from farline._core import Message, Via
     from farline.sip.effects import Deadline
@@ -63,6 +63,9 @@ class TransactionLayer:
         self._machine = Machine(timers or Timers())
         self.out = self._machine.out
         """What `poll` gives, for a user that empties it by itself."""
+
+        self.next_deadline: Callable[[], Deadline | None] = self._machine.heap.next
+        """The next timer, by name ("A" to "M", "100", "CANCEL")."""
 
         self._via_heads: dict[tuple[Transport, Address], str] = {}
         """Our Via up to its branch, by what it depends on."""
@@ -160,10 +163,6 @@ class TransactionLayer:
         """Run the timers due at `now`."""
         while (due := self._machine.heap.pop_due(now)) is not None:
             self._machine.step(due[0], due[1], None, now)
-
-    def next_deadline(self) -> Deadline | None:
-        """The next timer, by name ("A" to "M", "100", "CANCEL")."""
-        return self._machine.heap.next()
 
     def poll(self) -> Send | Event | None:
         """The next output, None when there is none left."""

@@ -26,10 +26,10 @@ class Machine:
     """Every running transaction of one layer."""
 
     __slots__ = (
-        "_delays",
         "_flows",
         "arrival",
         "clients",
+        "delays",
         "heap",
         "merging",
         "out",
@@ -39,7 +39,9 @@ class Machine:
 
     def __init__(self, timers: Timers) -> None:
         self.timers = timers
-        self._delays = {which: timers.delays(reliable=which) for which in (False, True)}
+        self.delays = {which: timers.delays(reliable=which) for which in (False, True)}
+        """Seconds of the timers that run once, by whether the transport is reliable."""
+
         self._flows: dict[int, set[Transaction]] = {}
         """By connection (its token)."""
 
@@ -64,7 +66,8 @@ class Machine:
             self.servers[tx.key] = tx
             if tx.merge_key is not None:
                 self.merging[tx.merge_key] = tx
-        self._watch(tx)
+        if tx.back.token:
+            self._watch(tx)
         self.step(tx, _REQUEST, tx.request, now)
 
     def step(self, tx: Transaction, event: Input, message: Message | None, now: float) -> bool:
@@ -78,14 +81,6 @@ class Machine:
         if after is _TERMINATED:
             self._end(tx)
         return True
-
-    def start(self, tx: Transaction, timer: Input, now: float) -> None:
-        """Start a timer that runs once; one of zero seconds fires here and now."""
-        delay = self._delays[tx.reliable][timer]
-        if delay:
-            self.heap.start(now + delay, tx, timer)
-        else:
-            self.step(tx, timer, None, now)
 
     def repeat(self, tx: Transaction, timer: Input, now: float, interval: float) -> None:
         """Start a retransmission timer (A, E, G), which only UDP has."""
@@ -117,16 +112,18 @@ class Machine:
 
     def reroute(self, tx: ServerTransaction, flow: Flow) -> None:
         """Answer `tx` over another flow."""
-        if tx.state is not State.TERMINATED:
+        if tx.state is State.TERMINATED:
+            return
+        if tx.back.token:
             self._unwatch(tx)
-            tx.back = flow
-            tx.lost = False
+        tx.back = flow
+        tx.lost = False
+        if flow.token:
             self._watch(tx)
 
     def _watch(self, tx: Transaction) -> None:
+        """Remember that a transaction depends on its connection."""
         key = tx.back.token
-        if not key:
-            return
         there = self._flows.get(key)
         if there is None:
             self._flows[key] = {tx}
@@ -135,15 +132,14 @@ class Machine:
 
     def _unwatch(self, tx: Transaction) -> None:
         key = tx.back.token
-        if not key:
-            return
         there = self._flows[key]
         there.discard(tx)
         if not there:
             del self._flows[key]
 
     def _end(self, tx: Transaction) -> None:
-        self._unwatch(tx)
+        if tx.back.token:
+            self._unwatch(tx)
         if isinstance(tx, ClientTransaction):
             del self.clients[tx.key]
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
+from itertools import count
 from typing import TYPE_CHECKING
 
 from farline.sip.effects import Deadline
@@ -11,6 +12,9 @@ from farline.sip.transaction.table import Input
 
 if TYPE_CHECKING:
     from farline.sip.transaction.transaction import Transaction
+
+    Entry = tuple[float, int, Transaction, Input]
+    """When, a number that no other entry has, whose, and which."""
 
 SWEEP_FROM = 1024
 """A heap smaller than this is not worth sweeping."""
@@ -91,31 +95,38 @@ class TimerHeap:
     is put back when it comes up before the transaction's `patience` is over.
     """
 
-    __slots__ = ("_heap", "_serial", "_sweep_at")
+    __slots__ = ("_deadline", "_heap", "_of", "_serial", "_sweep_at")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Transaction, Input]] = []
-        self._serial = 0
+        self._heap: list[Entry] = []
+        self._serial = count()
         self._sweep_at = SWEEP_FROM
+        self._of: Entry | None = None
+        self._deadline: Deadline | None = None
+        """What `next` said last, and of which entry: it is asked after every message."""
 
     def __len__(self) -> int:
         return len(self._heap)
 
     def start(self, at: float, tx: Transaction, timer: Input) -> None:
         """Let `timer` of `tx` fire at `at`."""
-        self._serial += 1
-        heappush(self._heap, (at, self._serial, tx, timer))
-        if len(self._heap) >= self._sweep_at:
+        heap = self._heap
+        heappush(heap, (at, next(self._serial), tx, timer))
+        if len(heap) >= self._sweep_at:
             self._sweep()
 
     def next(self) -> Deadline | None:
         """The soonest live timer."""
         heap = self._heap
         while heap:
-            at, _, tx, timer = heap[0]
-            if timer in tx.table[tx.state]:
-                return Deadline(at, timer)
+            entry = heap[0]
+            tx = entry[2]
+            if entry[3] in tx.table[tx.state]:
+                if entry is not self._of:
+                    self._of, self._deadline = entry, Deadline(entry[0], entry[3])
+                return self._deadline
             heappop(heap)
+        self._of = self._deadline = None
         return None
 
     def pop_due(self, now: float) -> tuple[Transaction, Input] | None:
