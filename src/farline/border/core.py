@@ -34,7 +34,7 @@ from farline.sip.effects import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from farline.border.rtcp_actors import FarEnd
+    from farline.border.relays.rtcp_actors import FarEnd
     from farline.config import Border
     from farline.sip import Flow
     from farline.sip.ids import Ids
