@@ -15,6 +15,7 @@ from farline.border.exchange import Side
 from farline.border.nat import NatTime
 
 if TYPE_CHECKING:
+    from farline.border.leg_rules import Legs
     from farline.border.line import Line
     from farline.border.upstream import Upstream
     from farline.config import ServerFlow, SubscriberFlow
@@ -76,6 +77,9 @@ class Binding:
 
     upstream: Upstream | None = None
     line: Line | None = None
+    legs: Legs | None = None
+    """What was worked out of the configuration for its line (`leg_rules`)."""
+
     sessions: int = 0
     """Calls and subscriptions."""
 
