@@ -254,6 +254,40 @@ class StreamFramer:
         """Bytes of an unfinished message now held."""
 
 @final
+class Crossing:
+    """What a message's reader on the other side of a border gets; made once for each direction."""
+
+    def __new__(
+        cls,
+        host: str,
+        port: int | None,
+        params: Sequence[tuple[str, str | None]],
+        route: str,
+        *,
+        believes: bool,
+    ) -> Self:
+        """`host`, `port` and `params` stand in every Contact, `route` is our Record-Route value.
+
+        `believes`: the sender's P-Asserted-Identity stays (RFC 3325 section 5).
+        """
+
+    def contact(self, value: str, /) -> str:
+        """A Contact with our address, its own user and parameters. Raises WireError."""
+
+    def request(self, request: Message, uri: str, routes: Sequence[str], /) -> Message:
+        """A copy without Via, one hop less, to `uri` by `routes`, with our Contact and route.
+
+        INVITE, ACK, SUBSCRIBE, NOTIFY and REFER get our Record-Route, others have none. Raises
+        WireError: a Contact that cannot be read, more than 16 of them, a `uri` that is none.
+        """
+
+    def response(self, response: Message, request: Message, /) -> Message:
+        """A copy with the Vias of `request`, our Contact, and our Record-Route before its own.
+
+        Raises WireError as `request` does.
+        """
+
+@final
 class Finder:
     """Looks for any of some texts in bytes, in one pass; upper and lower case are one (ASCII)."""
 

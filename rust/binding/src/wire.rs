@@ -2,6 +2,7 @@
 use pyo3::prelude::*;
 
 mod address;
+mod crossing;
 mod finder;
 mod framer;
 mod message;
@@ -16,5 +17,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<address::NameAddr>()?;
     module.add_class::<address::Via>()?;
     module.add_class::<framer::StreamFramer>()?;
+    module.add_class::<crossing::Crossing>()?;
     module.add_class::<finder::Finder>()
 }

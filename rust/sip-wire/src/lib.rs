@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod create;
+mod crossing;
 mod edit;
 mod error;
 mod finder;
@@ -22,6 +23,7 @@ mod validate;
 mod values;
 mod via;
 
+pub use crossing::Crossing;
 pub use error::Error;
 pub use finder::Finder;
 pub use framer::{Broken, Frame, Framer};

@@ -3,11 +3,12 @@
 The message classes are compiled (`farline._core`); this package is their public place.
 """
 
-from farline._core import Finder, Message, NameAddr, StreamFramer, Uri, Via, WireError
+from farline._core import Crossing, Finder, Message, NameAddr, StreamFramer, Uri, Via, WireError
 from farline.sip.transport import Address, Flow, Transport
 
 __all__ = [
     "Address",
+    "Crossing",
     "Finder",
     "Flow",
     "Message",

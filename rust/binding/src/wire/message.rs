@@ -7,7 +7,7 @@ use super::text::{check, maybe, to_text, Text};
 
 /// A SIP request or response; see `_core.pyi`.
 #[pyclass(module = "farline._core")]
-pub struct Message(sip_wire::Message);
+pub struct Message(pub sip_wire::Message);
 
 type Str<'py> = Bound<'py, PyString>;
 
