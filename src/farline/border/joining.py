@@ -15,7 +15,6 @@ from farline.border.anchor import Anchored, describe
 from farline.border.exchange import Side
 from farline.border.interworking import RELIABLE
 from farline.border.legs import Leg
-from farline.border.line import contact_inside, contact_outside
 from farline.border.session import Joint
 from farline.border.steps import NEXT, Cancelled
 from farline.border.targets import target_of
@@ -280,9 +279,9 @@ class _Joined:
         there.target = target_of(response) or there.target
         line = self.session.binding.line
         if self.tx.method in ("INVITE", "UPDATE") and line is not None:
-            shown = contact_inside if self.joint.side is Side.INSIDE else contact_outside
+            crossing = line.inward if self.joint.side is Side.INSIDE else line.outward
             try:
-                out.set("Contact", shown(line, f"<{there.target}>"))
+                out.set("Contact", crossing.contact(f"<{there.target}>"))
             except WireError:
                 self.context.note("contact", f"{there.target!r} cannot be read")
         if self.tx.method == "INVITE":

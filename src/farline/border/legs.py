@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from farline.border.credentials import CHALLENGES, insist, server_of
 from farline.border.exchange import Side
-from farline.border.line import contact_inside, contact_outside
 from farline.border.steps import NEXT, Operation, Reach
 from farline.border.teardown import flow_to, make_ack, make_request
 from farline.sip import WireError
@@ -90,9 +89,9 @@ class Leg:
         line = self.session.binding.line
         if line is None or not other.target:
             return
-        shown = contact_inside if self.side is Side.INSIDE else contact_outside
+        crossing = line.inward if self.side is Side.INSIDE else line.outward
         try:
-            message.add("Contact", shown(line, f"<{other.target}>"))
+            message.add("Contact", crossing.contact(f"<{other.target}>"))
         except WireError:
             self.context.note("contact", f"{other.target!r} cannot be read")
 

@@ -6,12 +6,13 @@ recognised here: a binding's token stands in our Contact and Record-Route on the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from sys import intern
 from typing import TYPE_CHECKING, NamedTuple
 
 from farline.border.peers import PeerFlow
-from farline.sip import Address, NameAddr, Uri
+from farline.sip import Address, Crossing
 
 if TYPE_CHECKING:
     from farline.border.call_ids import CallIds
@@ -57,6 +58,12 @@ class Line:
     next_hop: str
     """The office as the routing profile names it."""
 
+    inward: Crossing = field(compare=False)
+    """Makes what the office reads of what the phone sent."""
+
+    outward: Crossing = field(compare=False)
+    """The other way round."""
+
     outside_token: str = ""
     """What our Contact and Record-Route bear outside; only servers, who begin ways, get one."""
 
@@ -91,6 +98,7 @@ class Line:
             outside_route=other.outside_route,
             outside_contact=other.outside_contact,
             phone=other.phone,
+            outward=other.outward,
         )
 
     def crossed(self, call_id: str) -> str:
@@ -136,6 +144,10 @@ def make_line(
     number = plan.lines[subscriber.name]
     out_route = f"<sip:{outside.route};ipcs-line={number};lr;transport={outside.transport}"
     in_route = f"<sip:{inside.route};ipcs-line={number};lr;transport={inside.transport}"
+    out_route = intern(f"{out_route};{SUBID}={token}>" if token else f"{out_route}>")
+    in_route = f"{in_route};{SUBID}={subid}>"
+    host, port = inside.contact
+    params = [("transport", inside.transport), (SUBID, subid)]
     hides_call_ids = any(one is not None and one.hides_call_id for one in (hiding, outer))
     trunk = plan.nature(server.server_profile).is_outsider
     return Line(
@@ -146,13 +158,15 @@ def make_line(
         hop=candidate.remote,
         outside_transport=outside.transport,
         inside_transport=inside.transport,
-        outside_route=intern(f"{out_route};{SUBID}={token}>" if token else f"{out_route}>"),
-        inside_route=f"{in_route};{SUBID}={subid}>",
+        outside_route=out_route,
+        inside_route=in_route,
         server=server,
         outside_contact=outside.contact,
         inside_contact=inside.contact,
         phone=phone.remote,
         next_hop=candidate.remote.host,
+        inward=Crossing(host, port, params, in_route, believes=peer is not None),
+        outward=_outward(outside.contact, outside.transport, token, out_route),
         hiding=hiding,
         call_ids=plan.call_ids if hides_call_ids else None,
         outside_token=token,
@@ -175,25 +189,11 @@ def _face(
     return _Face(own, transport.uri_param, shown("Contact"), shown("Record-Route"))
 
 
-def contact_inside(line: Line, value: str) -> str:
-    """A Contact of the phone as the office reads it: our address and the binding's token."""
-    contact = NameAddr.parse(value)
-    params: list[tuple[str, str | None]] = [
-        ("transport", line.inside_transport),
-        (SUBID, line.subid),
-    ]
-    host, port = line.inside_contact
-    return str(contact.with_uri(Uri.build(host, user=contact.uri.user, port=port, params=params)))
-
-
-def contact_outside(line: Line, value: str) -> str:
-    """A Contact of the office as the phone reads it: our address."""
-    contact = NameAddr.parse(value)
-    params: list[tuple[str, str | None]] = [("transport", line.outside_transport)]
-    if line.outside_token:
-        params.append((SUBID, line.outside_token))
-    host, port = line.outside_contact
-    return str(contact.with_uri(Uri.build(host, user=contact.uri.user, port=port, params=params)))
+@lru_cache(maxsize=1024)
+def _outward(contact: Address, transport: str, token: str, route: str) -> Crossing:
+    """What phones read is the same for all of an interface and flow; a server's bears its token."""
+    params = [("transport", transport), *([(SUBID, token)] if token else [])]
+    return Crossing(contact.host, contact.port, params, route, believes=True)
 
 
 def is_line_of(line: Line, value: str) -> bool:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from farline.border import failover, guard, lease, outbound
 from farline.border.exchange import Refusal, Side, Verdict
 from farline.border.expiry import prolong, wait_for
-from farline.border.line import contact_inside
 from farline.border.passage import Passage
 from farline.border.register_answer import keep_answer, learn
 from farline.border.registration import understand
@@ -134,7 +133,7 @@ def _name_contacts(registration: Registration, out: Message) -> None:
     for want in registration.wanted:
         line = want.binding.line or registration.binding.line
         if line is not None:
-            text = contact_inside(line, want.header)
+            text = line.inward.contact(want.header)
             lines.append(text.replace(f"={line.subid}", f"={want.binding.subid}"))
     out.set_all("Contact", lines)
 

@@ -12,25 +12,15 @@ from typing import TYPE_CHECKING
 from farline.border.body_hiding import hide_in_inward_body, hide_in_outward_body
 from farline.border.call_ids import cross_headers
 from farline.border.header_hiding import Way, readable
-from farline.border.line import contact_inside, contact_outside
-from farline.sip import NameAddr, Uri, WireError
+from farline.sip import NameAddr, Uri
 from farline.sip.routing import next_hop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from farline.border.hiding import Hider
     from farline.border.line import Line
     from farline.border.plan import Plan
     from farline.border.session import End
-    from farline.sip import Message
-
-RECORDED = frozenset({"INVITE", "ACK", "SUBSCRIBE", "NOTIFY", "REFER"})
-"""Requests that get our Record-Route; ACK because the guide's does."""
-
-MAX_CONTACTS = 16
-DEFAULT_MAX_FORWARDS = 70
-
+    from farline.sip import Crossing, Message
 
 # ---- the four ways ----
 
@@ -48,15 +38,10 @@ def inward_request(
     `contact`: the phone's registered URI, "" when it has none. `hider`: for a server that is an
     outsider.
     """
-    out = request.copy()
-    _onward(out)
-    _believe(line, out)
-    _address(out, far, lambda uri: _own_to_hop(plan, line, uri))
-    _contacts(out, lambda value: contact_inside(line, value))
-    if request.method in RECORDED:
-        out.set("Record-Route", line.inside_route)
+    if far is None or not far.target:
+        out = line.inward.request(request, _own_to_hop(plan, line, request.uri), ())
     else:
-        out.remove("Record-Route")
+        out = _in_dialog(line.inward, request, far)
     for name in ("Refer-To", "Referred-By"):
         value = out.get(name)
         if value is not None:
@@ -73,12 +58,7 @@ def inward_response(
     line: Line, response: Message, request: Message, hider: Hider | None = None
 ) -> Message:
     """A response of the phone as the office reads it; `request` is the office's."""
-    out = response.copy()
-    out.set_all("Via", request.all("Via"))
-    _believe(line, out)
-    _contacts(out, lambda value: contact_inside(line, value))
-    if response.get("Record-Route") is not None:
-        out.set_all("Record-Route", [line.inside_route, *request.all("Record-Route")])
+    out = line.inward.response(response, request)
     _cross_back(line, out, request)
     _rules(line, out, "", towards="server")
     if hider is not None and line.shields_inside:
@@ -90,14 +70,10 @@ def outward_request(
     line: Line, hider: Hider, request: Message, far: End | None, contact: str
 ) -> Message:
     """A request of the office as the phone reads it. `contact`: the phone's registered URI."""
-    out = request.copy()
-    _onward(out)
-    _address(out, far, lambda _: contact)
-    _contacts(out, lambda value: contact_outside(line, value))
-    if request.method in RECORDED:
-        out.set("Record-Route", line.outside_route)
+    if far is None or not far.target:
+        out = line.outward.request(request, contact, ())
     else:
-        out.remove("Record-Route")
+        out = _in_dialog(line.outward, request, far)
     _cross(line, out)
     hide_in_outward_body(line, contact, out)
     _rules(line, out, contact, towards="endpoint")
@@ -107,11 +83,7 @@ def outward_request(
 
 def outward_response(line: Line, hider: Hider, response: Message, request: Message) -> Message:
     """A response of the office as the phone reads it; `request` is the phone's."""
-    out = response.copy()
-    out.set_all("Via", request.all("Via"))
-    _contacts(out, lambda value: contact_outside(line, value))
-    if response.get("Record-Route") is not None:
-        out.set_all("Record-Route", [line.outside_route, *request.all("Record-Route")])
+    out = line.outward.response(response, request)
     _cross_back(line, out, request)
     hide_in_outward_body(line, "", out)
     _rules(line, out, "", towards="endpoint")
@@ -122,38 +94,12 @@ def outward_response(line: Line, hider: Hider, response: Message, request: Messa
 # ---- parts of them ----
 
 
-def _believe(line: Line, out: Message) -> None:
-    """A phone asserts nothing (RFC 3325 section 5); servers are believed."""
-    if not line.outside_token:
-        out.remove("P-Asserted-Identity")
-
-
-def _onward(out: Message) -> None:
-    """What every forwarded request loses and counts (RFC 3261 section 16.6)."""
-    out.remove("Via")
-    left = out.get("Max-Forwards")
-    out.set("Max-Forwards", str(int(left) - 1 if left is not None else DEFAULT_MAX_FORWARDS))
-
-
-def _address(out: Message, far: End | None, otherwise: Callable[[str], str]) -> None:
-    """Request-URI and Route: only routes of the far end, nobody routes through us."""
-    if far is None or not far.target:
-        out.remove("Route")
-        out.uri = otherwise(out.uri)
-        return
-    out.uri = far.target
-    out.set_all("Route", list(far.routes))
+def _in_dialog(crossing: Crossing, request: Message, far: End) -> Message:
+    """Only routes of the far end: nobody routes through us."""
+    out = crossing.request(request, far.target, far.routes)
     if far.routes:
         next_hop(out)
-
-
-def _contacts(out: Message, rewrite: Callable[[str], str]) -> None:
-    values = out.values("Contact")
-    if not values or values == ["*"]:
-        return
-    if len(values) > MAX_CONTACTS:
-        raise WireError(400, "too many contacts", "Contact")
-    out.set_all("Contact", [rewrite(value) for value in values])
+    return out
 
 
 def _own_to_hop(plan: Plan, line: Line, uri: str) -> str:
