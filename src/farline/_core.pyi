@@ -6,6 +6,7 @@ from typing import Literal, Protocol, Self, TypedDict, final, type_check_only
 
 __all__ = [
     "MAX_MESSAGE",
+    "Crossing",
     "Finder",
     "Message",
     "NameAddr",
