@@ -9,56 +9,41 @@ from farline.border import policy, siprec
 from farline.border.abandoned import Abandoned
 from farline.border.accounts import Accounts
 from farline.border.bindings import BindingTable
-from farline.border.charging import charges
 from farline.border.credentials import Credentials
 from farline.border.dos import Guards
+from farline.border.endings import Endings
 from farline.border.exchange import Side
 from farline.border.health import Health
 from farline.border.hiding import Hider
 from farline.border.keeping import Keeper
 from farline.border.links import Links
 from farline.border.marking import Marking
+from farline.border.operations import Operations
 from farline.border.pacing import Pacer
 from farline.border.plan import Plan
 from farline.border.push import Pushes
 from farline.border.screening import Rates
-from farline.border.scripts import Manipulate, Manipulated
 from farline.border.sessions import SessionTable
 from farline.border.shield import Shield
-from farline.border.steps import (
-    MAX_INBOX,
-    NEXT,
-    Ask,
-    Connect,
-    Dial,
-    Next,
-    Operation,
-    Reach,
-    RunScript,
-    Wake,
-)
 from farline.border.upstream import Upstreams
 from farline.border.ways import Ways
 from farline.config import TopologyAudit
-from farline.media.diagnosis import at_the_end
-from farline.media.engine import Answer, Delete, Media, MediaReply
-from farline.sip import Transport, responses
-from farline.sip.dns import Question
-from farline.sip.effects import Lookup, Open, Send
+from farline.sip import responses
+from farline.sip.effects import Send
 from farline.sip.schedule import Schedule
 from farline.sip.transaction import TransactionLayer
-from farline.trace.events import CallChanged, Decision, MediaSeen, Note, Refused, Trace
+from farline.trace.events import CallChanged, Decision, Note, Refused, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from farline.border.anchor import Anchored
-    from farline.border.binding import Binding
     from farline.border.exchange import Refusal, Verdict
     from farline.border.limits import Limits
     from farline.border.recorder import Recorder
     from farline.border.session import Session
-    from farline.border.steps import Steps
+    from farline.border.steps import (
+        Operation,
+    )
     from farline.config import Border, Rules, ServerFlow, SubscriberFlow
     from farline.sip import Address, Flow, Message
     from farline.sip.ids import Ids
@@ -71,15 +56,6 @@ AUDITED = frozenset(
 """Places that are counted by name; what a peer calls its headers is no counter of ours."""
 
 _REQUESTS = {side: f"requests.{side}" for side in Side}
-
-CLICK_LINGER = 32.0
-"""Seconds that a click-to-call binding outlives its calls: the last transactions end in them."""
-
-SCRIPT_SECONDS = 5.0
-"""How long a script may take in all, its queue and the start of its process too."""
-
-ENGINE_SECONDS = 5.0
-"""How long the media engine may take for one request."""
 
 
 class Context:
@@ -127,6 +103,14 @@ class Context:
         self.pushes = Pushes(self)
         self.schedule = Schedule()
         self.keeper = Keeper(self)
+        self.operations = one = Operations(self)
+        # Reached through the context everywhere, and often: without a step between.
+        self.start, self.deliver, self.resume = one.start, one.deliver, one.resume
+        self.hand_over, self.media_done = one.hand_over, one.media_done
+        self.script_done = one.script_done
+        last = Endings(self)
+        self.end_session, self.release = last.end_session, last.release
+        self.forget_binding = last.forget_binding
         self.counters: Counter[str] = Counter()
         self.out: deque[object] = deque()
         self.call = ""
@@ -142,17 +126,11 @@ class Context:
         self.upon_start: list[Callable[[], None]] = []
         """What restored records ask for, once something can be sent."""
 
-        self._settling: dict[int, str] = {}
-        """Media sessions whose answer is on the way to the engine, by ticket."""
-
         self.recorded: dict[str, str] = {}
         """Calls by media session, while a file of theirs is open: it is closed after their end."""
 
         self._ticket = 0
         self._ucids = 0
-        self._asking: dict[int, Operation] = {}
-        self._ending: dict[int, str] = {}
-        """The calls whose last counters are on the way, by ticket; engines always answer."""
 
     def reconfigure(self, config: Border) -> None:
         """Go by another configuration; calls and bindings that there are stay as they began.
@@ -319,183 +297,13 @@ class Context:
     def _sent_by(self, flow: Flow) -> Address:
         return self.plan.own.sent_by(flow.interface, flow.transport)
 
-    # ---- operations ----
-
-    def start(self, operation: Operation, steps: Steps) -> None:
-        """Run an operation to the first thing that it waits for."""
-        operation.steps = steps
-        self._advance(operation, None)
-
-    def deliver(self, operation: Operation, event: object) -> None:
-        """Give an operation an event of its transactions."""
-        if operation.steps is None:
-            return
-        if operation.waiting is NEXT:
-            self._advance(operation, event)
-        elif operation.inbox is None:
-            operation.inbox = deque((event,), MAX_INBOX)
-        else:
-            operation.inbox.append(event)
-
-    def resume(self, operation: Operation, value: object) -> None:
-        """Give an operation what it asked for."""
-        if operation.steps is not None:
-            self._advance(operation, value)
-
-    def media_done(self, ticket: int, reply: MediaReply) -> None:
-        """The engine answered."""
-        call = self._ending.pop(ticket, None)
-        if call is not None:
-            self.out.append(Trace(MediaSeen(call, "at the end", at_the_end(reply.stats))))
-        session = self.sessions.by_media(self._settling.pop(ticket, ""))
-        recorder = session.recorder if session is not None else None
-        self.hand_over(ticket, reply)
-        if recorder is not None:
-            recorder.changed()
-
-    def script_done(self, reply: Manipulated) -> None:
-        """A script's process answered, or did not."""
-        self.hand_over(reply.ticket, reply)
+    # ---- beginnings and endings ----
 
     def begin_restored(self) -> None:
         """Do what the records of the process before this one ask for."""
         tasks, self.upon_start = self.upon_start, []
         for task in tasks:
             task()
-
-    def hand_over(self, ticket: int, value: object) -> bool:
-        """Give the operation that waits for a ticket what it asked for; False: nobody waits."""
-        operation = self._asking.pop(ticket, None)
-        if operation is None:
-            return False
-        self.resume(operation, value)
-        return True
-
-    def _advance(self, operation: Operation, value: object) -> None:
-        """Run the generator until it has to wait."""
-        steps = operation.steps
-        self.call = operation.call
-        while steps is not None:
-            operation.waiting = None
-            try:
-                step = steps.send(value)
-            except StopIteration:
-                operation.steps = None
-                operation.inbox = None
-                return
-            operation.waiting = step
-            if isinstance(step, Next):
-                if not operation.inbox:
-                    return
-                value = operation.inbox.popleft()
-            elif isinstance(step, Reach):
-                known, value = self.upstreams.reach(step, operation)
-                if not known:
-                    return
-            elif isinstance(step, Connect):
-                known, value = self.links.reach(step, operation)
-                if not known:
-                    return
-            elif self._begin(operation, step):
-                return
-            else:
-                value = None
-
-    def _begin(self, operation: Operation, step: Wake | Dial | Question | RunScript | Ask) -> bool:
-        """Let an operation wait for something from without; False: nothing will come."""
-        if isinstance(step, Wake):
-            return self.pushes.wait(step.binding, step.method, operation)
-        if isinstance(step, Dial):
-            self._dial(operation, step)
-        elif isinstance(step, RunScript):
-            self._run_script(operation, step)
-        elif isinstance(step, Question):
-            self._look_up(operation, step)
-        else:
-            self._ask(operation, step)
-        return True
-
-    def _dial(self, operation: Operation, step: Dial) -> None:
-        ticket, candidate = self.ticket(), step.candidate
-        self._asking[ticket] = operation
-        name = profile = None
-        if candidate.transport is Transport.TLS:
-            name = candidate.name or candidate.remote.host
-            profile = step.tls_profile or self.plan.servers[candidate.server].tls_client_profile
-        remote, transport = candidate.remote, candidate.transport
-        self.out.append(Open(ticket, step.interface, transport, remote, name, profile))
-
-    def _look_up(self, operation: Operation, question: Question) -> None:
-        ticket = self.ticket()
-        self._asking[ticket] = operation
-        self.out.append(Lookup(ticket, question))
-
-    def _run_script(self, operation: Operation, step: RunScript) -> None:
-        ticket = self.ticket()
-        self._asking[ticket] = operation
-        late = Manipulated(ticket, error="no answer from its process")
-        self.schedule.start(self.now + SCRIPT_SECONDS, "script", lambda _: self.script_done(late))
-        self.out.append(Manipulate(ticket, step.script, step.data, step.direction))
-
-    def _ask(self, operation: Operation, step: Ask) -> None:
-        ticket = self.ticket()
-        self._asking[ticket] = operation
-        if isinstance(step.request, Answer):
-            self._settling[ticket] = step.request.session
-        late = MediaReply(error="the media engine does not answer", status=503)
-        self.schedule.start(
-            self.now + ENGINE_SECONDS, "media-engine", lambda _: self.media_done(ticket, late)
-        )
-        self.out.append(Media(ticket, step.request))
-
-    # ---- endings ----
-
-    def end_session(self, session: Session, state: str, why: str) -> None:
-        """Forget a session and free its media. `state`: "ended" or "failed"."""
-        if not self.sessions.remove(session):
-            return
-        if session.expiry is not None:
-            session.expiry.stop()
-        if session.is_call:
-            self.counters[f"calls.{state}"] += 1
-            self.out.append(Trace(CallChanged(session.call_id, state, why)))
-            self.out.extend(charges(self, session, state, why))
-        session.state = "ended"
-        if session.recorder is not None:
-            session.recorder.over()
-        session.pending = None
-        self.keeper.session(session)
-        if session.anchored is not None:
-            self.release(session.anchored, session, why)
-        if session.transfer is not None:
-            session.transfer.abort(why)
-        binding = session.binding
-        passing = binding.is_way or binding.subscriber.source == "click_to_call"
-        if passing and not binding.sessions:
-            self.schedule.start(self.now + CLICK_LINGER, "click", lambda _: self._leave(binding))
-
-    def release(self, anchored: Anchored, session: Session, why: str) -> None:
-        """Give back the ports of a media session."""
-        if anchored.open:
-            ticket = self.ticket()
-            self._ending[ticket] = session.call_id
-            self.out.append(Media(ticket, Delete(anchored.media, why)))
-            self.out.append(Trace(MediaSeen(session.call_id, "released", why)))
-
-    def _leave(self, binding: Binding) -> None:
-        """Somebody who called by click to call, or a way between servers, without a call now."""
-        if not binding.sessions and self.bindings.by_subid(binding.subid) is binding:
-            self.forget_binding(binding, "the call is over")
-
-    def forget_binding(self, binding: Binding, why: str) -> None:
-        """Remove a binding and close its connection."""
-        self.bindings.remove(binding)
-        self.rates.forget(binding.subid)
-        self.keeper.binding(binding)
-        self.upstreams.close(binding)
-        self.ways.forget(binding)
-        if binding.registered and not binding.is_way:
-            self.note("binding removed", f"{binding.aor}: {why}")
 
 
 def _hider(config: Border, plan: Plan) -> Hider:
