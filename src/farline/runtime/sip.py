@@ -9,41 +9,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import re
-import ssl
 from collections import Counter
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from farline.media.engine import Media, MediaDone
+from farline.media.engine import Media
 from farline.runtime import clock
 from farline.runtime.ids import RealIds
-from farline.runtime.sip_listen import Listener as Listener
-from farline.runtime.sip_listen import way_out
+from farline.runtime.sip_listen import Listener
+from farline.runtime.sip_orders import SipOrders
 from farline.runtime.sip_ports import SipPorts
-from farline.runtime.sip_stream import StreamConnection
+from farline.runtime.sip_seen import seen, shown
 from farline.sip.effects import (
     Close,
     Closed,
     Core,
     Expired,
     KeptAlive,
-    LookedUp,
     Lookup,
     Open,
     Opened,
-    OpenFailed,
     Received,
     Send,
 )
 from farline.sip.transport import Address, Flow, Transport
 from farline.store.state import Persist
-from farline.trace.events import MessageSeen, Note, Refused, Trace
+from farline.trace.events import Note, Refused, Trace
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Awaitable, Callable, Mapping, Sequence
-    from socket import socket
 
     from farline.media.engine import MediaReply, MediaRequest
     from farline.runtime.quarantine import Quarantine
@@ -52,14 +46,12 @@ if TYPE_CHECKING:
     from farline.sip.dns import Found, Question
     from farline.trace.events import Direction, Event
 
+__all__ = ["Listener", "SipDriver"]
+
 log = logging.getLogger(__name__)
 
-_CALL_ID = re.compile(rb"\r\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]{1,256})", re.IGNORECASE)
 TIMER_GRAIN = 0.005
 """Seconds: timers of a core are looked after no oftener, all that are due together."""
-
-CONNECT_SECONDS = 5.0
-"""How long a TCP and TLS set-up may take: well under Timer B (32 s), so that failover follows."""
 
 
 class SipDriver:
@@ -94,7 +86,7 @@ class SipDriver:
     ) -> None:
         self.core = core
         self.ids = RealIds()
-        self._tls_for = tls_for or (lambda _profile: tls_client)
+        self.tls_for = tls_for or (lambda _profile: tls_client)
         self.media = media
         self.resolve: Callable[[Question], Awaitable[Found]] | None = None
         """Asks the DNS; never raises."""
@@ -114,7 +106,7 @@ class SipDriver:
         """How many each source has on an interface."""
 
         self._next_token = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._orders = SipOrders(self)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._stopped = False
@@ -145,13 +137,15 @@ class SipDriver:
         await self._ports.stop()
         for stream in list(self._streams.values()):
             stream.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._orders.stop()
 
     def ports(self, interface: str) -> dict[Transport, int]:
         """The ports that an interface really listens on (after 0 was asked for)."""
         return self._ports.ports(interface)
+
+    def listener(self, interface: str) -> Listener:
+        """How an interface listens, also one that is gone."""
+        return self._ports.listener(interface)
 
     def close_at(self, interface: str, transport: Transport, local: Address) -> None:
         """Close the connections that were accepted at a port."""
@@ -173,7 +167,7 @@ class SipDriver:
             log.exception("the core failed on %s", type(event).__name__)
             self.event(Refused("handler-failed", repr(error), "", ""))
             if self._quarantine is not None and isinstance(event, Received):
-                mark = self._quarantine.take(_message("in", event.flow, event.data), error)
+                mark = self._quarantine.take(seen("in", event.flow, event.data), error)
                 if mark is not None:
                     self.event(Note("quarantine", f"its like is dropped from now on: {mark}"))
         self._after()
@@ -212,11 +206,11 @@ class SipDriver:
         """A whole message came in."""
         if self._quarantine is not None and self._quarantine.holds(data):
             text = "like a message that made a handler fail"
-            self.event(Refused("quarantine", text, flow.interface, _shown(flow.remote)))
+            self.event(Refused("quarantine", text, flow.interface, shown(flow.remote)))
             return
         if self._ports.refuses(flow, data):
             text = "nothing begins on a port that ends"
-            self.event(Refused("port", text, flow.interface, _shown(flow.remote)))
+            self.event(Refused("port", text, flow.interface, shown(flow.remote)))
             return
         if self._trace is not None:
             self._seen("in", flow, data)
@@ -228,15 +222,15 @@ class SipDriver:
         if isinstance(output, Trace):
             self.event(output.event)
         elif isinstance(output, Open):
-            self._spawn(self._open(output))
+            self._orders.open(output)
         elif isinstance(output, Close):
             stream = self._streams.get(output.flow.token)
             if stream is not None:
                 stream.close()
         elif isinstance(output, Media):
-            self._spawn(self._do_media(output))
+            self._orders.do_media(output)
         elif isinstance(output, Lookup):
-            self._spawn(self._look_up(output))
+            self._orders.look_up(output)
         elif self.on_output is not None:
             self.on_output(output)
 
@@ -257,55 +251,6 @@ class SipDriver:
             stream.send(data)
         if self._trace is not None and len(data) > 4 and data[0] >= 0x20:
             self._seen("out", flow, data)
-
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _open(self, order: Open) -> None:
-        listener = self._ports.listener(order.interface)
-        if order.transport.is_websocket:
-            self.handle(OpenFailed(order.ticket, "a WebSocket is opened by its client"))
-            return
-        verified = self._tls_for(order.tls_profile) if order.transport is Transport.TLS else None
-        if order.transport is Transport.TLS and verified is None:
-            self.handle(OpenFailed(order.ticket, "no TLS client profile is configured"))
-            return
-        name = order.server_name or order.remote.host
-        connection = StreamConnection(
-            self,
-            order.interface,
-            order.transport,
-            listener.limits,
-            ticket=order.ticket,
-        )
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                await asyncio.get_running_loop().create_connection(
-                    lambda: connection,
-                    **await way_out(listener, order.remote),
-                    ssl=verified,
-                    server_hostname=name if verified else None,
-                )
-        except TimeoutError:
-            self.handle(OpenFailed(order.ticket, f"no answer in {CONNECT_SECONDS:.0f} s"))
-        except OSError as error:
-            if isinstance(error, ssl.SSLCertVerificationError):
-                self.refused("certificate", _in_words(error), order.interface, order.remote)
-            self.handle(OpenFailed(order.ticket, _in_words(error)))
-
-    async def _look_up(self, order: Lookup) -> None:
-        if self.resolve is None:
-            raise RuntimeError("a core asked for a name, but its driver has no resolver")
-        self.handle(LookedUp(order.ticket, await self.resolve(order.question)))
-
-    async def _do_media(self, order: Media) -> None:
-        if self.media is None:
-            raise RuntimeError("a core asked for media, but its driver has no engine")
-        reply = await self.media(order.request)
-        if order.ticket:
-            self.handle(MediaDone(order.ticket, reply))
 
     # ---- connections (called by StreamConnection) ----
 
@@ -377,34 +322,9 @@ class SipDriver:
     # ---- trace ----
 
     def _seen(self, direction: Direction, flow: Flow, data: bytes) -> None:
-        self.event(_message(direction, flow, data))
+        self.event(seen(direction, flow, data))
 
     def event(self, event: Event) -> None:
         """Trace an event."""
         if self._trace is not None:
             self._trace(event)
-
-
-def _message(direction: Direction, flow: Flow, data: bytes) -> MessageSeen:
-    match = _CALL_ID.search(data, 0, 8192)
-    call = match.group(1).strip().decode("utf-8", "replace") if match else ""
-    local, remote = _shown(flow.local), _shown(flow.remote)
-    return MessageSeen(direction, flow.interface, flow.transport.value, local, remote, call, data)
-
-
-@lru_cache(maxsize=8192)
-def _shown(address: Address) -> str:
-    """An address as text; a phone's comes again and again."""
-    return str(address)
-
-
-def _socket(transport: asyncio.BaseTransport | None) -> socket | None:
-    return transport.get_extra_info("socket") if transport is not None else None
-
-
-def _in_words(error: OSError) -> str:
-    """Why a connection failed: TLS errors speak for themselves, others by their number."""
-    known = error.errno is not None and not isinstance(error, ssl.SSLError)
-    if known:
-        return os.strerror(error.errno)  # type: ignore[arg-type]  # known
-    return str(error) or "the server ended the TLS handshake"  # uvloop's reset has no text
