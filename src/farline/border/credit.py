@@ -47,7 +47,10 @@ class Credit(Generic[K]):
         else:
             left = most
         left -= cost
-        left = most if left > most else max(left, -1.0)
+        if left >= most:  # nothing is owed, and nothing need be remembered
+            table.pop(key, None)
+            return most
+        left = max(left, -1.0)
         table[key] = (left, now)
         table.move_to_end(key)
         if len(table) > self._limit:

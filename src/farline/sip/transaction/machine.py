@@ -75,8 +75,9 @@ class Machine:
         transition = tx.table[tx.state].get(event)
         if transition is None:
             return False
-        tx.state = after = transition[0]
-        for action in transition[1]:
+        after, actions = transition
+        tx.state = after
+        for action in actions:
             action(self, tx, message, now)
         if after is _TERMINATED:
             self._end(tx)
