@@ -21,7 +21,7 @@ fn crossing(believes: bool) -> Crossing {
 }
 
 fn parse(text: &str) -> Message {
-    Message::parse(text.replace('\n', "\r\n").as_bytes()).unwrap()
+    Message::parse(text.replace('\n', "\r\n").as_bytes()).expect("readable")
 }
 
 fn request(method: &str, more: &str) -> Message {
@@ -35,7 +35,7 @@ fn request(method: &str, more: &str) -> Message {
 fn lines(message: &Message, name: &str) -> Vec<String> {
     let values = message.all(name.as_bytes());
     values
-        .map(|value| String::from_utf8(value.to_vec()).unwrap())
+        .map(|value| String::from_utf8(value.to_vec()).expect("readable"))
         .collect()
 }
 
@@ -45,7 +45,7 @@ fn a_request_shows_us_and_nothing_of_its_sender() {
     let route = [Cow::Borrowed(&b"<sip:next;lr>"[..])];
     let out = crossing(false)
         .request(&given, b"sip:far@c", &route)
-        .unwrap();
+        .expect("readable");
     assert_eq!(out.uri(), b"sip:far@c");
     assert_eq!(lines(&out, "Via"), [""; 0]);
     assert_eq!(lines(&out, "Max-Forwards"), ["69"]);
@@ -63,7 +63,7 @@ fn a_request_shows_us_and_nothing_of_its_sender() {
 fn requests_that_make_no_dialog_have_no_record_route_and_seventy_hops_are_given() {
     let out = crossing(true)
         .request(&request("MESSAGE", ""), b"sip:a@b", &[])
-        .unwrap();
+        .expect("readable");
     assert_eq!(lines(&out, "Record-Route"), [""; 0]);
     assert_eq!(lines(&out, "Route"), [""; 0]);
     assert_eq!(lines(&out, "Max-Forwards"), ["70"]);
@@ -73,7 +73,7 @@ fn requests_that_make_no_dialog_have_no_record_route_and_seventy_hops_are_given(
 #[test]
 fn no_hop_is_left_too_many_contacts_and_a_star() {
     let over = request("ACK", "Max-Forwards: 0\n");
-    let place = |result: Result<Message, Error>| result.unwrap_err().place;
+    let place = |result: Result<Message, Error>| result.expect_err("refused").place;
     assert_eq!(
         place(crossing(true).request(&over, b"sip:a@b", &[])),
         "Max-Forwards"
@@ -84,7 +84,9 @@ fn no_hop_is_left_too_many_contacts_and_a_star() {
         "Contact"
     );
     let star = parse("REGISTER sip:b SIP/2.0\nContact: *\n\n");
-    let out = crossing(true).request(&star, b"sip:b", &[]).unwrap();
+    let out = crossing(true)
+        .request(&star, b"sip:b", &[])
+        .expect("readable");
     assert_eq!(lines(&out, "Contact"), ["*"]);
 }
 
@@ -94,7 +96,7 @@ fn a_response_goes_back_by_the_vias_and_routes_of_the_request() {
     let answer = parse(
         "SIP/2.0 200 OK\nVia: SIP/2.0/TCP us\nRecord-Route: <sip:inner;lr>\nContact: <sip:o@i>\n\n",
     );
-    let out = crossing(true).response(&answer, &asked).unwrap();
+    let out = crossing(true).response(&answer, &asked).expect("readable");
     assert_eq!(
         lines(&out, "Via"),
         [
@@ -111,6 +113,6 @@ fn a_response_goes_back_by_the_vias_and_routes_of_the_request() {
         ["<sip:o@10.0.0.2:5060;transport=tcp;token=7>"]
     );
     let plain = parse("SIP/2.0 486 Busy\nVia: SIP/2.0/TCP us\n\n");
-    let out = crossing(true).response(&plain, &asked).unwrap();
+    let out = crossing(true).response(&plain, &asked).expect("readable");
     assert_eq!(lines(&out, "Record-Route"), [""; 0]);
 }
