@@ -1,30 +1,26 @@
 //! Python face of the media crates.
-use std::net::{IpAddr, SocketAddr};
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use fastpath::{Fastpath, Hook, Settings};
+use fastpath::Fastpath;
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use relay::{
-    Codec, Content, Credentials, Event, Format, Hash, Interface, Kind, MasterKey, Member, Options,
-    Place, PortStats, Progress, Protection, Quality, Remote, Report, Suite, Terms,
-};
+use relay::{Codec, Content, Credentials, Format, Hash, Options, Place, Remote, Terms};
+
+mod told;
+mod words;
 
 use crate::voice::VoiceObject;
+use told::{report, stats};
+use words::{
+    address, fast_path_settings, interface, ip, member, protection, side_index, AddressTuple,
+    InterfaceTuple, KeysTuple, MemberTuple,
+};
 
 create_exception!(_core, RelayError, PyException);
-
-/// (name, ip, first, last, start, traffic class), as `_core.pyi` says.
-type InterfaceTuple = (String, String, u16, u16, Option<u16>, u8);
-/// Crypto suite, the peer's master key with its salt, and ours.
-type KeysTuple = (String, Vec<u8>, Vec<u8>);
-/// Stream, a=mid, payload types, sources.
-type MemberTuple = (u16, Vec<u8>, Vec<u8>, Vec<u32>);
-/// An IP address and a port.
-type AddressTuple = (String, u16);
 
 /// Adds this file's classes to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -45,95 +41,6 @@ fn failed(error: &relay::RelayError) -> PyErr {
             Ok(()) => raised,
             Err(other) => other,
         }
-    })
-}
-
-fn ip(text: &str) -> PyResult<IpAddr> {
-    text.parse()
-        .map_err(|_| PyValueError::new_err(format!("not an IP address: {text:?}")))
-}
-
-fn address(pair: Option<AddressTuple>) -> PyResult<Option<SocketAddr>> {
-    pair.map(|(host, port)| Ok(SocketAddr::new(ip(&host)?, port)))
-        .transpose()
-}
-
-/// What `protect` asks for. An error does not say what the key was.
-fn protection(keys: Option<KeysTuple>, closed: bool) -> PyResult<Protection> {
-    let Some((name, receive, send)) = keys else {
-        return Ok(if closed {
-            Protection::Closed
-        } else {
-            Protection::Plain
-        });
-    };
-    let suite = Suite::from_name(&name)
-        .ok_or_else(|| PyValueError::new_err(format!("no crypto suite is called {name:?}")))?;
-    let key = |bytes: &[u8]| {
-        MasterKey::new(suite, bytes)
-            .ok_or_else(|| PyValueError::new_err(format!("not the length of a key for {name}")))
-    };
-    Ok(Protection::Srtp {
-        receive: key(&receive)?,
-        send: key(&send)?,
-    })
-}
-
-/// Payload types beyond 127 are none.
-fn member((stream, mid, payload_types, sources): MemberTuple) -> Member {
-    let known = payload_types.iter().filter(|one| **one < 128);
-    Member {
-        stream,
-        mid,
-        payload_types: known.fold(0, |bits, one| bits | 1 << one),
-        sources,
-    }
-}
-
-fn side_index(side: usize) -> PyResult<usize> {
-    match side {
-        0 | 1 => Ok(side),
-        _ => Err(PyValueError::new_err("a stream has the sides 0 and 1")),
-    }
-}
-
-fn interface(tuple: InterfaceTuple) -> PyResult<Interface> {
-    let (name, host, first, last, start, traffic_class) = tuple;
-    if first == 0 || last <= first {
-        return Err(PyValueError::new_err(format!(
-            "no port pair lies in {first} to {last}"
-        )));
-    }
-    Ok(Interface {
-        name,
-        ip: ip(&host)?,
-        first,
-        last,
-        start,
-        traffic_class,
-    })
-}
-
-fn fast_path_settings(
-    interfaces: &[Interface],
-    instance: String,
-    hook: &str,
-) -> PyResult<Settings> {
-    let hook = match hook {
-        "auto" => Hook::Auto,
-        "xdp" => Hook::Xdp,
-        _ => return Err(PyValueError::new_err("the fast path is auto or xdp")),
-    };
-    let name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    if instance.is_empty() || !instance.bytes().all(name) {
-        return Err(PyValueError::new_err(
-            "an instance is letters, digits and -",
-        ));
-    }
-    Ok(Settings {
-        instance,
-        addresses: interfaces.iter().map(|one| one.ip).collect(),
-        hook,
     })
 }
 
@@ -468,104 +375,4 @@ impl Relay {
     fn adopt(&self, py: Python<'_>) -> usize {
         py.detach(|| self.0.adopt())
     }
-}
-
-/// The `kind` says which other keys there are, as `_core.pyi` says.
-fn report<'py>(py: Python<'py>, told: &Report) -> PyResult<Bound<'py, PyDict>> {
-    let dict = PyDict::new(py);
-    dict.set_item("session", &told.session)?;
-    match &told.event {
-        Event::Silence { idle } => {
-            dict.set_item("kind", "silence")?;
-            dict.set_item("idle_ms", idle)?;
-        }
-        Event::Digit {
-            stream,
-            side,
-            digit,
-            duration,
-        } => {
-            dict.set_item("kind", "digit")?;
-            dict.set_item("stream", stream)?;
-            dict.set_item("side", side)?;
-            dict.set_item("digit", digit)?;
-            dict.set_item("duration_ms", duration)?;
-        }
-        Event::OneWay { stream, side, idle } => {
-            dict.set_item("kind", "one-way")?;
-            dict.set_item("stream", stream)?;
-            dict.set_item("side", side)?;
-            dict.set_item("idle_ms", idle)?;
-        }
-        Event::Exhausted { interface } => {
-            dict.set_item("kind", "exhausted")?;
-            dict.set_item("interface", interface)?;
-        }
-        Event::Recording { file, progress } => {
-            dict.set_item("kind", "recording")?;
-            dict.set_item("file", file)?;
-            let (state, duration, dropped, why) = match progress {
-                Progress::Began => ("began", 0, 0, None),
-                Progress::Ended { duration, dropped } => ("ended", *duration, *dropped, None),
-                Progress::Failed { why } => ("failed", 0, 0, Some(why)),
-            };
-            dict.set_item("state", state)?;
-            dict.set_item("duration_ms", duration)?;
-            dict.set_item("dropped_packets", dropped)?;
-            dict.set_item("why", why)?;
-        }
-    }
-    Ok(dict)
-}
-
-fn stats<'py>(py: Python<'py>, port: &PortStats) -> PyResult<Bound<'py, PyDict>> {
-    let kind = match port.kind {
-        Kind::Rtp => "rtp",
-        Kind::Rtcp => "rtcp",
-    };
-    let counters = &port.counters;
-    let dict = PyDict::new(py);
-    dict.set_item("stream", port.stream)?;
-    dict.set_item("side", port.side)?;
-    dict.set_item("kind", kind)?;
-    dict.set_item("local", port.local.to_string())?;
-    dict.set_item("bundled", port.bundled)?;
-    dict.set_item("latched", port.latched.map(|at| at.to_string()))?;
-    dict.set_item("received_packets", counters.received_packets)?;
-    dict.set_item("received_bytes", counters.received_bytes)?;
-    dict.set_item("sent_packets", counters.sent_packets)?;
-    dict.set_item("sent_bytes", counters.sent_bytes)?;
-    dict.set_item("refused_packets", counters.refused_packets)?;
-    dict.set_item("malformed_packets", counters.malformed_packets)?;
-    dict.set_item("unsent_packets", counters.unsent_packets)?;
-    dict.set_item("untargeted_packets", counters.untargeted_packets)?;
-    dict.set_item("target", port.target.map(|at| at.to_string()))?;
-    dict.set_item("stranger", port.stranger.map(|at| at.to_string()))?;
-    dict.set_item("muted", port.muted)?;
-    dict.set_item("unauthentic_packets", counters.unauthentic_packets)?;
-    dict.set_item("replayed_packets", counters.replayed_packets)?;
-    dict.set_item("suite", port.suite)?;
-    dict.set_item("handshake", port.handshake.as_deref())?;
-    dict.set_item("last_seen_ms", port.idle)?;
-    dict.set_item("transcoding", port.transcoding)?;
-    dict.set_item("why_user", port.why.as_ref().map(ToString::to_string))?;
-    let quality = port.quality.as_ref();
-    dict.set_item("quality", quality.map(|one| figures(py, one)).transpose()?)?;
-    Ok(dict)
-}
-
-fn figures<'py>(py: Python<'py>, quality: &Quality) -> PyResult<Bound<'py, PyDict>> {
-    let dict = PyDict::new(py);
-    dict.set_item("ssrc", quality.ssrc)?;
-    dict.set_item("sources", quality.sources)?;
-    dict.set_item("codec", quality.codec.map(Codec::name))?;
-    dict.set_item("expected_packets", quality.expected)?;
-    dict.set_item("lost_packets", quality.lost)?;
-    dict.set_item("jitter_ms", quality.jitter_ms)?;
-    dict.set_item("round_trip_ms", quality.round_trip_ms)?;
-    dict.set_item("reported_loss", quality.reported_loss)?;
-    dict.set_item("reported_jitter_ms", quality.reported_jitter_ms)?;
-    dict.set_item("reported_discard", quality.reported_discard)?;
-    dict.set_item("reported_mos", quality.reported_mos)?;
-    Ok(dict)
 }

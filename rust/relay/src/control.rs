@@ -1,12 +1,13 @@
 //! What the rest of the process holds: interfaces, port pools, and the way to the workers.
 
+mod starting;
+mod streams;
 mod telling;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -15,16 +16,14 @@ use fastpath::Fastpath;
 
 use crate::dtls::Identity;
 use crate::error::RelayError;
-use crate::keeper::name_of;
-use crate::ledger::{Chance, Interface, Ledger, Pair};
+use crate::ledger::Ledger;
 use crate::memory::Memory;
 use crate::music::Music;
-use crate::ports::PortPool;
-use crate::recording::{Place, Writer};
-use crate::report::{Event, Report};
+use crate::recording::Writer;
+use crate::report::Report;
 use crate::sys::EventFd;
-use crate::types::{Content, PortStats};
-use crate::worker::{Command, Worker};
+use crate::types::PortStats;
+use crate::worker::Command;
 use crate::Millis;
 
 /// How long a worker may take to answer before it counts as stuck.
@@ -70,19 +69,6 @@ struct Keeper {
     thread: JoinHandle<()>,
 }
 
-/// Tells, when a thread ends for whatever reason, that the relay is not whole any more.
-struct Watch {
-    broken: Arc<AtomicBool>,
-    bell: Arc<EventFd>,
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.broken.store(true, Ordering::Release);
-        self.bell.notify();
-    }
-}
-
 struct Link {
     commands: Sender<Command>,
     wake: Arc<EventFd>,
@@ -92,120 +78,6 @@ struct Link {
 }
 
 impl Relay {
-    /// Starts the worker threads; no fast path.
-    ///
-    /// # Errors
-    /// `System` when a thread, an eventfd or an epoll set cannot be had.
-    pub fn start(interfaces: Vec<Interface>, options: Options) -> Result<Self, RelayError> {
-        Self::start_beside(interfaces, options, Err("off".to_owned()), None, None)
-    }
-
-    /// Starts the worker threads beside a fast path.
-    ///
-    /// `directory`: where latches and SRTP contexts outlive the process. What another process has left
-    /// there goes on, stream by stream, with `reopen` and `resume`. It should be in memory (tmpfs), and
-    /// nobody else's: keys that came out of handshakes stand in it, and names of the others.
-    /// `recordings`: where WAV files go; those that another process has left are finished now.
-    ///
-    /// # Errors
-    /// `System` when a thread, an eventfd or an epoll set cannot be had.
-    pub fn start_beside(
-        interfaces: Vec<Interface>,
-        options: Options,
-        kernel: Kernel,
-        directory: Option<&Path>,
-        recordings: Option<Place>,
-    ) -> Result<Self, RelayError> {
-        let memory = directory.map(Memory::open).transpose();
-        let memory = memory.map_err(RelayError::System)?;
-        let epoch = Instant::now();
-        let bell = Arc::new(EventFd::new().map_err(RelayError::System)?);
-        let broken = Arc::new(AtomicBool::new(false));
-        let (reports_in, reports) = mpsc::channel();
-        let own = Arc::new(Mutex::<Vec<Report>>::default());
-        let writer = recordings.map(|place| {
-            let (own, bell) = (Arc::clone(&own), Arc::clone(&bell));
-            Writer::start(place, move |told| {
-                lock(&own).push(told);
-                bell.notify();
-            })
-        });
-        let writer = writer.transpose().map_err(RelayError::System)?;
-        let mut links = Vec::new();
-        for number in 0..options.threads.max(1) {
-            let (commands, queue) = mpsc::channel();
-            let wake = Arc::new(EventFd::new().map_err(RelayError::System)?);
-            let worker = Worker {
-                commands: queue,
-                wake: Arc::clone(&wake),
-                reports: reports_in.clone(),
-                bell: Arc::clone(&bell),
-                silence_limit: if options.silence == 0 {
-                    Millis::MAX
-                } else {
-                    options.silence
-                },
-                epoch,
-                kernel: kernel.clone(),
-                keeper: match &memory {
-                    Some(memory) => Some(memory.keeper(number).map_err(RelayError::System)?),
-                    None => None,
-                },
-                sink: writer.as_ref().map(|writer| writer.sink.clone()),
-            };
-            let name = format!("relay-{number}");
-            let watch = Watch {
-                broken: Arc::clone(&broken),
-                bell: Arc::clone(&bell),
-            };
-            let thread = std::thread::Builder::new().name(name).spawn(move || {
-                let _watch = watch;
-                worker.run()
-            });
-            links.push(Link {
-                commands,
-                wake,
-                told: AtomicBool::new(false),
-                thread: Some(thread.map_err(RelayError::System)?),
-            });
-        }
-        let with_pool = |one: Interface| {
-            let pool = PortPool::new(
-                one.first,
-                one.last,
-                one.start.unwrap_or(one.first),
-                options.rest,
-            );
-            (one, pool)
-        };
-        let interfaces = interfaces.into_iter().map(with_pool).collect();
-        let ledger = Ledger {
-            interfaces,
-            sessions: HashMap::new(),
-            names: HashMap::new(),
-            used_up: HashSet::new(),
-            next: 0,
-            chance: Chance::default(),
-        };
-        Ok(Self {
-            links,
-            gathering: AtomicBool::new(false),
-            ledger: Mutex::new(ledger),
-            reports: Mutex::new(reports),
-            own,
-            bell,
-            broken,
-            epoch,
-            memory: Mutex::new(memory),
-            keeper: kernel.as_ref().ok().map(keep).transpose()?,
-            kernel,
-            identity: None,
-            writer,
-            recordings: AtomicU64::new(0),
-            music: Mutex::default(),
-        })
-    }
-
     /// The fast path, or why there is none.
     pub fn kernel(&self) -> &Kernel {
         &self.kernel
@@ -228,87 +100,6 @@ impl Relay {
         self.identity.is_some()
     }
 
-    /// Opens a stream between two interfaces (a session begins with its first) and returns the RTP
-    /// port of each side; RTCP is on the next.
-    ///
-    /// # Errors
-    /// `NoInterface`, `Exhausted`, `NoStream` where the stream is open already, `System`, `Stuck`.
-    pub fn open(
-        &self,
-        session: &str,
-        stream: u16,
-        interfaces: [&str; 2],
-        content: Content,
-    ) -> Result<[u16; 2], RelayError> {
-        let now = self.now();
-        let mut ledger = self.ledger();
-        if ledger
-            .sessions
-            .get(session)
-            .is_some_and(|entry| entry.streams.contains_key(&stream))
-        {
-            return Err(RelayError::NoStream(session.to_owned(), stream));
-        }
-        let first = self.bind(&mut ledger, session, interfaces[0], now)?;
-        let second = match self.bind(&mut ledger, session, interfaces[1], now) {
-            Ok(pair) => pair,
-            Err(error) => {
-                ledger.interfaces[first.place].1.give_back(first.port, now);
-                return Err(error);
-            }
-        };
-        let opened = [first.port, second.port];
-        self.place(
-            &mut ledger,
-            (session, stream, content),
-            [first, second],
-            false,
-        )?;
-        Ok(opened)
-    }
-
-    /// Opens a stream of the process before this one on the ports that it had. No packet is looked at
-    /// before `resume`: until then say what signaling has said of it.
-    ///
-    /// # Errors
-    /// As `open`; `Exhausted` also where a port is not free, `System` where it cannot be bound.
-    pub fn reopen(
-        &self,
-        session: &str,
-        stream: u16,
-        interfaces: [&str; 2],
-        content: Content,
-        ports: [u16; 2],
-    ) -> Result<(), RelayError> {
-        let now = self.now();
-        let mut ledger = self.ledger();
-        let known = ledger.sessions.get(session);
-        if known.is_some_and(|entry| entry.streams.contains_key(&stream)) {
-            return Err(RelayError::NoStream(session.to_owned(), stream));
-        }
-        let first = ledger.bind_again(interfaces[0], ports[0], now)?;
-        let second = ledger.bind_again(interfaces[1], ports[1], now);
-        let second = second.inspect_err(|_| {
-            ledger.interfaces[first.place].1.give_back(first.port, now);
-        })?;
-        self.place(
-            &mut ledger,
-            (session, stream, content),
-            [first, second],
-            true,
-        )
-    }
-
-    /// Goes on with a stream that was reopened: with the latches and SRTP contexts that it had.
-    ///
-    /// # Errors
-    /// `NoStream`, `Stuck`.
-    pub fn resume(&self, session: &str, stream: u16) -> Result<(), RelayError> {
-        let (number, worker) = self.find(session, Some(stream))?;
-        let session = number;
-        self.tell(worker, Command::Resume { session, stream })
-    }
-
     /// Everything that is to go on has been resumed: what the process before this one left may go.
     pub fn restored(&self) {
         for worker in 0..self.links.len() {
@@ -323,56 +114,10 @@ impl Relay {
         }
     }
 
-    fn place(
-        &self,
-        ledger: &mut Ledger,
-        (session, stream, content): (&str, u16, Content),
-        [first, second]: [Pair; 2],
-        asleep: bool,
-    ) -> Result<(), RelayError> {
-        let ports = [first.addresses(), second.addresses()];
-        let taken = [(first.place, first.port), (second.place, second.port)];
-        let classes = taken.map(|(place, _)| ledger.interfaces[place].0.traffic_class);
-        let (number, worker) = ledger.place(session, stream, taken, self.links.len());
-        let sockets = first.sockets.into_iter().chain(second.sockets).collect();
-        let open = Command::Open {
-            session: number,
-            stream,
-            content,
-            ports,
-            classes,
-            sockets,
-            identity: name_of((session, stream)),
-            asleep,
-        };
-        self.tell(worker, open)
-    }
-
     /// Recordings that a process before this one had left, and that were finished.
     #[must_use]
     pub fn repaired(&self) -> &[String] {
         self.writer.as_ref().map_or(&[], |one| &one.repaired)
-    }
-
-    /// Ends one stream of a session; its ports go to rest.
-    ///
-    /// # Errors
-    /// `NoStream`, `Stuck`.
-    pub fn close(&self, session: &str, stream: u16) -> Result<(), RelayError> {
-        let (number, worker) = self.find(session, Some(stream))?;
-        self.tell(
-            worker,
-            Command::Close {
-                session: number,
-                stream,
-            },
-        )?;
-        let now = self.now();
-        let mut ledger = self.ledger();
-        let entry = ledger.sessions.get_mut(session);
-        let ports = entry.and_then(|entry| entry.streams.remove(&stream));
-        ledger.give_back(ports, now);
-        Ok(())
     }
 
     /// Counters of a session's ports; None: no such session.
@@ -443,33 +188,6 @@ impl Relay {
         self.bell.raw()
     }
 
-    /// Binds a pair for a session, and tells when an interface has no more.
-    fn bind(
-        &self,
-        ledger: &mut Ledger,
-        session: &str,
-        interface: &str,
-        now: Millis,
-    ) -> Result<Pair, RelayError> {
-        let bound = ledger.bind(interface, now);
-        match bound {
-            Err(RelayError::Exhausted(_)) if ledger.used_up.insert(interface.to_owned()) => {
-                lock(&self.own).push(Report {
-                    session: session.to_owned(),
-                    event: Event::Exhausted {
-                        interface: interface.to_owned(),
-                    },
-                });
-                self.bell.notify();
-            }
-            Ok(_) if !ledger.used_up.is_empty() => {
-                ledger.used_up.remove(interface);
-            }
-            _ => {}
-        }
-        bound
-    }
-
     fn now(&self) -> Millis {
         self.epoch.elapsed().as_millis() as Millis
     }
@@ -527,24 +245,6 @@ impl Relay {
         }
         answer.recv_timeout(PATIENCE).map_err(|_| RelayError::Stuck)
     }
-}
-
-/// How often next hops are looked after: a lease holds for five times as long.
-const UPKEEP: Duration = Duration::from_secs(1);
-
-/// Starts the thread that looks after a fast path.
-fn keep(kernel: &Arc<Fastpath>) -> Result<Keeper, RelayError> {
-    let kernel = Arc::clone(kernel);
-    let (stop, stopped) = mpsc::channel();
-    let work = move || {
-        while stopped.recv_timeout(UPKEEP) == Err(RecvTimeoutError::Timeout) {
-            // Without an answer leases run out, and the kernel asks its own neighbour table.
-            drop(kernel.maintain());
-        }
-    };
-    let thread = std::thread::Builder::new().name("fast-path".to_owned());
-    let thread = thread.spawn(work).map_err(RelayError::System)?;
-    Ok(Keeper { stop, thread })
 }
 
 impl Drop for Relay {

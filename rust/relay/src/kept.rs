@@ -27,6 +27,13 @@ pub(crate) struct Kept {
     voice: Option<Option<u32>>,
     /// How far the stream has come that music has gone on with: the cell, and how often it was written.
     outlet: Option<(Option<u32>, u32)>,
+    /// Of the port with the keys of a side; most ports have none.
+    keyed: Option<Box<Keyed>>,
+}
+
+/// The cells that go with keys, or with streams that share the port.
+#[derive(Debug, Default)]
+struct Keyed {
     /// The keys of the two directions, by fingerprint.
     keys: [u64; 2],
     /// The keys of a handshake.
@@ -134,16 +141,17 @@ impl Kept {
     /// The keys have changed: cells of other keys go, contexts go on where the same keys were before.
     pub fn change_keys(&mut self, keeper: &mut Keeper, guard: &mut Guard) {
         let keys = guard.fingerprints();
-        if self.identity == 0 || keys == self.keys {
+        let known = self.keyed.as_ref().map_or([0; 2], |one| one.keys);
+        if self.identity == 0 || keys == known {
             return;
         }
-        let before = std::mem::replace(&mut self.keys, keys);
+        let before = std::mem::replace(&mut self.keyed().keys, keys);
         for (at, (sent, rtcp)) in CONTEXTS.into_iter().enumerate() {
             let key = keys[usize::from(sent)];
             if key == before[usize::from(sent)] {
                 continue;
             }
-            for cell in self.windows[at].drain(..).flatten() {
+            for cell in self.keyed().windows[at].drain(..).flatten() {
                 keeper.give_back(cell);
             }
             let kept = keeper.before(self.name(at, key)).to_vec();
@@ -175,7 +183,7 @@ impl Kept {
             }
             let length = (whole.len() as u32) << 8;
             let entry = Entry::part(length | number as u32, words);
-            self.secret.extend(keeper.take(name, entry));
+            self.keyed().secret.extend(keeper.take(name, entry));
         }
     }
 
@@ -197,7 +205,7 @@ impl Kept {
 
     /// The keys of a handshake are no more used.
     pub fn wipe_secret(&mut self, keeper: &mut Keeper) {
-        for cell in self.secret.drain(..) {
+        for cell in self.keyed.iter_mut().flat_map(|one| one.secret.drain(..)) {
             keeper.wipe(cell);
         }
     }
@@ -208,17 +216,18 @@ impl Kept {
             return;
         }
         let entry = Entry::part(ssrc, [u64::from(stream), 0, 0]);
-        if let Some((_, cell)) = self.sources.iter().find(|(known, _)| *known == ssrc) {
+        let name = name_of(("sources", self.identity));
+        let sources = &mut self.keyed().sources;
+        if let Some((_, cell)) = sources.iter().find(|(known, _)| *known == ssrc) {
             keeper.write(*cell, entry);
             return;
         }
-        if self.sources.len() >= MAX_SOURCES {
-            let (_, oldest) = self.sources.remove(0);
+        if sources.len() >= MAX_SOURCES {
+            let (_, oldest) = sources.remove(0);
             keeper.give_back(oldest);
         }
-        let name = name_of(("sources", self.identity));
         let cell = keeper.take(name, entry);
-        self.sources.extend(cell.map(|cell| (ssrc, cell)));
+        sources.extend(cell.map(|cell| (ssrc, cell)));
     }
 
     /// Whose the sources were in the process before this one.
@@ -230,15 +239,15 @@ impl Kept {
 
     /// Gives every cell back.
     pub fn release(&mut self, keeper: &mut Keeper) {
-        for (_, cell) in self.sources.drain(..) {
-            keeper.give_back(cell);
-        }
         self.wipe_secret(keeper);
         let latch = self.latch.take().and_then(|(_, cell)| cell);
-        let windows = self.windows.iter_mut().flat_map(|cells| cells.drain(..));
+        let keyed = self.keyed.take().unwrap_or_default();
+        let sources = keyed.sources.into_iter().map(|(_, cell)| cell);
+        let windows = keyed.windows.into_iter().flatten().flatten();
         let voice = self.voice.take().flatten();
         let outlet = self.outlet.take().and_then(|(cell, _)| cell);
-        for cell in windows.flatten().chain(latch).chain(voice).chain(outlet) {
+        let rest = latch.into_iter().chain(voice).chain(outlet);
+        for cell in sources.chain(windows).chain(rest) {
             keeper.give_back(cell);
         }
     }
@@ -252,15 +261,22 @@ impl Kept {
         progress: Progress,
     ) {
         let at = usize::from(sent) * 2 + usize::from(rtcp);
-        if let Some(cell) = self.windows[at].get(place) {
+        let keyed = self.keyed();
+        if let Some(cell) = keyed.windows[at].get(place) {
             if let Some(cell) = cell {
                 keeper.write(*cell, progress.into());
             }
             return;
         }
-        let name = self.name(at, self.keys[usize::from(sent)]);
-        self.windows[at].resize(place, None);
-        self.windows[at].push(keeper.take(name, progress.into()));
+        let key = keyed.keys[usize::from(sent)];
+        let cell = keeper.take(self.name(at, key), progress.into());
+        let window = &mut self.keyed().windows[at];
+        window.resize(place, None);
+        window.push(cell);
+    }
+
+    fn keyed(&mut self) -> &mut Keyed {
+        self.keyed.get_or_insert_default()
     }
 
     fn name(&self, context: usize, key: u64) -> u64 {

@@ -169,7 +169,7 @@ fn bind_pair(settings: &Interface, port: u16) -> io::Result<[UdpSocket; 2]> {
     let bind = |port| {
         let socket = UdpSocket::bind((settings.ip, port))?;
         socket.set_nonblocking(true)?;
-        set_traffic_class(&socket, settings.traffic_class)?;
+        set_traffic_class(&socket, settings.ip, settings.traffic_class)?;
         Ok::<_, io::Error>(socket)
     };
     Ok([bind(port)?, bind(port + 1)?])

@@ -59,7 +59,7 @@ struct Port {
     /// The streams that share this port.
     bundle: Option<Box<Bundle>>,
     muxed: bool,
-    ice: Option<Agent>,
+    ice: Option<Box<Agent>>,
     guard: Guard,
     latch: Latch,
     muted: bool,

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::mem;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 /// Events taken with one `epoll_wait`.
@@ -101,11 +101,13 @@ impl Epoll {
 }
 
 /// Sets the traffic class (DSCP and ECN bits) of what a socket sends.
-pub fn set_traffic_class(socket: &UdpSocket, class: u8) -> io::Result<()> {
+///
+/// `ip`: what it is bound to.
+pub fn set_traffic_class(socket: &UdpSocket, ip: IpAddr, class: u8) -> io::Result<()> {
     let value = libc::c_int::from(class);
-    let (level, option) = match socket.local_addr()? {
-        SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_TOS),
-        SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_TCLASS),
+    let (level, option) = match ip {
+        IpAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_TOS),
+        IpAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_TCLASS),
     };
     let length = mem::size_of_val(&value) as libc::socklen_t;
     // SAFETY: the pointer and length are those of a live integer.

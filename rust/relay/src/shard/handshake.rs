@@ -28,7 +28,7 @@ impl Shard {
                 port.latch.require_proof(credentials.is_some());
                 match (&mut port.ice, credentials) {
                     (Some(agent), Some(ours)) => agent.restart(ours.clone()),
-                    (agent, ours) => *agent = ours.cloned().map(Agent::new),
+                    (agent, ours) => *agent = ours.cloned().map(|ours| Box::new(Agent::new(ours))),
                 }
             }
         }

@@ -1,0 +1,106 @@
+//! What Python says, as the relay's own words.
+
+use std::net::{IpAddr, SocketAddr};
+
+use fastpath::{Hook, Settings};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use relay::{Interface, MasterKey, Member, Protection, Suite};
+
+/// (name, ip, first, last, start, traffic class), as `_core.pyi` says.
+pub(super) type InterfaceTuple = (String, String, u16, u16, Option<u16>, u8);
+/// Crypto suite, the peer's master key with its salt, and ours.
+pub(super) type KeysTuple = (String, Vec<u8>, Vec<u8>);
+/// Stream, a=mid, payload types, sources.
+pub(super) type MemberTuple = (u16, Vec<u8>, Vec<u8>, Vec<u32>);
+/// An IP address and a port.
+pub(super) type AddressTuple = (String, u16);
+
+pub(super) fn ip(text: &str) -> PyResult<IpAddr> {
+    text.parse()
+        .map_err(|_| PyValueError::new_err(format!("not an IP address: {text:?}")))
+}
+
+pub(super) fn address(pair: Option<AddressTuple>) -> PyResult<Option<SocketAddr>> {
+    pair.map(|(host, port)| Ok(SocketAddr::new(ip(&host)?, port)))
+        .transpose()
+}
+
+/// What `protect` asks for. An error does not say what the key was.
+pub(super) fn protection(keys: Option<KeysTuple>, closed: bool) -> PyResult<Protection> {
+    let Some((name, receive, send)) = keys else {
+        return Ok(if closed {
+            Protection::Closed
+        } else {
+            Protection::Plain
+        });
+    };
+    let suite = Suite::from_name(&name)
+        .ok_or_else(|| PyValueError::new_err(format!("no crypto suite is called {name:?}")))?;
+    let key = |bytes: &[u8]| {
+        MasterKey::new(suite, bytes)
+            .ok_or_else(|| PyValueError::new_err(format!("not the length of a key for {name}")))
+    };
+    Ok(Protection::Srtp {
+        receive: key(&receive)?,
+        send: key(&send)?,
+    })
+}
+
+/// Payload types beyond 127 are none.
+pub(super) fn member((stream, mid, payload_types, sources): MemberTuple) -> Member {
+    let known = payload_types.iter().filter(|one| **one < 128);
+    Member {
+        stream,
+        mid,
+        payload_types: known.fold(0, |bits, one| bits | 1 << one),
+        sources,
+    }
+}
+
+pub(super) fn side_index(side: usize) -> PyResult<usize> {
+    match side {
+        0 | 1 => Ok(side),
+        _ => Err(PyValueError::new_err("a stream has the sides 0 and 1")),
+    }
+}
+
+pub(super) fn interface(tuple: InterfaceTuple) -> PyResult<Interface> {
+    let (name, host, first, last, start, traffic_class) = tuple;
+    if first == 0 || last <= first {
+        return Err(PyValueError::new_err(format!(
+            "no port pair lies in {first} to {last}"
+        )));
+    }
+    Ok(Interface {
+        name,
+        ip: ip(&host)?,
+        first,
+        last,
+        start,
+        traffic_class,
+    })
+}
+
+pub(super) fn fast_path_settings(
+    interfaces: &[Interface],
+    instance: String,
+    hook: &str,
+) -> PyResult<Settings> {
+    let hook = match hook {
+        "auto" => Hook::Auto,
+        "xdp" => Hook::Xdp,
+        _ => return Err(PyValueError::new_err("the fast path is auto or xdp")),
+    };
+    let name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if instance.is_empty() || !instance.bytes().all(name) {
+        return Err(PyValueError::new_err(
+            "an instance is letters, digits and -",
+        ));
+    }
+    Ok(Settings {
+        instance,
+        addresses: interfaces.iter().map(|one| one.ip).collect(),
+        hook,
+    })
+}
