@@ -1,12 +1,12 @@
 """The border: a session border controller as a core without I/O (the guide's SBCE)."""
 
-from farline.border.bans import Banned, Lifted
-from farline.border.bindings import BindingLimits
 from farline.border.core import BorderCore, Reconfigured
 from farline.border.exchange import Exchange, Refusal, Side, Verdict
-from farline.border.limits import Limits
 from farline.border.plan import Candidate, Plan
-from farline.border.restoring import Dropped, Restored
+from farline.border.registrations.bindings import BindingLimits
+from farline.border.shield.bans import Banned, Lifted
+from farline.border.shield.limits import Limits
+from farline.border.survival.restoring import Dropped, Restored
 
 __all__ = [
     "Banned",

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from farline.border import (
-    acknowledging,
-    admission,
-    calling,
-    guard,
-    joining,
-    registering,
-    relaying,
-    screening,
-    siprec,
-    transfer,
-)
+from farline.border import admission
+from farline.border.calls import acknowledging, calling, relaying
+from farline.border.calls.forwarding import Arrival
 from farline.border.exchange import Refusal, Verdict
-from farline.border.forwarding import Arrival
-from farline.border.line import token_of
+from farline.border.policy import screening
+from farline.border.recording import siprec
+from farline.border.registrations import registering
+from farline.border.shield import guard
 from farline.border.steps import Aborted, Cancelled, Operation
+from farline.border.topology.line import token_of
+from farline.border.transfers import joining, transfer
 from farline.sip.effects import Send
 from farline.sip.transaction import (
     AckArrived,
@@ -35,9 +30,9 @@ from farline.sip.transaction import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from farline.border.calls.session import Found
     from farline.border.context import Context
     from farline.border.exchange import Side
-    from farline.border.session import Found
     from farline.sip import Flow
     from farline.sip.transaction import ServerTransaction
 

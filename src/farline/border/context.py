@@ -5,28 +5,29 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
-from farline.border import policy, siprec
-from farline.border.abandoned import Abandoned
-from farline.border.accounts import Accounts
-from farline.border.bindings import BindingTable
-from farline.border.credentials import Credentials
-from farline.border.dos import Guards
+from farline.border.calls.abandoned import Abandoned
+from farline.border.calls.sessions import SessionTable
 from farline.border.endings import Endings
 from farline.border.exchange import Side
-from farline.border.health import Health
-from farline.border.hiding import Hider
-from farline.border.keeping import Keeper
-from farline.border.links import Links
-from farline.border.marking import Marking
 from farline.border.operations import Operations
-from farline.border.pacing import Pacer
 from farline.border.plan import Plan
-from farline.border.push import Pushes
-from farline.border.screening import Rates
-from farline.border.sessions import SessionTable
-from farline.border.shield import Shield
-from farline.border.upstream import Upstreams
-from farline.border.ways import Ways
+from farline.border.policy import groups as policy
+from farline.border.policy.marking import Marking
+from farline.border.policy.screening import Rates
+from farline.border.recording import siprec
+from farline.border.registrations.bindings import BindingTable
+from farline.border.registrations.pacing import Pacer
+from farline.border.registrations.push import Pushes
+from farline.border.routing.health import Health
+from farline.border.routing.links import Links
+from farline.border.routing.upstream import Upstreams
+from farline.border.shield.dos import Guards
+from farline.border.shield.stage import Shield
+from farline.border.survival.keeper import Keeper
+from farline.border.topology.hiding import Hider
+from farline.border.trunks.accounts import Accounts
+from farline.border.trunks.credentials import Credentials
+from farline.border.trunks.ways import Ways
 from farline.config import TopologyAudit
 from farline.sip import responses
 from farline.sip.effects import Send
@@ -37,10 +38,10 @@ from farline.trace.events import CallChanged, Decision, Note, Refused, Trace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from farline.border.calls.session import Session
     from farline.border.exchange import Refusal, Verdict
-    from farline.border.limits import Limits
-    from farline.border.recorder import Recorder
-    from farline.border.session import Session
+    from farline.border.recording.recorder import Recorder
+    from farline.border.shield.limits import Limits
     from farline.border.steps import (
         Operation,
     )

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farline.border import guard, heartbeat, media_news, restoring
 from farline.border.arrivals import Arrivals
-from farline.border.bans import Banned, Lifted
+from farline.border.calls import media_news
 from farline.border.context import Context
-from farline.border.far_ends import FarEnds
-from farline.border.limits import Limits
-from farline.border.scripts import Manipulated
+from farline.border.interworking.scripts import Manipulated
+from farline.border.routing import heartbeat
+from farline.border.routing.far_ends import FarEnds
+from farline.border.shield import guard
+from farline.border.shield.bans import Banned, Lifted
+from farline.border.shield.limits import Limits
 from farline.border.show import calls, show
 from farline.border.steps import Unreachable
+from farline.border.survival import restoring
 from farline.media.engine import MediaDone
 from farline.media.reports import MediaReport
 from farline.sip import Message, WireError, responses, stun

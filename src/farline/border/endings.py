@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farline.border.charging import charges
+from farline.border.policy.charging import charges
 from farline.media.engine import Delete, Media
 from farline.trace.events import CallChanged, MediaSeen, Trace
 
 if TYPE_CHECKING:
-    from farline.border.anchor import Anchored
-    from farline.border.binding import Binding
+    from farline.border.calls.anchor import Anchored
+    from farline.border.calls.session import Session
     from farline.border.context import Context
-    from farline.border.session import Session
+    from farline.border.registrations.binding import Binding
 
 CLICK_LINGER = 32.0
 """Seconds that a click-to-call binding outlives its calls: the last transactions end in them."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from farline.border.scripts import Manipulate, Manipulated
+from farline.border.interworking.scripts import Manipulate, Manipulated
 from farline.border.steps import (
     MAX_INBOX,
     NEXT,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from farline.border import scripts, signaling_policy
 from farline.border.exchange import Refusal, Side
-from farline.border.leg_rules import legs_of
+from farline.border.interworking import scripts
+from farline.border.policy import signaling as signaling_policy
+from farline.border.policy.leg_rules import legs_of
 from farline.border.reaching import Reaching
-from farline.border.topology import (
+from farline.border.topology.stage import (
     inward_request,
     inward_response,
     outward_request,
@@ -19,12 +20,12 @@ from farline.sip import WireError
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from farline.border.calls.session import End, Session
     from farline.border.exchange import Verdict
-    from farline.border.interworking import Interworking
-    from farline.border.leg_rules import Legs
-    from farline.border.line import Line
-    from farline.border.session import End, Session
+    from farline.border.interworking.stage import Interworking
+    from farline.border.policy.leg_rules import Legs
     from farline.border.steps import RunScript
+    from farline.border.topology.line import Line
     from farline.config import Rules
     from farline.config.interworking import InterworkingProfile
     from farline.sip import Message

@@ -10,16 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from farline.border import policy
-from farline.border.call_ids import CallIds
 from farline.border.exchange import Verdict
 from farline.border.flow import because
-from farline.border.header_hiding import HeaderHiding
-from farline.border.inside import InsideAddresses
-from farline.border.interworking import Interworking
-from farline.border.own_addresses import OwnAddresses
-from farline.border.peers import PeerFlow, peer_flow
-from farline.border.server_hosts import ServerHosts
+from farline.border.interworking.stage import Interworking
+from farline.border.policy import groups as policy
+from farline.border.routing.peers import PeerFlow, peer_flow
+from farline.border.topology.call_ids import CallIds
+from farline.border.topology.headers import HeaderHiding
+from farline.border.topology.inside import InsideAddresses
+from farline.border.topology.own_addresses import OwnAddresses
+from farline.border.topology.server_hosts import ServerHosts
 from farline.config.time_of_day import TimeOfDay
 from farline.config.uri_groups import URI_GROUP_ANY, compile_group
 from farline.sip import Address, NameAddr, Transport, WireError

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from farline.border import routing
 from farline.border.exchange import Side
-from farline.border.health import DOWN_SECONDS
 from farline.border.plan import Candidate
+from farline.border.routing import stage as routing
+from farline.border.routing.health import DOWN_SECONDS
 from farline.border.steps import Connect, Reach, Wake
 from farline.config import SubscriberFlow
 from farline.config.flows import split_host
@@ -18,11 +18,11 @@ from farline.sip.transaction import Cause
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from farline.border.binding import Binding
+    from farline.border.calls.session import End, Found, Session
     from farline.border.context import Context
-    from farline.border.line import Line
-    from farline.border.session import End, Found, Session
+    from farline.border.registrations.binding import Binding
     from farline.border.steps import Step
+    from farline.border.topology.line import Line
     from farline.config import RoutingProfile
     from farline.sip import Message
     from farline.sip.dns import Found as DnsFound

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farline.border.binding import INSTANCE_KEY
 from farline.border.plan import Candidate
+from farline.border.registrations.binding import INSTANCE_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    from farline.border.bans import Ban
-    from farline.border.binding import Binding
+    from farline.border.calls.session import Session
     from farline.border.context import Context
-    from farline.border.session import Session
+    from farline.border.registrations.binding import Binding
+    from farline.border.shield.bans import Ban
     from farline.config import ServerFlow, SubscriberFlow
     from farline.sip import Transport
 

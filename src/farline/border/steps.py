@@ -20,8 +20,8 @@ from farline.sip.dns import Question
 if TYPE_CHECKING:
     from collections import deque
 
-    from farline.border.binding import Binding
     from farline.border.plan import Candidate
+    from farline.border.registrations.binding import Binding
     from farline.media.engine import MediaRequest
     from farline.sip.transaction import ClientTransaction
 

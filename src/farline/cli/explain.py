@@ -12,7 +12,7 @@ import typer
 from farline.border.explain.explainer import Explainer, Explanation, Step
 from farline.border.explain.replay import Replay
 from farline.border.explain.scratch import Scratch
-from farline.border.line import token_of
+from farline.border.topology.line import token_of
 from farline.cli import offline
 from farline.runtime import clock
 from farline.runtime.control import ControlError, call

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from farline.border.scripts import judge
+from farline.border.interworking.scripts import judge
 from farline.cli.offline import echo_json, fail, is_capture, read_bytes
 from farline.config.scripts import SignalingScript
 from farline.runtime.scripts import Script

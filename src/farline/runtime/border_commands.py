@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farline.border import Banned, Lifted, Reconfigured
-from farline.border.marking import first_classes
+from farline.border.policy.marking import first_classes
 from farline.runtime.border_listeners import border_listeners
 from farline.sip.transport import Address
 

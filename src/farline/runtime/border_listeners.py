@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farline.border.marking import first_classes
+from farline.border.policy.marking import first_classes
 from farline.runtime.sip_listen import Listener
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from farline.border.charging import Charged
+from farline.border.policy.charging import Charged
 from farline.store.charge_records import ChargeStore, JsonLinesCharges, SqliteCharges
 from farline.store.sqlite import StoreError
 

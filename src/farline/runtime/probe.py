@@ -13,8 +13,8 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farline.border import routing
 from farline.border.plan import Plan
+from farline.border.routing import stage as routing
 from farline.config import Problem
 from farline.runtime.resolver import Resolver
 from farline.runtime.tls import TlsError, client_context

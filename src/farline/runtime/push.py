@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from farline.border.push import Push
+from farline.border.registrations.push import Push
 from farline.trace.events import Note
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from farline.border.scripts import Manipulate, Manipulated
+from farline.border.interworking.scripts import Manipulate, Manipulated
 from farline.runtime import clock
 
 if TYPE_CHECKING:

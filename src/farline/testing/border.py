@@ -6,10 +6,10 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from farline.border import BorderCore, Dropped, Limits, Restored
-from farline.border.charging import Charged
 from farline.border.explain.scratch import StandInEngine
-from farline.border.push import Push
-from farline.border.scripts import Manipulate
+from farline.border.interworking.scripts import Manipulate
+from farline.border.policy.charging import Charged
+from farline.border.registrations.push import Push
 from farline.media.engine import Delete, Media, MediaDone, MediaReply
 from farline.sip import Address, Flow, Message, Transport
 from farline.sip.dns import Found, Question

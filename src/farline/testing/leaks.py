@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from farline.border.inside import InsideAddresses
+from farline.border.topology.inside import InsideAddresses
 from farline.sip import Message
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farline.border.call_ids import CallIds
-from farline.border.hiding import Hider
-from farline.border.inside import InsideAddresses
-from farline.border.line import make_line
 from farline.border.plan import Candidate, Plan
-from farline.border.topology import (
+from farline.border.topology.call_ids import CallIds
+from farline.border.topology.hiding import Hider
+from farline.border.topology.inside import InsideAddresses
+from farline.border.topology.line import make_line
+from farline.border.topology.stage import (
     inward_request,
     inward_response,
     outward_request,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from farline.border.push import Push
+from farline.border.registrations.push import Push
 from farline.config import Registrations
 from farline.sip import NameAddr, responses
 from farline.testing.border_phone import DOMAIN, OFFICE, Phone, offer

@@ -2,7 +2,7 @@
 
 import pytest
 
-from farline.border.scripts import Manipulated
+from farline.border.interworking.scripts import Manipulated
 from farline.sip import Message, responses
 from farline.testing.border import BorderWorld
 from farline.testing.border_phone import DOMAIN, Phone, offer

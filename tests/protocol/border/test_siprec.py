@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from farline.border import Reconfigured
-from farline.border.recording_metadata import NAMESPACE
+from farline.border.recording.metadata import NAMESPACE
 from farline.config import EndPointPolicyGroup, ServerProfile
 from farline.config.check_servers import check_servers
 from farline.config.interworking import InterworkingProfile

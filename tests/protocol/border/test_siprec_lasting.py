@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from farline.border.recording_metadata import NAMESPACE
+from farline.border.recording.metadata import NAMESPACE
 from farline.media.engine import Subscribe
 from farline.media.reports import MediaSessions
 from farline.sip import Transport, responses

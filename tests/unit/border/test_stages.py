@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from farline.border import flow, policy, routing
+from farline.border import flow
 from farline.border.exchange import Exchange
 from farline.border.plan import Candidate, Plan
+from farline.border.policy import groups as policy
+from farline.border.routing import stage as routing
 from farline.config import (
     Border,
     EndPointPolicyGroup,

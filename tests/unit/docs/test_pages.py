@@ -14,9 +14,12 @@ from farline.testing.pages import blocks, commands, quotes
 ROOT = Path(__file__).parents[3]
 PAGES = sorted((ROOT / "README.md", *(ROOT / "docs").rglob("*.md")))
 CONCEPTS = sorted((ROOT / "docs/concepts").glob("*.md"))
-PLACES = [ROOT, ROOT / "rust/relay/src", ROOT / "src/farline"] + [
-    ROOT / "src/farline" / one
-    for one in ("border", "border/relays", "runtime", "runtime/relays", "sip", "media", "testing")
+SOURCES = ROOT / "src/farline"
+PLACES = [
+    ROOT,
+    ROOT / "rust/relay/src",
+    SOURCES,
+    *(one for one in SOURCES.rglob("*") if one.is_dir()),
 ]
 """Where a module's name in a page may begin."""
 

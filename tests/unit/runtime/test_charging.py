@@ -4,7 +4,7 @@ import json
 import sqlite3
 from dataclasses import replace
 
-from farline.border.charging import Charged
+from farline.border.policy.charging import Charged
 from farline.runtime.charging import Charges
 from farline.store.charge_records import ChargeRecord, SqliteCharges
 

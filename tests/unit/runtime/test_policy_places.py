@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from farline.border.marking import first_classes
+from farline.border.policy.marking import first_classes
 from farline.config import EndPointPolicyGroup, load_deployment
 from farline.media.engine import Offer, Side
 from farline.media.sessions import MediaSessions

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from farline.border.push import Push
+from farline.border.registrations.push import Push
 from farline.runtime.push import PushSender
 
 PARAMS = (("pn-provider", "fcm"), ("pn-prid", "token"), ("pn-param", "project"))

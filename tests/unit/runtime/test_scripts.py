@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from farline.border.scripts import Manipulate
+from farline.border.interworking.scripts import Manipulate
 from farline.config.scripts import SignalingScript
 from farline.runtime.scripts import Script, Scripts
 from farline.sip import Message

@@ -14,12 +14,12 @@ from farline.border.admission.admitted import Admission, Admitted
 from farline.border.admission.from_inside import from_inside
 from farline.border.admission.from_outside import from_outside, phone_of
 from farline.border.exchange import Exchange, Refusal, Side, Verdict
-from farline.border.line import token_of
+from farline.border.topology.line import token_of
 
 if TYPE_CHECKING:
-    from farline.border.binding import Binding
+    from farline.border.calls.session import Found
     from farline.border.context import Context
-    from farline.border.session import Found
+    from farline.border.registrations.binding import Binding
     from farline.sip import Flow, Message
     from farline.sip.transaction import ServerTransaction
 

@@ -9,9 +9,9 @@ from farline.border.exchange import Refusal, Side
 from farline.sip import Uri, WireError
 
 if TYPE_CHECKING:
-    from farline.border.binding import Binding
+    from farline.border.calls.session import Found
     from farline.border.context import Context
-    from farline.border.session import Found
+    from farline.border.registrations.binding import Binding
     from farline.sip import Message
 
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from farline.border import flow as flows
 from farline.border.admission.admitted import Admission, Admitted, is_for_us, note_cseq
 from farline.border.exchange import Exchange, Refusal, Side, Verdict
-from farline.border.line import token_of
+from farline.border.topology.line import token_of
 
 if TYPE_CHECKING:
-    from farline.border.binding import Binding
     from farline.border.context import Context
+    from farline.border.registrations.binding import Binding
     from farline.config import ServerFlow
     from farline.sip.transaction import ServerTransaction
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from farline.border import flow as flows
 from farline.border.admission.admitted import Admission, Admitted, is_for_us, note_cseq
-from farline.border.binding import are_one_device
 from farline.border.exchange import Exchange, Refusal, Side, Verdict
-from farline.border.registration import guest
+from farline.border.registrations.binding import are_one_device
+from farline.border.registrations.registration import guest
 from farline.sip import NameAddr, Via, WireError
 from farline.sip.headers import via_address
 
 if TYPE_CHECKING:
-    from farline.border.binding import Binding
     from farline.border.context import Context
+    from farline.border.registrations.binding import Binding
     from farline.config import SubscriberFlow
     from farline.sip import Flow, Message
     from farline.sip.transaction import ServerTransaction

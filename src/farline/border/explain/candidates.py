@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farline.border import flow as flows
-from farline.border import routing
+from farline.border.routing import stage as routing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farline.border import flow as flows
-from farline.border import routing
 from farline.border.exchange import Exchange
 from farline.border.explain import candidates
-from farline.border.line import token_of
-from farline.border.ways import called
+from farline.border.routing import stage as routing
+from farline.border.topology.line import token_of
+from farline.border.trunks.ways import called
 from farline.sip import Address, Flow, Message, NameAddr, Transport, WireError
 from farline.trace.events import Decision, Note, Refused
 from farline.trace.summary import summarise

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from farline import sdp
-from farline.border.bindings import SUBID_BITS
 from farline.border.core import BorderCore
-from farline.border.scripts import Manipulate, Manipulated
+from farline.border.interworking.scripts import Manipulate, Manipulated
+from farline.border.registrations.bindings import SUBID_BITS
 from farline.border.steps import Operation, Reach
 from farline.media.engine import Answer, Delete, Media, MediaDone, MediaReply, Offer
 from farline.sip import Address, Flow, Transport

@@ -1,0 +1,1 @@
+"""Calls and dialogs from INVITE to BYE, their media and their timers."""

@@ -1,0 +1,289 @@
+"""INVITE through the border, first and again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from farline.border.calls import anchor, dialogs
+from farline.border.calls.forwarding import Arrival, Forwarding
+from farline.border.calls.media import CallMedia
+from farline.border.calls.teardown import hang_up, refuse_answer
+from farline.border.calls.timers import CallTimers
+from farline.border.exchange import Side
+from farline.border.interworking import calls as call_interworking
+from farline.border.interworking.extensions import Extensions
+from farline.border.policy.admitting import admit_call, admit_side
+from farline.border.routing import failover
+from farline.border.routing.redirecting import Redirections
+from farline.border.steps import NEXT, Aborted, Cancelled, NoAnswer, TimerC
+from farline.sip import WireError
+from farline.sip.transaction import Cause, RequestFailed, ResponseArrived, TransactionEnded
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from farline.border.steps import Steps
+    from farline.media.engine import MediaReply
+    from farline.sip import Flow, Message
+    from farline.sip.transaction import ClientTransaction
+
+
+def invite(arrival: Arrival) -> Steps:
+    """Pass one INVITE, its answers and its end."""
+    context, _, tx, binding, sender, found = arrival
+    if anchor.has_hidden_description(tx.request):
+        context.answer(tx, 415, (("Accept", "application/sdp"),))
+        return
+    if found is None and (refused := admit_call(context, tx.request, binding, sender)) is not None:
+        context.reject(tx, "policy", refused)
+        return
+    context.answer(tx, 100)
+    call = Calling(arrival)
+    try:
+        yield from call.run()
+    finally:
+        call.over()
+
+
+class Calling(Forwarding):
+    """One INVITE transaction through the border."""
+
+    def __init__(self, arrival: Arrival) -> None:
+        super().__init__(arrival)
+        self.initial = arrival.found is None
+        self._media = CallMedia(self.context, self.passage)
+        self._timers = CallTimers(self.context, self.operation, self.passage)
+        self.rang = False
+        """An answer other than 100 came: no other next hop may be tried."""
+
+        self._way_unknown = arrival.binding.line is None
+        """Which server the call goes to, and so which of its rules count, is not known yet."""
+
+        self.cancelled = False
+        self.answered = False
+        """The caller has a final answer."""
+
+        self._redirections = Redirections()
+        self._extensions = Extensions(self.context, self.passage)
+
+    def run(self) -> Steps:
+        """Next hop by next hop until there is a final answer."""
+        while not self.answered:
+            flow = yield from self.passage.reach()
+            if self._given_up():
+                return
+            if flow is None:
+                self._fail(self.passage.status, "no way to the other side", self.passage.told())
+                return
+            if self._unfit() or self._not_admitted():
+                return
+            try:
+                out = self.passage.to_far()
+            except WireError as error:
+                self._fail(error.status or 400, f"{error.where}: {error.reason}")
+                return
+            if not (yield from self._prepare(out, flow)):
+                return
+            out = yield from self.passage.manipulated(out, self.passage.sender.other)
+            if self._given_up():
+                return
+            yield from self._follow(self.send(out, flow))
+
+    def _unfit(self) -> bool:
+        """Whether the call wants what the server's profile excludes; the caller is told."""
+        verdict = call_interworking.unfit(self.passage)
+        if verdict is not None:
+            self._fail(verdict.value.status, verdict.because, verdict.value.headers)
+        return verdict is not None
+
+    def _not_admitted(self) -> bool:
+        """Whether the rules of a server flow that was found only now let no call begin."""
+        if not self._way_unknown or not self.initial:
+            return False
+        self._way_unknown = False
+        binding, side = self.passage.binding, self.passage.sender.other
+        refused = admit_side(self.context, self.tx.request, binding, side, "outbound")
+        if refused is not None:
+            self.answered = True
+            self.context.reject(self.tx, "policy", refused)
+        return refused is not None
+
+    def over(self) -> None:
+        """The transaction has ended, however."""
+        self._timers.over()
+        if self.session is not None and self.session.pending is self.operation:
+            self.session.pending = None
+
+    def _given_up(self) -> bool:
+        """Whether the caller hung up while we were still looking for the way."""
+        if any(isinstance(event, Cancelled | Aborted) for event in self.operation.inbox or ()):
+            self._fail(487, "cancelled before it was sent")
+            return True
+        return False
+
+    def _prepare(self, out: Message, flow: Flow) -> Generator[Any, Any, bool]:
+        """Open the session, and anchor the offer if there is one."""
+        if self.session is None:
+            if self.context.sessions.holds(self.passage.binding, self.tx.request):
+                self._fail(482, "the same call came twice")
+                return False
+            self.session = dialogs.open_session(self.context, self.passage, out, is_call=True)
+            self.session.pending = self.operation
+        dialogs.open_anchor(self.context, self.session, flow, self.passage)
+        reply = yield from self._media.offer(self.session, self.tx.request, out)
+        if reply is None:
+            return True
+        if reply.error is not None:
+            self._fail(reply.status or 500, reply.error)
+            return False
+        return not self._given_up()
+
+    def _follow(self, client: ClientTransaction) -> Steps:
+        """Everything that happens to the request on one next hop."""
+        self._timers.sent(client)
+        while True:
+            event = yield NEXT
+            if isinstance(event, Cancelled | Aborted | TimerC):
+                self._stop(client, event)
+            elif getattr(event, "tx", None) is not client:
+                continue  # of a next hop that was left
+            elif isinstance(event, ResponseArrived):
+                self.passage.answered()
+                self._timers.heard()
+                if self.initial and not self.rang and self.passage.refused_by_hop(event.message):
+                    return
+                if self._redirected(event.message):
+                    return
+                sent, response = client.request, event.message
+                told = None if self.answered else self._extensions.again(sent, response)
+                if told is not None and not self.cancelled:
+                    other = self.passage.sender.other
+                    client = self.context.request(self.operation, told, client.flow, other)
+                    self._timers.may_ring()
+                    continue
+                yield from self._response(client, event.message)
+            elif isinstance(event, NoAnswer) and self._timers.watches_silence:
+                failover.leave_behind(self.context, client)
+                self._failed(Cause.TIMEOUT)
+                return
+            elif isinstance(event, RequestFailed):
+                self._failed(event.cause)
+                return
+            elif isinstance(event, TransactionEnded):
+                return
+
+    def _redirected(self, response: Message) -> bool:
+        """Whether the call goes on to a contact that the server named."""
+        if not self.initial or self.answered or self.cancelled:
+            return False
+        return self._redirections.follow(self.context, self.passage, response)
+
+    def _stop(self, client: ClientTransaction, event: Cancelled | Aborted | TimerC) -> None:
+        """The caller, the border or the clock ends it."""
+        context = self.context
+        if isinstance(event, Cancelled):
+            self.cancelled = True
+            context.layer.cancel(client, context.now, event.reasons)
+        elif isinstance(event, TimerC):
+            context.note("timer C", "it rang for too long")
+            context.layer.cancel(client, context.now)
+        elif not self.answered:
+            self._fail(event.status, event.reason)
+            context.layer.cancel(client, context.now)
+
+    def _failed(self, cause: Cause) -> None:
+        """No answer on this next hop; `run` goes on with another one, if nobody is told yet."""
+        if self.answered:
+            return
+        self.passage.failed(cause)
+        if self.cancelled:
+            self._fail(487, "cancelled, and no answer came")
+        elif self.rang or (self.passage.sender is Side.INSIDE and not self.passage.has_other_flow):
+            status = 408 if cause is Cause.TIMEOUT else self.passage.status
+            self._fail(status, f"the called side is lost: {cause}")
+
+    def _response(self, client: ClientTransaction, response: Message) -> Steps:
+        status = response.status
+        if status == 100 or self.passage.drops(response) or self._extensions.repeated(response):
+            return
+        if status < 200:
+            self.rang = True
+            self._timers.may_ring()
+        else:
+            self._timers.rings_no_more()
+        session = self.session
+        if session is None or session.ended or (self.answered and status >= 300):
+            if session is not None and 200 <= status < 300:  # it crossed our CANCEL
+                dialogs.learn_answer(session, self.passage, response)
+                refuse_answer(self.context, session, response, client.flow)
+            return
+        if status < 300:
+            dialogs.learn_answer(session, self.passage, response)
+        if status >= 300:
+            yield from self._refused(response)
+            return
+        yield from self._pass_answer(client, response)
+
+    def _pass_answer(self, client: ClientTransaction, response: Message) -> Steps:
+        """Give the caller a 18x or 2xx, with its SDP anchored."""
+        session, passage = self.session, self.passage
+        if session is None:
+            return
+        body, reply = yield from self._media.answer(session, response)
+        if reply is not None and reply.error is not None:
+            self._unusable(client, response, reply)
+            return
+        try:
+            out = passage.to_near(response)
+        except WireError as error:
+            self.context.refused("malformed", f"{error.where}: {error.reason}", client.flow)
+            return
+        if body is not None:
+            if body and out.get("Content-Type") is None:
+                out.set("Content-Type", "application/sdp")
+            out.body = body
+        self._extensions.answered(session, response, out, client.flow)
+        out = yield from passage.manipulated(out, passage.sender)
+        self.context.respond(self.tx, out)
+        if response.status >= 200:
+            self.answered = True
+            dialogs.confirm(session, passage, response, out)
+            session.pending = None
+            self.context.keeper.session(session)
+            self.context.call_changed(session, "answered", f"{response.status}")
+        elif session.state == "started":
+            self.context.call_changed(session, "ringing", f"{response.status}")
+
+    def _refused(self, response: Message) -> Steps:
+        """A final answer other than 2xx."""
+        try:
+            out = self.passage.to_near(response)
+        except WireError:
+            self._fail(500, "an answer that cannot be read")
+            return
+        self.answered = True
+        out = yield from self.passage.manipulated(out, self.passage.sender)
+        self.context.respond(self.tx, out)
+        if self.initial and self.session is not None:
+            self.context.end_session(self.session, "failed", f"{response.status}")
+
+    def _unusable(self, client: ClientTransaction, response: Message, reply: MediaReply) -> None:
+        """An answer whose SDP the engine refuses: the caller is told, the other leg ended."""
+        why = reply.error or ""
+        session = self.session
+        if response.status >= 200 and session is not None:
+            refuse_answer(self.context, session, response, client.flow)
+        else:
+            self.context.layer.cancel(client, self.context.now)
+        self._fail(reply.status or 488, why)
+        if not self.initial and session is not None:
+            hang_up(self.context, session, "no media", cause=47)
+
+    def _fail(self, status: int, why: str, told: tuple[tuple[str, str], ...] = ()) -> None:
+        """Tell the caller that it came to nothing."""
+        if not self.answered:
+            self.answered = True
+            self.context.decided("call", f"answered {status}", why)
+            self.context.answer(self.tx, status, told)
+        if self.initial and self.session is not None:
+            self.context.end_session(self.session, "failed", why)

@@ -1,0 +1,1 @@
+"""Peculiarities of servers and phones: hold, digits, extensions, scripts."""

@@ -1,0 +1,84 @@
+"""Charging rules: a record of each call that they ask for, when it has ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farline.border.exchange import Refusal
+from farline.sip import NameAddr, WireError
+from farline.store.charge_records import ChargeRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from farline.border.calls.session import Session
+    from farline.border.context import Context
+    from farline.config import Rules, ServerFlow, SubscriberFlow
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """A core's output: write this record down."""
+
+    record: ChargeRecord
+    format: str
+    """"jsonl" or "sqlite"."""
+
+
+def charges(context: Context, session: Session, end: str, why: str) -> Iterator[Charged]:
+    """The records that the groups of both flows ask for; one a format."""
+    written: set[str] = set()
+    for rules in _rules(context, session):
+        charging = rules.charging
+        asked = charging.records == "all" or (
+            charging.records == "answered" and session.answered_at is not None
+        )
+        if asked and charging.format not in written:
+            written.add(charging.format)
+            record = _record(context, session, rules.group, end, why)
+            yield Charged(record, charging.format)
+
+
+def _rules(context: Context, session: Session) -> Iterator[Rules]:
+    binding = session.binding
+    flows: list[SubscriberFlow | ServerFlow] = [binding.subscriber]
+    if binding.line is not None:
+        flows.append(binding.line.server)
+    for flow in flows:
+        rules = context.rules_of(flow, in_dialog=True).value
+        if not isinstance(rules, Refusal):
+            yield rules
+
+
+def _record(context: Context, session: Session, group: str, end: str, why: str) -> ChargeRecord:
+    binding, names = session.binding, session.names[session.initiator]
+    line, phone = binding.line, binding.phone
+    answered = session.answered_at
+    return ChargeRecord(
+        call=session.call_id,
+        beginner=session.initiator.value,
+        aor=binding.aor,
+        caller=_uri(names.caller),
+        called=_uri(names.callee),
+        started=context.wall(session.started_at),
+        answered=None if answered is None else context.wall(answered),
+        ended=context.wall(context.now),
+        seconds=0.0 if answered is None else context.now - answered,
+        end=end,
+        reason=why,
+        subscriber_flow=binding.subscriber.name,
+        server_flow=line.server.name if line is not None else "",
+        policy_group=group,
+        source=str(phone.remote) if phone is not None else "",
+        server=str(line.hop) if line is not None else "",
+        recordings=" ".join(session.recordings),
+        video=session.has_video,
+    )
+
+
+def _uri(header: str) -> str:
+    try:
+        return str(NameAddr.parse(header).uri)
+    except WireError:
+        return ""

@@ -1,0 +1,1 @@
+"""Copies of calls for a recording server (RFC 7866)."""

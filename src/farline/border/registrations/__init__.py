@@ -1,0 +1,1 @@
+"""The bindings of phones: REGISTER, leases, outbound flows, pacing, push."""

@@ -1,0 +1,1 @@
+"""Who is not even looked at: limits, scanners, bans, floods."""

@@ -1,0 +1,1 @@
+"""What outlives the process: what is kept, and how the next process goes on."""

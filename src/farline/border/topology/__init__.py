@@ -1,0 +1,1 @@
+"""Topology hiding: what each side reads, and the audit of what leaves."""

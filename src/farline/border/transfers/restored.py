@@ -1,0 +1,111 @@
+"""Transfers that the process before this one left under way: each of the three gets a clear end.
+
+The target that still rings is cancelled, and its late answer hung up on; the one who referred is
+told that it came to nothing, and the first call goes on, unless its beginner has left it. Where the
+two were just being joined, nobody knows who hears whom: all are hung up on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farline.border.calls.legs import Leg
+from farline.border.calls.teardown import hang_up
+from farline.border.exchange import Side
+from farline.border.plan import Candidate
+from farline.border.steps import Connect, Operation
+from farline.border.survival import records
+from farline.border.transfers.record import TRANSFER, Stage, TransferRecord
+from farline.border.transfers.referrer import Referrer
+from farline.sip import Address, Flow, Message, Transport, WireError
+
+if TYPE_CHECKING:
+    from farline.border.calls.session import Session
+    from farline.border.context import Context
+    from farline.border.steps import Steps
+
+WHY = "the border began anew"
+FAILED = 503
+REPEATS = (0.5, 1.5)
+"""Seconds after which a CANCEL goes again over UDP: it has no transaction of its own any more."""
+
+
+def restore(context: Context, key: str, value: bytes) -> None:
+    """Take a record; what it asks for is done when the border begins. Raises RecordError."""
+    record = records.decode(value, TransferRecord)
+    try:
+        side = Side(record.referrer)
+    except ValueError as error:
+        raise records.RecordError(str(error)) from None
+    context.upon_start.append(lambda: _end(context, key, record, side))
+
+
+def _end(context: Context, key: str, record: TransferRecord, side: Side) -> None:
+    context.keeper.keep(TRANSFER, key, None)
+    session = context.sessions.by_key(record.session)
+    if record.invite:
+        operation = Operation(record.session[1])
+        context.start(operation, _cancel(context, record))
+    if session is not None and session.confirmed:
+        referrer = Referrer(context, session, side, event=record.event, quiet=record.quiet)
+        referrer.left = record.left
+        _part(context, record, session, referrer)
+    there = context.sessions.by_key(record.there) if record.there is not None else None
+    if there is not None and record.stage is Stage.JOINING:
+        _leave(context, there, known=record.known)
+
+
+def _part(context: Context, record: TransferRecord, session: Session, referrer: Referrer) -> None:
+    """End what the two of the first call have of it."""
+    if record.stage is Stage.DONE:
+        referrer.hang_up()
+        return
+    context.call = session.call_id
+    context.decided("transfer", f"failed {FAILED}", WHY)
+    referrer.tell(FAILED, "Service Unavailable", last=True)
+    if record.stage is Stage.JOINING or record.left:
+        hang_up(context, session, f"{WHY} during a transfer", cause=31)
+
+
+def _leave(context: Context, there: Session, *, known: bool) -> None:
+    """Hang up on the target; its call had a second end of its own only where it is `known`."""
+    if known:
+        hang_up(context, there, f"{WHY} during a transfer", cause=31)
+        return
+    leg = Leg(context, there, Side.INSIDE)
+    leg.tell(leg.request("BYE", headers=(("Reason", 'Q.850;cause=31;text="transfer"'),)))
+    context.end_session(there, "ended", f"{WHY} during a transfer")
+
+
+def _cancel(context: Context, record: TransferRecord) -> Steps:
+    """CANCEL the INVITE to the target: who rings is told, and who answers late is hung up on."""
+    try:
+        invite = Message.parse(record.invite)
+        server, kind, host, port = record.hop
+        place = Candidate(server, Transport(kind), Address(host, port))
+    except (WireError, ValueError):
+        return
+    if record.interface not in context.plan.interfaces or server not in context.plan.servers:
+        return
+    context.abandoned.expect(invite.call_id)
+    flow = yield Connect(record.interface, place)
+    if not isinstance(flow, Flow):
+        return
+    cancel = _cancel_of(invite)
+    context.layer.send_stateless(cancel, flow)
+    for wait in REPEATS if flow.transport is Transport.UDP else ():
+        context.schedule.start(
+            context.now + wait, "cancel", lambda _: context.layer.send_stateless(cancel, flow)
+        )
+
+
+def _cancel_of(invite: Message) -> Message:
+    """RFC 3261 section 9.1: the same Request-URI, names, number and top Via."""
+    cancel = Message.request("CANCEL", invite.uri)
+    cancel.add("Via", str(invite.top_via))
+    for name in ("Max-Forwards", "Route", "From", "To", "Call-ID"):
+        for value in invite.all(name):
+            cancel.add(name, value)
+    cancel.add("CSeq", f"{invite.cseq} CANCEL")
+    cancel.body = b""
+    return cancel

@@ -1,0 +1,1 @@
+"""The border's own accounts at servers, and calls from server to server."""

@@ -1,0 +1,58 @@
+"""The last look at what goes outside."""
+
+from pathlib import Path
+
+import pytest
+
+from farline.border.plan import Plan
+from farline.border.topology.hiding import Hider
+from farline.config import load_deployment
+from farline.sip import Message
+
+ROOT = Path(__file__).parents[4]
+SECRETS = dict.fromkeys(("ruel", "dora", "enhtcpaservice"), "secret")
+PLAN = Plan(load_deployment((ROOT / "examples" / "guide.yaml").read_text(), SECRETS).border)
+
+
+@pytest.fixture
+def hider():
+    return Hider(PLAN.inside)
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("10.10.10.13", "X"),
+        ("10.10.10.13:5060", "X"),
+        ("<sip:3003@10.10.10.30:5060;lr>, <sip:10.10.10.13>", "<sip:3003@X;lr>, <sip:X>"),
+        ("110.10.10.13", "110.10.10.13"),
+        ("10.10.10.131", "X"),
+        ("10.10.10.13.4", "10.10.10.13.4"),
+        ("10.10.10.999", "10.10.10.999"),
+        ("10.10.11.13", "10.10.11.13"),
+        ("seen at 10.10.10.13.", "seen at X."),
+        ("192.168.64.96:5060 and 172.22.33.101", "192.168.64.96:5060 and 172.22.33.101"),
+        ("", ""),
+    ],
+)
+def test_clean(hider, text, cleaned):
+    assert hider.clean(text, "X") == cleaned
+    assert text == cleaned or hider.leaks(text.encode())
+
+
+def test_dialog_identifiers_are_left_alone(hider):
+    message = Message.response(200, "OK")
+    message.add("Call-ID", "abc@10.10.10.13")
+    message.add("Server", "office/1.0 (10.10.10.13)")
+    assert not hider.clean_message(message, domain="d", address="1.2.3.4:5060")
+    assert message.call_id == "abc@10.10.10.13"
+    assert message.get("Server") == "office/1.0 (1.2.3.4:5060)"
+
+
+def test_sdp_keeps_addresses_where_addresses_belong(hider):
+    message = Message.response(200, "OK")
+    message.add("Content-Type", "application/sdp")
+    message.body = b"v=0\r\na=candidate:1 1 UDP 1 10.10.10.13 40750 typ host\r\n"
+    hider.clean_message(message, domain="d", address="1.2.3.4:5060")
+    assert message.body == b"v=0\r\na=candidate:1 1 UDP 1 1.2.3.4 40750 typ host\r\n"
+    assert message.get("Content-Length") == str(len(message.body))
