@@ -164,6 +164,14 @@ def tokens(message: Message, name: str) -> frozenset[str]:
     return frozenset(value.strip().lower() for value in message.values(name))
 
 
+def drop_token(message: Message, name: str, token: str) -> None:
+    """Take a token out of a list of tokens, and the header with its last one."""
+    values = message.values(name)
+    kept = [value.strip() for value in values if value.strip().lower() != token.lower()]
+    if len(kept) < len(values):
+        message.set_all(name, [", ".join(kept)] if kept else [])
+
+
 def via_address(via: Via) -> Address:
     """Host and port of a Via's sent-by, the port being the transport's own where none stands."""
     known = Transport.__members__.get(via.transport.upper(), Transport.UDP)

@@ -124,6 +124,16 @@ def test_rack() -> None:
         headers.rack(having("RAck", "1 INVITE"))
 
 
+def test_a_token_is_dropped_and_the_header_with_the_last() -> None:
+    message = having("Require", "timer, Outbound", "TIMER")
+    headers.drop_token(message, "Require", "timer")
+    assert message.all("Require") == ["Outbound"]
+    headers.drop_token(message, "Require", "timer")
+    assert message.all("Require") == ["Outbound"]
+    headers.drop_token(message, "Require", "outbound")
+    assert message.get("Require") is None
+
+
 def test_tokens() -> None:
     message = having("Supported", "eventlist,Outbound", "replaces")
     assert headers.tokens(message, "Supported") == {"eventlist", "outbound", "replaces"}

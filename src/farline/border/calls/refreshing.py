@@ -66,7 +66,7 @@ def agree(
         context.decided("session-timer", str(out.get("Session-Expires")), "as asked", FORM)
     elif given is not None and given.refresher is Refresher.UAC and not knows:
         out.remove("Session-Expires")
-        _without(out, "Require")
+        headers.drop_token(out, "Require", OPTION)
         timer = SessionTimer(given.interval, sender.other, None, updating)
         because = f"{sender} does not know timers, which {sender.other} requires"
         context.decided("session-timer", f"refreshed each {given.interval // 2} s", because, FORM)
@@ -202,8 +202,3 @@ def _ask(
     if response.status < 300 and sdp is not None:
         yield from anchor.describe(media, voice, response.to_tag, sdp, answer=True)
     return response
-
-
-def _without(message: Message, name: str) -> None:
-    kept = [value for value in message.values(name) if value.strip().lower() != OPTION]
-    message.set_all(name, [", ".join(kept)] if kept else [])

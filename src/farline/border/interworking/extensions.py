@@ -53,7 +53,7 @@ def _adapted(told: Message, response: Message) -> list[str]:
         unknown = headers.tokens(response, "Unsupported")
         if TIMER not in unknown or TIMER not in headers.tokens(told, "Require"):
             return []
-        _without(told, "Require", TIMER)
+        headers.drop_token(told, "Require", TIMER)
         return [TIMER]
     wanted = headers.tokens(response, "Require")
     known = {TIMER, RELIABLE} if told.body else {TIMER}
@@ -107,7 +107,7 @@ class Extensions:
             return
         self._last[response.to_tag] = number
         out.remove("RSeq")
-        _without(out, "Require", RELIABLE)
+        headers.drop_token(out, "Require", RELIABLE)
         context, end = self._context, session.callees.get(response.to_tag)
         near = self._passage.counted
         if end is None or near is None:
@@ -128,8 +128,3 @@ class Extensions:
             return headers.rseq(response)
         except WireError:
             return None
-
-
-def _without(message: Message, name: str, word: str) -> None:
-    kept = [value.strip() for value in message.values(name) if value.strip().lower() != word]
-    message.set_all(name, [", ".join(kept)] if kept else [])

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farline.config.interworking import DEFAULT_INTERWORKING, InterworkingProfile, compiled
-from farline.sip import NameAddr, Uri, WireError
+from farline.sip import NameAddr, Uri, WireError, headers
 from farline.sip.transaction import Manner
 
 if TYPE_CHECKING:
@@ -67,9 +67,9 @@ class Interworking:
 
     def _both_ways(self, message: Message, direction: str) -> None:
         if not self.profile.prack_support:
-            _without(message, "Supported", RELIABLE)
+            headers.drop_token(message, "Supported", RELIABLE)
         if self.profile.refer_handling == "refuse":
-            _without(message, "Allow", "REFER")
+            headers.drop_token(message, "Allow", "REFER")
         elif self.profile.refer_handling == "handle":
             _with(message, "Allow", "REFER")
         if self.profile.advanced.extensions == "none":
@@ -170,14 +170,6 @@ def _with(message: Message, name: str, word: str) -> None:
     values = message.values(name)
     if values and word not in (value.strip().upper() for value in values):
         message.set_all(name, [", ".join([*(value.strip() for value in values), word])])
-
-
-def _without(message: Message, name: str, word: str) -> None:
-    """Take one word out of a header that lists words."""
-    values = message.values(name)
-    kept = [value for value in values if value.strip().lower() != word.lower()]
-    if len(kept) < len(values):
-        message.set_all(name, [", ".join(kept)] if kept else [])
 
 
 def _as_tel(uri: str) -> str:
