@@ -11,6 +11,10 @@ TEST_PACKAGES := $(RUN_PACKAGES) baresip-core sip-tester tshark curl iproute2 nf
 	rtpengine-daemon kamailio chromium pebble
 BENCH_PACKAGES := $(RUN_PACKAGES) sip-tester iproute2 kamailio kamailio-outbound-modules rtpengine-daemon
 
+# Whole systems share two cores with the tests beside them, in real time: a test of theirs that fails is tried
+# once more, and the summary names it (R). What fails twice fails. Unit tests and conversations run on virtual
+# time and are never repeated.
+#
 # Tests that judge what a foreign phone recorded, and how long calls were silent. A phone plays out in real
 # time and drops a frame of its own when it is not scheduled, so these have the machine to themselves, and
 # that one finding is tried again.
@@ -49,7 +53,8 @@ test: .venv/.ready ## everything: linters, types, Rust and Python tests, the lab
 	@scripts/packages $(TEST_PACKAGES)
 	$(MAKE) lint rust
 	$(BIN)/pytest -q tests/unit tests/protocol -n 2 --dist loadfile
-	$(BIN)/pytest -q tests --ignore=tests/unit --ignore=tests/protocol $(FOREIGN:%=--ignore=%) -n 2 --dist loadfile
+	$(BIN)/pytest -q tests --ignore=tests/unit --ignore=tests/protocol $(FOREIGN:%=--ignore=%) -n 2 --dist loadfile \
+		--reruns 1
 	$(BIN)/pytest -q $(FOREIGN) --reruns 2 --only-rerun 'frames of 20 ms are missing'
 
 lint: .venv/.ready ## style, types, architecture
