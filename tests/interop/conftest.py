@@ -19,9 +19,11 @@ while os.getppid() == int(sys.argv[1]):
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def awake():
     """No core halts meanwhile: in a virtual machine one wakes too late for a phone that plays out.
+
+    Foreign phones then miss frames, and ours send half of theirs, on an all but idle machine.
 
     What spins has only the time that nobody else wants, and ends with us.
     """

@@ -6,7 +6,7 @@ from farline.runtime.certificates import make_certificates
 from farline.testing.deployment import REGISTERED, event, heard
 
 pytest.importorskip("baresip", reason="the PyPI package baresip-python is missing")
-pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("awake"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
 
 TALK = 4.2
 """Seconds: longer than what is said (2.5) and what baresip keeps before it writes it down (0.6)."""

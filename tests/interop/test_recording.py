@@ -21,7 +21,6 @@ from farline.testing.sipp import listening
 pytest.importorskip("baresip", reason="the PyPI package baresip-python is missing")
 pytestmark = [
     pytest.mark.interop,
-    pytest.mark.usefixtures("awake"),
     pytest.mark.timeout(240),
     # A phone that is not scheduled for a moment drops a frame of its own (Makefile, FOREIGN).
     pytest.mark.flaky(reruns=2, only_rerun="frames of 20 ms are missing"),

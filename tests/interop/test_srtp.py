@@ -12,7 +12,7 @@ from farline.lab.lab import Lab
 from farline.testing.deployment import REGISTERED, event, heard, prepare_site, running
 
 pytest.importorskip("baresip", reason="the PyPI package baresip-python is missing")
-pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("awake"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
 
 TALK = 4.2
 AFTER = 60.0
