@@ -11,10 +11,6 @@ TEST_PACKAGES := $(RUN_PACKAGES) baresip-core sip-tester tshark curl iproute2 nf
 	rtpengine-daemon kamailio chromium pebble
 BENCH_PACKAGES := $(RUN_PACKAGES) sip-tester iproute2 kamailio kamailio-outbound-modules rtpengine-daemon
 
-# Whole systems share two cores with the tests beside them, in real time: a test of theirs that fails is tried
-# once more, and the summary names it (R). What fails twice fails. Unit tests and conversations run on virtual
-# time and are never repeated.
-#
 # Tests that judge what a foreign phone recorded, and how long calls were silent. A phone plays out in real
 # time and drops a frame of its own when it is not scheduled, so these have the machine to themselves, and
 # that one finding is tried again.
@@ -49,6 +45,9 @@ run: .venv/.ready ## the guide's scenario on this machine; ONCE=1 ends after the
 	@scripts/packages $(RUN_PACKAGES)
 	@$(BIN)/farline lab run --loopback --run-dir $(RUN_DIR) $(if $(ONCE),--once) $(if $(JSON),--json $(JSON))
 
+# Whole systems share two cores with the tests beside them, in real time: a test of theirs that fails is tried
+# once more, and the summary names it (R). What fails twice fails. Unit tests and conversations run on virtual
+# time and are never repeated.
 test: .venv/.ready ## everything: linters, types, Rust and Python tests, the lab (the lab needs root)
 	@scripts/packages $(TEST_PACKAGES)
 	$(MAKE) lint rust
