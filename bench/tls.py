@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bindings import gained_kb
-from farline.runtime.certificates import make_certificates
 from farline.runtime.process import raise_file_limit
+from farline.runtime.tls.lab_authority import make_certificates
 from load import CallServer, Counters, Phone, cycles
 from report import Row
 from signaling import CLIENT, LOAD_CORE, OUTSIDE, SERVER, cpu_seconds, farline, kamailio

@@ -14,14 +14,14 @@ import pytest
 from cryptography import x509
 
 from farline.config import Border, Deployment, TlsServerProfile
-from farline.runtime import acme_files
-from farline.runtime.acme_files import account_key
-from farline.runtime.acme_keeper import AcmeKeeper
-from farline.runtime.acme_order import _client
-from farline.runtime.certificates import make_certificates
+from farline.runtime.acme import files
+from farline.runtime.acme.files import account_key
+from farline.runtime.acme.keeper import AcmeKeeper
+from farline.runtime.acme.order import _client
 from farline.runtime.role import RoleContext
 from farline.runtime.sip import Listener, SipDriver
-from farline.runtime.tls_keeper import TlsKeeper
+from farline.runtime.tls.keeper import TlsKeeper
+from farline.runtime.tls.lab_authority import make_certificates
 from farline.sip import Transport
 from farline.testing.core import NotingCore
 from farline.testing.names import TestNameServer
@@ -158,7 +158,7 @@ async def test_ordered_at_the_start_and_renewed_at_two_thirds(tmp_path, pebble):
         assert known.body.contact == ("mailto:admin@farline.example",)
         [shown] = border.acme.show()
         assert (shown["state"], shown["certificate"]) == ("waiting", "issued")
-        kept = acme_files.kept(border.profile, tmp_path)
+        kept = files.kept(border.profile, tmp_path)
         life = first.not_valid_after_utc - first.not_valid_before_utc
         share = (kept.due - first.not_valid_before_utc) / life
         assert 0.63 < share < 0.70

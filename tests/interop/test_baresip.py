@@ -2,7 +2,7 @@
 
 import pytest
 
-from farline.runtime.certificates import make_certificates
+from farline.runtime.tls.lab_authority import make_certificates
 from farline.testing.deployment import REGISTERED, event, heard
 
 pytest.importorskip("baresip", reason="the PyPI package baresip-python is missing")

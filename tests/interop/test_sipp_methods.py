@@ -12,7 +12,7 @@ from collections import Counter
 
 import pytest
 
-from farline.runtime.certificates import make_certificates
+from farline.runtime.tls.lab_authority import make_certificates
 from farline.sip.transport import Address
 from farline.testing.carrier import Carrier
 from farline.testing.sipp import SippWorld, listening

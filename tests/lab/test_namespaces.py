@@ -144,7 +144,14 @@ def test_each_side_asks_its_own_name_server(lab):
             ("outside", "192.168.64.250", "192.168.64.96"),
             ("office", "10.10.10.250", "10.10.10.13"),
         ):
-            argv = [sys.executable, "-m", "farline.runtime.dns", "--ip", ip, f"{NAME}={address}"]
+            argv = [
+                sys.executable,
+                "-m",
+                "farline.runtime.dns.server",
+                "--ip",
+                ip,
+                f"{NAME}={address}",
+            ]
             server = subprocess.Popen(
                 lab[node].command(argv), stdout=subprocess.PIPE, text=True, start_new_session=True
             )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from farline.runtime.phone import Phone
+    from farline.runtime.phones.phone import Phone
 
 LOGIN_FAILED = 1
 CALL_FAILED = 3

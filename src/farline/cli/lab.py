@@ -20,7 +20,7 @@ from farline.lab.prepare import certificate_hosts, prepare, read_for_certificate
 from farline.lab.state import read_state
 from farline.lab.topology import NODES
 from farline.lab.view import View
-from farline.runtime.certificates import make_certificates
+from farline.runtime.tls.lab_authority import make_certificates
 
 if TYPE_CHECKING:
     from farline.lab.prepare import Prepared

@@ -25,7 +25,7 @@ from farline.mobile.clientlog import ClientLog
 from farline.mobile.login import Settings
 from farline.mobile.steps import StepError
 from farline.runtime import clock
-from farline.runtime.mobile import MobileClient, MobileOptions
+from farline.runtime.phones.mobile import MobileClient, MobileOptions
 from farline.sip.transport import Transport
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from farline.cli.roles import load, serve
 from farline.config import ConfigError, Deployment
 from farline.runtime.process import die_with_parent, run_until_signal
 from farline.runtime.role import ROLES, RoleContext, roles_of
-from farline.runtime.tls import TlsError
+from farline.runtime.tls.profiles import TlsError
 
 
 def run(

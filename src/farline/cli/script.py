@@ -13,7 +13,7 @@ import typer
 from farline.border.interworking.scripts import judge
 from farline.cli.offline import echo_json, fail, is_capture, read_bytes
 from farline.config.scripts import SignalingScript
-from farline.runtime.scripts import Script
+from farline.runtime.scripts.runner import Script
 from farline.sip import Message, WireError
 from farline.trace.capture import Capture
 from farline.trace.pcap_read import PcapError

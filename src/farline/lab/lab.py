@@ -149,7 +149,7 @@ class Lab:
         views = (("outside", True, self.outside_ip), ("office", False, inside))
         for node, outside, address in views:
             at = self.dns(outside=outside)
-            module = [sys.executable, "-m", "farline.runtime.dns"]
+            module = [sys.executable, "-m", "farline.runtime.dns.server"]
             argv = [*module, "--ip", at.host, "--port", str(at.port), f"{name}={address}"]
             label = "dns-outside" if outside else "dns-inside"
             child = await self.children.start(

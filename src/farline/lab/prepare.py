@@ -22,7 +22,7 @@ from farline.config import Deployment, Secret, load_deployment, load_secrets
 from farline.config.base import Form
 from farline.lab.errors import LabError
 from farline.lab.loopback import to_loopback
-from farline.runtime.certificates import make_certificates
+from farline.runtime.tls.lab_authority import make_certificates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

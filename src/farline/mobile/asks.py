@@ -1,4 +1,4 @@
-"""What a login asks of the outside (sockets in `farline.runtime.mobile`, replies in tests)."""
+"""What a login asks of the outside (sockets in `runtime.phones.mobile`, replies in tests)."""
 
 from __future__ import annotations
 

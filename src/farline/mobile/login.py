@@ -3,8 +3,9 @@
     dns -> im-info -> xmpp -> mybuddy -> sip-info -> register
 
 `login` is a generator: it yields an `Ask`, is sent the reply, and yields `Passed` when a step is
-done. `run` drives it with whatever performs asks: sockets in `farline.runtime.mobile`, a table of
-replies in tests. Nothing is registered with SIP before instant messaging is up, as the guide says.
+done. `run` drives it with whatever performs asks: sockets in `farline.runtime.phones.mobile`, a
+table of replies in tests. Nothing is registered with SIP before instant messaging is up, as the
+guide says.
 """
 
 from __future__ import annotations

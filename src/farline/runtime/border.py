@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 from farline.border import BorderCore
 from farline.media.reports import MediaSessions
 from farline.runtime import clock
-from farline.runtime.acme_keeper import AcmeKeeper
+from farline.runtime.acme.keeper import AcmeKeeper
 from farline.runtime.border_commands import BorderCommands, beside, name_servers
 from farline.runtime.border_listeners import border_listeners
 from farline.runtime.border_memory import BorderMemory
 from farline.runtime.charging import Charges
 from farline.runtime.countries import Countries
+from farline.runtime.dns.resolver import Resolver
 from farline.runtime.ids import RealIds
 from farline.runtime.media_client import MediaClient
 from farline.runtime.ng_client import NgClient, ng_settings
 from farline.runtime.push import PushSender
 from farline.runtime.quarantine import Quarantine
 from farline.runtime.relays.set import RelaySet
-from farline.runtime.resolver import Resolver
-from farline.runtime.scripts import Scripts
+from farline.runtime.scripts.runner import Scripts
 from farline.runtime.sip import SipDriver
-from farline.runtime.tls_keeper import TlsKeeper
+from farline.runtime.tls.keeper import TlsKeeper
 from farline.sip.effects import Started
 
 if TYPE_CHECKING:

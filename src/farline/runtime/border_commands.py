@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farline.config import Border
-    from farline.runtime.acme_keeper import AcmeKeeper
+    from farline.runtime.acme.keeper import AcmeKeeper
     from farline.runtime.countries import Countries
+    from farline.runtime.dns.resolver import Resolver
     from farline.runtime.quarantine import Quarantine
     from farline.runtime.relays.set import RelaySet
-    from farline.runtime.resolver import Resolver
     from farline.runtime.role import RoleContext
-    from farline.runtime.scripts import Scripts
+    from farline.runtime.scripts.runner import Scripts
     from farline.runtime.sip import SipDriver
     from farline.runtime.sip_ports import Calls
-    from farline.runtime.tls_keeper import TlsKeeper
+    from farline.runtime.tls.keeper import TlsKeeper
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from farline.runtime.sip_listen import Listener
 
 if TYPE_CHECKING:
     from farline.config import Border
-    from farline.runtime.tls_keeper import TlsKeeper
+    from farline.runtime.tls.keeper import TlsKeeper
 
 
 def border_listeners(border: Border, keeper: TlsKeeper) -> list[Listener]:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from farline._core import RelayError
 from farline.media.records import MEDIA, MediaRecordError
-from farline.runtime.certificate import DtlsIdentity
 from farline.runtime.leftovers import Hold, beat, remove_dead
 from farline.runtime.secret_directory import empty_parent
+from farline.runtime.tls.identity import DtlsIdentity
 from farline.store.sqlite import StoreError
 from farline.store.state import JournalState, MemoryState, Persist
 

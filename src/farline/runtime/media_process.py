@@ -37,7 +37,7 @@ from farline.runtime.unix_socket import listen
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from farline.runtime.certificate import DtlsIdentity
+    from farline.runtime.tls.identity import DtlsIdentity
     from farline.sip.ids import Ids
 
 log = logging.getLogger(__name__)

@@ -12,12 +12,12 @@ from farline.office.connections import INTERFACE
 from farline.office.directory import UserDirectory
 from farline.office.monitor import monitor_entry
 from farline.runtime import clock
-from farline.runtime.acme_keeper import AcmeKeeper
+from farline.runtime.acme.keeper import AcmeKeeper
 from farline.runtime.ids import RealIds
 from farline.runtime.media_client import MediaClient
 from farline.runtime.office_directory import DirectoryServer
 from farline.runtime.sip import Listener, SipDriver
-from farline.runtime.tls_keeper import TlsKeeper
+from farline.runtime.tls.keeper import TlsKeeper
 from farline.runtime.trace_writer import TraceWriter
 from farline.store.call_records import SqliteCallRecords
 from farline.store.registrations import SqliteRegistrations

@@ -21,10 +21,10 @@ from farline.portal.rest import RestServer
 from farline.portal.status import Component, ComponentStatus
 from farline.portal.throttle import Throttle
 from farline.runtime import clock
-from farline.runtime.acme_keeper import AcmeKeeper
+from farline.runtime.acme.keeper import AcmeKeeper
 from farline.runtime.ids import RealIds
-from farline.runtime.portal_tls import pinned, prosody_tls
-from farline.runtime.tls_keeper import TlsKeeper
+from farline.runtime.tls.keeper import TlsKeeper
+from farline.runtime.tls.messaging import pinned, prosody_tls
 from farline.trace.events import Event, Note
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives import serialization
 
 from farline.config import Problem
 from farline.config.subnets import literal
-from farline.runtime.acme_files import kept
-from farline.runtime.certificate_names import borne
+from farline.runtime.acme.files import kept
 from farline.runtime.music import MusicError, read_music
+from farline.runtime.tls.names import borne
 from farline.sip import Transport
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from farline.border.plan import Plan
 from farline.border.routing import stage as routing
 from farline.config import Problem
-from farline.runtime.resolver import Resolver
-from farline.runtime.tls import TlsError, client_context
+from farline.runtime.dns.resolver import Resolver
+from farline.runtime.tls.profiles import TlsError, client_context
 from farline.sip import Address, Transport
 from farline.sip.locate import Located, Place
 

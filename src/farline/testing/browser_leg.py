@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from OpenSSL import SSL
 
 from farline.runtime import clock
-from farline.runtime.certificate import DtlsIdentity
+from farline.runtime.tls.identity import DtlsIdentity
 from farline.sdp import IceCredentials
 from farline.testing.srtp import Srtp
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
-from farline.runtime import certificates
+from farline.runtime.tls.lab_authority import builder, leaf_below
+from farline.runtime.tls.making import common_name, key_pem, new_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,23 +20,23 @@ _PEM = serialization.Encoding.PEM
 
 def three_deep(base: Path, subject: str = "127.0.0.1") -> None:
     """Write deep.pem and deep.key, a leaf below deep-chain.pem, which is below deep-root.pem."""
-    root_key, middle_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
-    root_name, middle_name = _name("Root"), _name("Middle")
+    root_key, middle_key, key = (new_key() for _ in range(3))
+    root_name, middle_name = common_name("Root"), common_name("Middle")
     above = x509.BasicConstraints(ca=True, path_length=None)
     root = (
-        certificates._builder(root_name, root_name, root_key.public_key())
+        builder(root_name, root_name, root_key.public_key())
         .add_extension(above, critical=True)
         .sign(root_key, hashes.SHA256())
     )
     middle = (
-        certificates._builder(middle_name, root_name, middle_key.public_key())
+        builder(middle_name, root_name, middle_key.public_key())
         .add_extension(above, critical=True)
         .sign(root_key, hashes.SHA256())
     )
-    leaf = certificates._leaf(key.public_key(), [subject], middle, middle_key)
+    leaf = leaf_below(middle, middle_key, key.public_key(), [subject])
     for name, one in (("deep-root", root), ("deep-chain", middle), ("deep", leaf)):
         (base / f"{name}.pem").write_bytes(one.public_bytes(_PEM))
-    (base / "deep.key").write_bytes(certificates._key_pem(key))
+    (base / "deep.key").write_bytes(key_pem(key))
 
 
 def revocation_lists(base: Path, revoked: str) -> None:
@@ -53,9 +53,5 @@ def revocation_lists(base: Path, revoked: str) -> None:
     )  # fmt: skip
     gone = x509.RevokedCertificateBuilder().serial_number(leaf.serial_number)
     full = empty.add_revoked_certificate(gone.revocation_date(now).build())
-    for name, builder in (("empty", empty), ("full", full)):
-        (base / f"{name}.crl").write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(_PEM))
-
-
-def _name(common: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+    for name, one in (("empty", empty), ("full", full)):
+        (base / f"{name}.crl").write_bytes(one.sign(key, hashes.SHA256()).public_bytes(_PEM))

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farline.config import Deployment, load_deployment
-from farline.runtime.certificates import make_certificates
 from farline.runtime.control import ControlError, call
 from farline.runtime.portal import run_portal
 from farline.runtime.role import RoleContext
-from farline.runtime.tls import server_context
+from farline.runtime.tls.lab_authority import make_certificates
+from farline.runtime.tls.profiles import server_context
 from farline.testing.directory import SERVICE_PASSWORD, SERVICE_USER, FakeDirectory
 from farline.testing.ports import free_ports
 

@@ -21,11 +21,11 @@ from farline.mobile.im import ImClient
 from farline.mobile.login import Settings
 from farline.mobile.resolve import resolve
 from farline.mobile.steps import Door, StepError
-from farline.runtime import mobile
-from farline.runtime.certificates import make_certificates
-from farline.runtime.mobile import MobileClient, MobileOptions
-from farline.runtime.phone import client_tls
+from farline.runtime.phones import mobile
+from farline.runtime.phones.mobile import MobileClient, MobileOptions
+from farline.runtime.phones.phone import client_tls
 from farline.runtime.sip import Listener, SipDriver
+from farline.runtime.tls.lab_authority import make_certificates
 from farline.sip.transport import Address, Transport
 from farline.testing.ports import free_ports
 

@@ -14,7 +14,7 @@ from farline.portal.login import Doorman
 from farline.portal.rest import RestServer
 from farline.portal.throttle import Throttle
 from farline.runtime.ids import RealIds
-from farline.runtime.tls import server_context
+from farline.runtime.tls.profiles import server_context
 from farline.sip.digest import Challenge, Credentials, ha1, response
 from farline.testing.clock import ManualClock
 from farline.testing.directory import account, basic

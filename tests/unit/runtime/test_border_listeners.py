@@ -9,9 +9,9 @@ from cryptography import x509
 
 from farline.config import Border, Deployment, TlsServerProfile
 from farline.runtime.border_listeners import border_listeners
-from farline.runtime.certificates import make_certificates
 from farline.runtime.sip import SipDriver
-from farline.runtime.tls_keeper import TlsKeeper
+from farline.runtime.tls.keeper import TlsKeeper
+from farline.runtime.tls.lab_authority import make_certificates
 from farline.sip import Transport
 from farline.testing.core import NotingCore
 

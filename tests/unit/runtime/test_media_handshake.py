@@ -16,7 +16,7 @@ from OpenSSL import SSL
 
 from farline.media.diagnosis import summary
 from farline.media.engine import Answer, Offer, Query, Side
-from farline.runtime.certificate import DtlsIdentity
+from farline.runtime.tls.identity import DtlsIdentity
 from farline.sdp import parse
 from farline.testing.browser_leg import BrowserLeg, BrowserLegError
 from farline.testing.media import audio_sdp, engine

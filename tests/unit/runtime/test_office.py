@@ -10,10 +10,10 @@ import pytest
 
 from farline.config import load_deployment
 from farline.portal.providers.dsml import accounts_of, search_request
-from farline.runtime.certificates import make_certificates
 from farline.runtime.control import call
 from farline.runtime.office import run_office
 from farline.runtime.role import RoleContext
+from farline.runtime.tls.lab_authority import make_certificates
 from farline.sip import Message, StreamFramer
 from farline.sip.digest_client import DigestClient
 from farline.testing import SeededIds

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from farline.config import load_deployment
-from farline.runtime.certificates import VALID_DAYS, make_certificates
 from farline.runtime.preflight import preflight
+from farline.runtime.tls.lab_authority import VALID_DAYS, make_certificates
 
 GUIDE = (Path(__file__).parents[3] / "examples" / "guide.yaml").read_text(encoding="utf-8")
 DEPLOYMENT = load_deployment(GUIDE, dict.fromkeys(("ruel", "dora", "enhtcpaservice"), "secret"))

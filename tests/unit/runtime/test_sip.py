@@ -6,9 +6,9 @@ import socket
 import pytest
 
 from farline.media.engine import Delete, Media, MediaDone, MediaReply
-from farline.runtime.certificates import make_certificates
 from farline.runtime.sip import Listener, SipDriver
 from farline.runtime.sip_stream import StreamLimits
+from farline.runtime.tls.lab_authority import make_certificates
 from farline.sip import Address, Transport
 from farline.sip.effects import (
     Close,

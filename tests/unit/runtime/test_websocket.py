@@ -7,9 +7,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 
-from farline.runtime.certificates import make_certificates
 from farline.runtime.sip import Listener, SipDriver
 from farline.runtime.sip_stream import StreamLimits
+from farline.runtime.tls.lab_authority import make_certificates
 from farline.sip import Transport
 from farline.sip.effects import Closed, Opened, Received, Send
 from farline.testing.core import NotingCore

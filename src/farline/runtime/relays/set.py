@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from farline.border.relays.rtcp_actors import FarEnd
     from farline.config import Deployment
     from farline.runtime.relays.remote import Ask
-    from farline.runtime.tls_keeper import TlsKeeper
+    from farline.runtime.tls.keeper import TlsKeeper
     from farline.trace.events import Event
 
 Relay: TypeAlias = ByteRelay | UdpRelay

@@ -2,7 +2,7 @@ import ssl
 
 import pytest
 
-from farline.runtime.certificates import make_certificates
+from farline.runtime.tls.lab_authority import make_certificates
 from farline.testing.relayed import IP
 
 

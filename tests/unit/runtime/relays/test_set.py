@@ -8,7 +8,7 @@ import pytest
 
 from farline.config import ApplicationRelay, Border, Deployment
 from farline.runtime.relays.set import RelaySet
-from farline.runtime.tls_keeper import TlsKeeper
+from farline.runtime.tls.keeper import TlsKeeper
 
 IP = "127.98.1.96"
 """Every port of it is this test's."""

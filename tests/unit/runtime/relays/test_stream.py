@@ -8,9 +8,9 @@ import struct
 import pytest
 
 from farline.border.relays.plan import RelayPlan
-from farline.runtime.certificates import make_certificates
 from farline.runtime.relays.side import HIGH_WATER
 from farline.runtime.relays.stream import ByteRelay
+from farline.runtime.tls.lab_authority import make_certificates
 from farline.testing.relayed import CONNECT_IP, IP, closed, details, on_uvloop, relayed
 from farline.trace.events import Refused
 

@@ -14,7 +14,8 @@ from josepy.jwa import ES256
 from josepy.jwk import JWKEC
 
 from farline import __version__
-from farline.runtime.acme_files import AcmeError, new_key
+from farline.runtime.acme.files import AcmeError
+from farline.runtime.tls.making import key_pem, new_key
 from farline.trace.summary import printable
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def order(
     `account`: the account's key, PEM. `proofs`: paths of HTTP-01 and what is to be answered there,
     filled in while the order is open. Raises AcmeError.
     """
-    key = new_key()
+    key = key_pem(new_key())
     csr = crypto_util.make_csr(key, list(form.names))
     try:
         acme, account_key = _client(form, account, base)

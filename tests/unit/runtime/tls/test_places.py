@@ -15,13 +15,13 @@ from farline.cli.tls import app
 from farline.config import Deployment, TlsClientProfile, load_deployment
 from farline.portal.providers.directory import Directory
 from farline.portal.status import ComponentStatus
-from farline.runtime.certificates import make_certificates
 from farline.runtime.control import call
 from farline.runtime.office import run_office
 from farline.runtime.portal import run_portal
 from farline.runtime.relays.set import RelaySet
 from farline.runtime.role import RoleContext
-from farline.runtime.tls_keeper import TlsKeeper
+from farline.runtime.tls.keeper import TlsKeeper
+from farline.runtime.tls.lab_authority import make_certificates
 from farline.testing.directory import FakeDirectory, account
 from farline.testing.pki import revocation_lists, three_deep
 from farline.testing.portal import IP, portal_text, running_portal

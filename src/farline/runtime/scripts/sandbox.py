@@ -145,7 +145,7 @@ def serve(manipulate: Callable[[Message, str], object]) -> None:
 
 
 def main() -> int:
-    """`python -m farline.runtime.script_sandbox MEMORY_MB`: the first frame is the script."""
+    """`python -m farline.runtime.scripts.sandbox MEMORY_MB`: the first frame is the script."""
     for name in PRELOADED:
         __import__(name)
     source = read_frame()

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from farline.runtime.tls.making import common_name, key_pem, new_key, unsigned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric import ec
 
 VALID_DAYS = 825
 """The longest that common TLS clients accept for a server certificate."""
@@ -41,29 +44,29 @@ def make_certificates(directory: Path, hosts: Mapping[str, Sequence[str]]) -> No
     directory cannot be written, ValueError for a host without names.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    ca_key = ec.generate_private_key(ec.SECP256R1())
+    ca_key = new_key()
     ca = _authority(ca_key)
     ca_pem = ca.public_bytes(serialization.Encoding.PEM)
-    _write(directory / "ca.key", _key_pem(ca_key), mode=0o600)
+    _write(directory / "ca.key", key_pem(ca_key), mode=0o600)
     _write(directory / "ca.pem", ca_pem, mode=0o644)
     for name, subjects in hosts.items():
         if not subjects:
             raise ValueError(f"certificate {name!r}: give at least one DNS name or IP address")
-        key = ec.generate_private_key(ec.SECP256R1())
-        leaf = _leaf(key.public_key(), subjects, ca, ca_key)
-        _write(directory / f"{name}.key", _key_pem(key), mode=0o600)
+        key = new_key()
+        leaf = leaf_below(ca, ca_key, key.public_key(), subjects)
+        _write(directory / f"{name}.key", key_pem(key), mode=0o600)
         leaf_pem = leaf.public_bytes(serialization.Encoding.PEM)
         _write(directory / f"{name}.pem", leaf_pem + ca_pem, mode=0o644)
 
 
 def _authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Farline lab CA")])
+    name = common_name("Farline lab CA")
     public = key.public_key()
     usage = x509.KeyUsage(
         digital_signature=True, key_cert_sign=True, crl_sign=True, **_SIGNING_ONLY
     )
     return (
-        _builder(name, name, public)
+        builder(name, name, public)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
@@ -71,13 +74,13 @@ def _authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     )
 
 
-def _leaf(
-    public: ec.EllipticCurvePublicKey,
-    subjects: Sequence[str],
+def leaf_below(
     ca: x509.Certificate,
     ca_key: ec.EllipticCurvePrivateKey,
+    public: ec.EllipticCurvePublicKey,
+    subjects: Sequence[str],
 ) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subjects[0][:64])])
+    """A certificate for servers and clients that bears these DNS names and IP addresses."""
     usage = x509.KeyUsage(
         digital_signature=True, key_cert_sign=False, crl_sign=False, **_SIGNING_ONLY
     )
@@ -85,7 +88,7 @@ def _leaf(
     both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     names = x509.SubjectAlternativeName([_general_name(subject) for subject in subjects])
     return (
-        _builder(name, ca.subject, public)
+        builder(common_name(subjects[0][:64]), ca.subject, public)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(x509.ExtendedKeyUsage(both), critical=False)
@@ -96,19 +99,12 @@ def _leaf(
     )
 
 
-def _builder(
+def builder(
     subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey
 ) -> x509.CertificateBuilder:
+    """A certificate that is valid from now, for `VALID_DAYS`."""
     start = datetime.now(UTC) - _BACKDATED
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(public)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(start + timedelta(days=VALID_DAYS))
-    )
+    return unsigned(subject, issuer, public, start, start + timedelta(days=VALID_DAYS))
 
 
 def _general_name(subject: str) -> x509.GeneralName:
@@ -116,14 +112,6 @@ def _general_name(subject: str) -> x509.GeneralName:
         return x509.IPAddress(ip_address(subject))
     except ValueError:
         return x509.DNSName(subject)
-
-
-def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
 
 
 def _write(path: Path, data: bytes, *, mode: int) -> None:

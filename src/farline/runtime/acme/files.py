@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from farline.config import Secret
+from farline.runtime.tls.making import common_name, key_pem, new_key, unsigned
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from farline.config import TlsServerProfile
 
 STAND_IN = "Farline stand-in"
-_PEM = serialization.Encoding.PEM
 _RENEW_AT = 2 / 3
 """Of its life; a CA's advice for certificates of any length."""
 _SPREAD = 0.06
@@ -89,20 +88,13 @@ def stand_in(profile: TlsServerProfile, base: Path, now: datetime) -> bool:
     return True
 
 
-def new_key() -> bytes:
-    """An EC key (P-256), PEM, PKCS #8."""
-    return ec.generate_private_key(ec.SECP256R1()).private_bytes(
-        _PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
 def account_key(path: Path) -> Secret:
     """The account's key; made, mode 600, where there is none. Raises OSError."""
     try:
         return Secret(path.read_text(encoding="ascii"))
     except FileNotFoundError:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        made = new_key()
+        made = key_pem(new_key())
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(made)
         return Secret(made.decode())
@@ -126,22 +118,12 @@ def _replace(path: Path, data: bytes, mode: int) -> None:
 
 
 def _self_signed(names: tuple[str, ...], now: datetime) -> tuple[bytes, bytes]:
-    pem = new_key()
-    key = serialization.load_pem_private_key(pem, None)
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise TypeError("a new key is an EC key")
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, STAND_IN)])
+    key, name = new_key(), common_name(STAND_IN)
+    since, until = now - timedelta(hours=1), now + timedelta(days=1)
+    borne = x509.SubjectAlternativeName([x509.DNSName(one) for one in names])
     made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName(one) for one in names]), critical=False
-        )
+        unsigned(name, name, key.public_key(), since, until)
+        .add_extension(borne, critical=False)
         .sign(key, hashes.SHA256())
     )
-    return made.public_bytes(_PEM), pem
+    return made.public_bytes(serialization.Encoding.PEM), key_pem(key)

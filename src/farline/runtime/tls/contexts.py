@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from cryptography import x509
 
-from farline.runtime.certificate_names import borne
+from farline.runtime.tls.names import borne
 
 Identity = Literal["none", "host", "sip"]
 """Whose certificate it must be: anybody's; the host's (RFC 9525); the SIP domain's (RFC 5922)."""

@@ -8,10 +8,10 @@ import pytest
 
 from farline.border.interworking.scripts import Manipulate
 from farline.config.scripts import SignalingScript
-from farline.runtime.scripts import Script, Scripts
+from farline.runtime.scripts.runner import Script, Scripts
 from farline.sip import Message
 
-INVITE = (Path(__file__).parents[3] / "vectors" / "guide" / "09-invite-phone.sip").read_bytes()
+INVITE = (Path(__file__).parents[4] / "vectors" / "guide" / "09-invite-phone.sip").read_bytes()
 BODY = "def manipulate(message, direction):\n"
 
 

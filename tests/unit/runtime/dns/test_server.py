@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farline.runtime.dns import NameServer, Zone
+from farline.runtime.dns.server import NameServer, Zone
 
 NAME = "ipo1xp.ipolab.com"
 ZONE = Zone({NAME: ["192.168.64.96"], "v6.ipolab.com.": ["2001:db8::1"]})

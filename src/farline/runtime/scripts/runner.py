@@ -74,7 +74,7 @@ class Script:
         if clock.monotonic() < self._rest_until:
             raise ScriptError("it could not be started a moment ago")
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "farline.runtime.script_sandbox", str(self.form.memory_mb),
+            sys.executable, "-m", "farline.runtime.scripts.sandbox", str(self.form.memory_mb),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PATH": os.defpath},
         )  # fmt: skip

@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from farline.config import Border, Deployment, TlsClientProfile, TlsServerProfile
 from farline.config.flows import SubscriberFlow
-from farline.runtime import certificates
-from farline.runtime.certificate_names import Borne
-from farline.runtime.certificates import make_certificates
 from farline.runtime.sip import Listener, SipDriver
-from farline.runtime.tls import TlsError, client_context, server_context
-from farline.runtime.tls_keeper import TlsKeeper
+from farline.runtime.tls.keeper import TlsKeeper
+from farline.runtime.tls.lab_authority import make_certificates
+from farline.runtime.tls.names import Borne
+from farline.runtime.tls.profiles import TlsError, client_context, server_context
 from farline.sip import Address, Transport
 from farline.sip.effects import Open, Opened, OpenFailed
 from farline.testing.core import NotingCore
@@ -320,9 +320,7 @@ async def shown(port):
 
 
 def leaf(path):
-    return x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(
-        certificates.serialization.Encoding.DER
-    )
+    return x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(Encoding.DER)
 
 
 class Kept:
@@ -367,7 +365,7 @@ async def test_renewal_keeps_connections_and_refuses_what_is_no_certificate(tmp_
 
 
 async def test_the_files_are_watched(tmp_path, monkeypatch):
-    monkeypatch.setattr("farline.runtime.tls_keeper.WATCH_SECONDS", 0.02)
+    monkeypatch.setattr("farline.runtime.tls.keeper.WATCH_SECONDS", 0.02)
     make_certificates(tmp_path, {"here": [IP]})
     changed = asyncio.Event()
     notes = []

@@ -17,10 +17,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from farline.config import acme_role
-from farline.runtime import acme_files
-from farline.runtime.acme_files import AcmeError, account_key
-from farline.runtime.acme_http import answering
-from farline.runtime.acme_retry import RetryFile
+from farline.runtime.acme import files
+from farline.runtime.acme.files import AcmeError, account_key
+from farline.runtime.acme.http import answering
+from farline.runtime.acme.retry import RetryFile
 from farline.runtime.aside import aside
 from farline.trace.events import Note
 from farline.trace.summary import printable
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from farline.config import Secret, TlsServerProfile
     from farline.config.tls import AcmeOrder
     from farline.runtime.role import RoleContext
-    from farline.runtime.tls_keeper import TlsKeeper
+    from farline.runtime.tls.keeper import TlsKeeper
     from farline.trace.events import Event
 
     Issued = tuple[bytes, bytes]
@@ -106,7 +106,7 @@ class AcmeKeeper:
         """Each profile's state: directory, names, what comes next, and why the last try failed."""
         shown = []
         for state in self._states:
-            found = acme_files.kept(state.profile, self._base)
+            found = files.kept(state.profile, self._base)
             word = "ordering" if state.ordering else "failed" if state.failed else "waiting"
             shown.append(
                 {
@@ -128,7 +128,7 @@ class AcmeKeeper:
 
     def due(self, state: State) -> datetime:
         """When a profile is ordered next; what has passed means now."""
-        found = acme_files.kept(state.profile, self._base)
+        found = files.kept(state.profile, self._base)
         now = self._clock()
         wanted = frozenset(state.form.names)
         fits = found is not None and not found.stand_in and found.names == wanted
@@ -185,7 +185,7 @@ class AcmeKeeper:
                 chain, own = await aside(
                     partial(_order, form, key, self._base, proofs), AcmeError, OSError
                 )
-            acme_files.write(state.profile, self._base, chain, own)
+            files.write(state.profile, self._base, chain, own)
         except (AcmeError, OSError) as error:
             self._failed(state, str(error))
             return
@@ -216,7 +216,7 @@ class AcmeKeeper:
 
 def _order(form: AcmeOrder, account: Secret, base: Path, proofs: dict[str, str]) -> Issued:
     # Imported when it is needed: it takes most of a second, which no start of a role should wait.
-    from farline.runtime.acme_order import order
+    from farline.runtime.acme.order import order
 
     return order(form, account, base, proofs)
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 
-from farline.runtime.certificate_names import borne
-from farline.runtime.tls_context import Context, PeerRules
+from farline.runtime.tls.contexts import Context, PeerRules
+from farline.runtime.tls.names import borne
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from farline.config import Deployment, TlsClientProfile, TlsServerProfile
-    from farline.runtime.tls_context import Identity
+    from farline.runtime.tls.contexts import Identity
 
     Profile = TlsServerProfile | TlsClientProfile
 

@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from farline.runtime.tls.making import common_name, key_der, new_key, unsigned
 from farline.sdp import Fingerprint
 
 LIFETIME = timedelta(days=365)
@@ -26,24 +25,11 @@ class DtlsIdentity:
     @classmethod
     def make(cls) -> DtlsIdentity:
         """A new one: ECDSA P-256, self-signed, with a name that says nothing (RFC 8827 6.5)."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "media")])
+        key, name = new_key(), common_name("media")
         now = datetime.now(UTC)
-        made = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + LIFETIME)
-            .sign(key, hashes.SHA256())
-        )
-        der = serialization.Encoding.DER
-        private = key.private_bytes(
-            der, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        return cls(made.public_bytes(der), private)
+        since, until = now - timedelta(days=1), now + LIFETIME
+        made = unsigned(name, name, key.public_key(), since, until).sign(key, hashes.SHA256())
+        return cls(made.public_bytes(serialization.Encoding.DER), key_der(key))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> DtlsIdentity:

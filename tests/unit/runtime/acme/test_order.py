@@ -11,13 +11,13 @@ from pydantic import ValidationError
 
 from farline.config import ConfigError, TlsServerProfile, load_with_warnings
 from farline.config.tls import AcmeOrder
-from farline.runtime import acme_files, acme_order
-from farline.runtime.acme_http import MAX_CONNECTIONS, answering
-from farline.runtime.certificates import make_certificates
+from farline.runtime.acme import files, order
+from farline.runtime.acme.http import MAX_CONNECTIONS, answering
 from farline.runtime.preflight import preflight
+from farline.runtime.tls.lab_authority import make_certificates
 
 IP = "127.0.0.1"
-GUIDE = (Path(__file__).parents[3] / "examples" / "guide.yaml").read_text(encoding="utf-8")
+GUIDE = (Path(__file__).parents[4] / "examples" / "guide.yaml").read_text(encoding="utf-8")
 SECRETS = dict.fromkeys(("ruel", "dora", "enhtcpaservice"), "secret")
 FORM = {
     "directory": "https://acme.example/dir", "terms_agreed": True, "challenge_ip": IP,
@@ -78,9 +78,9 @@ async def test_long_requests_and_too_many_are_cut_off():
 
 def test_a_stand_in_is_made_where_there_is_none_and_is_due_at_once(tmp_path):
     now = datetime.now(UTC)
-    assert acme_files.stand_in(profile(), tmp_path, now)
-    assert not acme_files.stand_in(profile(), tmp_path, now)
-    made = acme_files.kept(profile(), tmp_path)
+    assert files.stand_in(profile(), tmp_path, now)
+    assert not files.stand_in(profile(), tmp_path, now)
+    made = files.kept(profile(), tmp_path)
     assert made.stand_in
     assert made.names == {"sip.farline.example"}
     assert made.until < now + timedelta(days=2)
@@ -89,10 +89,10 @@ def test_a_stand_in_is_made_where_there_is_none_and_is_due_at_once(tmp_path):
 def test_a_key_that_does_not_fit_is_none(tmp_path):
     """As after a crash between the writing of the two files."""
     make_certificates(tmp_path, {"s": ["sip.farline.example"], "t": ["x.farline.example"]})
-    assert acme_files.kept(profile(), tmp_path) is not None
+    assert files.kept(profile(), tmp_path) is not None
     (tmp_path / "t.key").replace(tmp_path / "s.key")
-    assert acme_files.kept(profile(), tmp_path) is None
-    assert acme_files.stand_in(profile(), tmp_path, datetime.now(UTC))
+    assert files.kept(profile(), tmp_path) is None
+    assert files.stand_in(profile(), tmp_path, datetime.now(UTC))
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_names_that_clients_dial_are_ordered(tmp_path):
 
 def test_a_request_is_sent_again_until_its_nonce_is_good(monkeypatch):
     tried = []
-    bad = [True] * (2 * acme_order.NONCE_ROUNDS - 1)
+    bad = [True] * (2 * order.NONCE_ROUNDS - 1)
 
     def answer(_self, url):
         tried.append(url)
@@ -163,7 +163,7 @@ def test_a_request_is_sent_again_until_its_nonce_is_good(monkeypatch):
         return requests.Response()
 
     monkeypatch.setattr(client.ClientNetwork, "_post_once", answer)
-    network = acme_order._Network()
+    network = order._Network()
     network.post("https://ca.example/order")
     assert len(tried) == len(bad) + 1
     tried.clear()

@@ -18,7 +18,7 @@ import dns.rdatatype
 import dns.resolver
 
 from farline.runtime import clock
-from farline.runtime.dns_cache import DnsCache
+from farline.runtime.dns.cache import DnsCache
 from farline.sip.dns import MAX_RECORDS, Found, Naptr, Question, Srv
 
 if TYPE_CHECKING:

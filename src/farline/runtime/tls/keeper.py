@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from cryptography import x509
 
 from farline.config import TlsServerProfile
-from farline.runtime.acme_files import stand_in
-from farline.runtime.certificate_names import borne
-from farline.runtime.tls import TlsError, client_context, server_context
-from farline.runtime.tls_context import RenewableContext
+from farline.runtime.acme.files import stand_in
+from farline.runtime.tls.contexts import RenewableContext
+from farline.runtime.tls.names import borne
+from farline.runtime.tls.profiles import TlsError, client_context, server_context
 from farline.trace.events import Note
 from farline.trace.summary import printable
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farline.config import Deployment, TlsClientProfile
-    from farline.runtime.tls_context import Context
+    from farline.runtime.tls.contexts import Context
     from farline.trace.events import Event
 
     Profile = TlsServerProfile | TlsClientProfile

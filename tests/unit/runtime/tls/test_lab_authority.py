@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from farline.runtime.certificates import make_certificates
+from farline.runtime.tls.lab_authority import make_certificates
 
 
 def shake_hands(directory, name, host):

@@ -156,7 +156,7 @@ async def serve(zone: Zone, ip: str, port: int) -> None:
 
 
 def main() -> int:
-    """`python -m farline.runtime.dns --ip IP --port PORT NAME=ADDRESS...`."""
+    """`python -m farline.runtime.dns.server --ip IP --port PORT NAME=ADDRESS...`."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--ip", required=True)
     parser.add_argument("--port", type=int, default=53)

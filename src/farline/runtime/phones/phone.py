@@ -37,7 +37,7 @@ from farline.mobile.steps import Door, StepError
 from farline.mobile.wav import write_wav
 from farline.runtime import clock
 from farline.runtime.ids import RealIds
-from farline.runtime.phone_audio import CallAudio
+from farline.runtime.phones.audio import CallAudio
 from farline.runtime.sip import Listener, SipDriver
 from farline.sip.transport import Address, Transport
 

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from farline.config import TlsServerProfile
-from farline.runtime import acme_files, acme_keeper
-from farline.runtime.acme_files import AcmeError
-from farline.runtime.acme_keeper import FIRST_RETRY, LAST_RETRY, AcmeKeeper
-from farline.runtime.certificates import make_certificates
+from farline.runtime.acme import files, keeper
+from farline.runtime.acme.files import AcmeError
+from farline.runtime.acme.keeper import FIRST_RETRY, LAST_RETRY, AcmeKeeper
+from farline.runtime.tls.lab_authority import make_certificates
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 FORM = {
@@ -28,9 +28,9 @@ class Site:
         self.why = "too many orders"
         self.orders = 0
         self.profile = self.form()
-        monkeypatch.setattr(acme_keeper, "acme_role", lambda _deployment, _profile: "border")
-        monkeypatch.setattr(acme_keeper, "_order", self.order)
-        monkeypatch.setattr(acme_keeper, "answering", lambda *_: nullcontext())
+        monkeypatch.setattr(keeper, "acme_role", lambda _deployment, _profile: "border")
+        monkeypatch.setattr(keeper, "_order", self.order)
+        monkeypatch.setattr(keeper, "answering", lambda *_: nullcontext())
 
     def form(self, **fields):
         return TlsServerProfile(name="S", certificate="s.pem", key="s.key", acme=FORM | fields)
@@ -106,7 +106,7 @@ async def test_a_renewal_by_hand_does_not_ask_whether_it_is_due(site):
     site.why = ""
     keeper = site.keeper()
     await keeper.renew()
-    first = acme_files.kept(site.profile, site.directory)
+    first = files.kept(site.profile, site.directory)
     assert first.due > datetime.now(UTC)
     assert await keeper.renew("S") == {"S": "issued"}
     assert site.orders == 2

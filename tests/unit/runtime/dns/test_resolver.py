@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from farline.runtime import resolver as module
-from farline.runtime.dns_cache import DnsCache
-from farline.runtime.resolver import Resolver
+from farline.runtime.dns import resolver as module
+from farline.runtime.dns.cache import DnsCache
+from farline.runtime.dns.resolver import Resolver
 from farline.sip.dns import Found, Naptr, Question, Srv
 from farline.sip.transport import Address
 from farline.testing.names import TestNameServer

@@ -1,0 +1,1 @@
+"""Certificates by ACME (RFC 8555): ordered, proved, renewed, and left alone when refused."""

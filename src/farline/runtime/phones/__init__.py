@@ -1,0 +1,1 @@
+"""Phones with sockets: the mobile client, the desk phone, and their audio."""

@@ -1,0 +1,1 @@
+"""Signaling manipulation scripts, each in a sandboxed process of its own."""

@@ -1,0 +1,1 @@
+"""TLS of every role: contexts from profiles, whose certificate it is, certificates that change."""
