@@ -123,3 +123,24 @@ async def test_the_border_transfers_a_call_of_the_trunk(world):
     assert status == 0, world.errors("transfer_trunk") + world.errors("transfer_office")
     assert await office.wait() == 0, world.errors("transfer_office")
     assert not [one for one in world.core.show()["sessions"] if one["kind"] == "call"]
+
+
+async def test_a_trunk_that_requires_reliable_answers_of_an_office_without_them(world):
+    """SIPp checks RSeq and Require of the 183, and sends PRACK, which the border answers."""
+    profile = ("  routing_profiles:\n", "  interworking_profiles:\n"
+               "    - {name: No PRACK, prack_support: false}\n\n"
+               "  routing_profiles:\n")  # fmt: skip
+    office = ("      sip_domain: office.example.com\n", "      sip_domain: office.example.com\n"
+              "      advanced: {interworking_profile: No PRACK}\n")  # fmt: skip
+    await world.run(border(QUIET, NO_ACCOUNT, profile, office))
+    callee = await world.sipp(
+        SCENARIOS / "callee_early.xml", OFFICE, "TCP", "-p", str(PORT), "-m", "2",
+        "-key", "user", "3003", *LIMIT,
+    )  # fmt: skip
+    await listening(OFFICE, PORT, "TCP")
+    caller = await world.sipp(
+        SCENARIOS / "reliable_call.xml", PROVIDER, "UDP", f"{OUTSIDE}:{PORT}", "-m", "2", "-l", "1",
+        "-key", "user", "+4930999", "-key", "callee", "3003", "-key", "domain", OUTSIDE, *LIMIT,
+    )  # fmt: skip
+    assert await caller.wait() == 0, world.errors("reliable_call") + world.errors("callee_early")
+    assert await callee.wait() == 0, world.errors("callee_early")

@@ -162,7 +162,7 @@ class InterworkingProfile(Form):
     """Targets (Refer-To) for which the border handles a REFER; others pass."""
     prack_support: bool = Field(True, title="Prack Handling")
     """Off: reliable provisional answers (100rel, RFC 3262) are not offered to the server nor by
-    it, and a call that requires them is refused (420)."""
+    it; a caller who requires them gets them from the border, which takes the PRACK."""
     uri_scheme: Literal["any", "sip", "tel"] = Field("any", title="URI Scheme")
     """SIP: tel URIs become sip URIs with user=phone. TEL: the Request-URI of a telephone number (+
     and digits) becomes a tel URI."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from farline.border.calls import anchor, dialogs
-from farline.border.calls.forwarding import Arrival, Forwarding
-from farline.border.calls.media import CallMedia
-from farline.border.calls.teardown import hang_up, refuse_answer
+from farline.border.calls.answering import Answering
+from farline.border.calls.teardown import refuse_answer
 from farline.border.calls.timers import CallTimers
 from farline.border.exchange import Side
 from farline.border.interworking import calls as call_interworking
-from farline.border.interworking.extensions import Extensions
 from farline.border.policy.admitting import admit_call, admit_side
 from farline.border.routing import failover
 from farline.border.routing.redirecting import Redirections
@@ -22,8 +20,8 @@ from farline.sip.transaction import Cause, RequestFailed, ResponseArrived, Trans
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from farline.border.calls.forwarding import Arrival
     from farline.border.steps import Steps
-    from farline.media.engine import MediaReply
     from farline.sip import Flow, Message
     from farline.sip.transaction import ClientTransaction
 
@@ -45,13 +43,11 @@ def invite(arrival: Arrival) -> Steps:
         call.over()
 
 
-class Calling(Forwarding):
+class Calling(Answering):
     """One INVITE transaction through the border."""
 
     def __init__(self, arrival: Arrival) -> None:
         super().__init__(arrival)
-        self.initial = arrival.found is None
-        self._media = CallMedia(self.context, self.passage)
         self._timers = CallTimers(self.context, self.operation, self.passage)
         self.rang = False
         """An answer other than 100 came: no other next hop may be tried."""
@@ -60,11 +56,7 @@ class Calling(Forwarding):
         """Which server the call goes to, and so which of its rules count, is not known yet."""
 
         self.cancelled = False
-        self.answered = False
-        """The caller has a final answer."""
-
         self._redirections = Redirections()
-        self._extensions = Extensions(self.context, self.passage)
 
     def run(self) -> Steps:
         """Next hop by next hop until there is a final answer."""
@@ -111,8 +103,15 @@ class Calling(Forwarding):
     def over(self) -> None:
         """The transaction has ended, however."""
         self._timers.over()
-        if self.session is not None and self.session.pending is self.operation:
-            self.session.pending = None
+        session = self.session
+        if session is not None and session.pending is self.operation:
+            session.pending = None
+        if (
+            session is not None
+            and session.reliable is not None
+            and session.reliable.serves(self.tx)
+        ):
+            session.reliable.over()
 
     def _given_up(self) -> bool:
         """Whether the caller hung up while we were still looking for the way."""
@@ -180,8 +179,14 @@ class Calling(Forwarding):
 
     def _stop(self, client: ClientTransaction, event: Cancelled | Aborted | TimerC) -> None:
         """The caller, the border or the clock ends it."""
-        context = self.context
-        if isinstance(event, Cancelled):
+        context, held, session = self.context, self._held, self.session
+        if held is not None and session is not None:
+            status, why = 487, (16, "cancelled")
+            if isinstance(event, Aborted):
+                status, why = event.status, (102, event.reason)
+            refuse_answer(context, session, *held, why)
+            self._fail(status, why[1])
+        elif isinstance(event, Cancelled):
             self.cancelled = True
             context.layer.cancel(client, context.now, event.reasons)
         elif isinstance(event, TimerC):
@@ -223,67 +228,3 @@ class Calling(Forwarding):
             yield from self._refused(response)
             return
         yield from self._pass_answer(client, response)
-
-    def _pass_answer(self, client: ClientTransaction, response: Message) -> Steps:
-        """Give the caller a 18x or 2xx, with its SDP anchored."""
-        session, passage = self.session, self.passage
-        if session is None:
-            return
-        body, reply = yield from self._media.answer(session, response)
-        if reply is not None and reply.error is not None:
-            self._unusable(client, response, reply)
-            return
-        try:
-            out = passage.to_near(response)
-        except WireError as error:
-            self.context.refused("malformed", f"{error.where}: {error.reason}", client.flow)
-            return
-        if body is not None:
-            if body and out.get("Content-Type") is None:
-                out.set("Content-Type", "application/sdp")
-            out.body = body
-        self._extensions.answered(session, response, out, client.flow)
-        out = yield from passage.manipulated(out, passage.sender)
-        self.context.respond(self.tx, out)
-        if response.status >= 200:
-            self.answered = True
-            dialogs.confirm(session, passage, response, out)
-            session.pending = None
-            self.context.keeper.session(session)
-            self.context.call_changed(session, "answered", f"{response.status}")
-        elif session.state == "started":
-            self.context.call_changed(session, "ringing", f"{response.status}")
-
-    def _refused(self, response: Message) -> Steps:
-        """A final answer other than 2xx."""
-        try:
-            out = self.passage.to_near(response)
-        except WireError:
-            self._fail(500, "an answer that cannot be read")
-            return
-        self.answered = True
-        out = yield from self.passage.manipulated(out, self.passage.sender)
-        self.context.respond(self.tx, out)
-        if self.initial and self.session is not None:
-            self.context.end_session(self.session, "failed", f"{response.status}")
-
-    def _unusable(self, client: ClientTransaction, response: Message, reply: MediaReply) -> None:
-        """An answer whose SDP the engine refuses: the caller is told, the other leg ended."""
-        why = reply.error or ""
-        session = self.session
-        if response.status >= 200 and session is not None:
-            refuse_answer(self.context, session, response, client.flow)
-        else:
-            self.context.layer.cancel(client, self.context.now)
-        self._fail(reply.status or 488, why)
-        if not self.initial and session is not None:
-            hang_up(self.context, session, "no media", cause=47)
-
-    def _fail(self, status: int, why: str, told: tuple[tuple[str, str], ...] = ()) -> None:
-        """Tell the caller that it came to nothing."""
-        if not self.answered:
-            self.answered = True
-            self.context.decided("call", f"answered {status}", why)
-            self.context.answer(self.tx, status, told)
-        if self.initial and self.session is not None:
-            self.context.end_session(self.session, "failed", why)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from farline.border.calls import anchor, dialogs, refreshing
 from farline.border.calls.forwarding import Arrival, Forwarding
 from farline.border.calls.targets import target_of
-from farline.border.interworking import dtmf
+from farline.border.interworking import dtmf, reliable
 from farline.border.routing import failover
 from farline.border.transfers import transfer
 from farline.sip import WireError, headers
@@ -37,6 +37,9 @@ REFRESHING = frozenset({"UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
 
 def relay(arrival: Arrival) -> Steps:
     """Pass one request and its answer."""
+    session = arrival.found.session if arrival.found is not None else None
+    if reliable.taken(arrival.context, arrival.tx, session, arrival.sender):
+        return
     relaying = Relaying(arrival)
     yield from relaying.run()
     relaying.finish()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from farline.border.calls.anchor import Anchored
     from farline.border.exchange import Side
+    from farline.border.interworking.reliable import ReliableAnswers
     from farline.border.recording.recorder import Recorder
     from farline.border.registrations.binding import Binding
     from farline.border.steps import Operation
@@ -150,6 +151,9 @@ class Session:
 
     joint: Joint | None = None
     """One end has left; the other talks to an end of another call."""
+
+    reliable: ReliableAnswers | None = None
+    """The last INVITE's answers, where the border makes them reliable."""
 
     timer: SessionTimer | None = None
     """The session timer that the last INVITE or UPDATE agreed on."""

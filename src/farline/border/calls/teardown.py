@@ -111,8 +111,17 @@ def make_ack(session: Session, response: Message, target: End) -> Message:
     return ack
 
 
-def refuse_answer(context: Context, session: Session, response: Message, flow: Flow) -> None:
-    """A 2xx came that nobody can use: acknowledge it and hang up on that end at once."""
+def refuse_answer(
+    context: Context,
+    session: Session,
+    response: Message,
+    flow: Flow,
+    why: tuple[int, str] = (47, "no media"),
+) -> None:
+    """A 2xx came that nobody can use: acknowledge it and hang up on that end at once.
+
+    `why`: the cause by Q.850 and a text.
+    """
     end = session.callees.get(response.to_tag)
     if end is None:
         return
@@ -126,7 +135,7 @@ def refuse_answer(context: Context, session: Session, response: Message, flow: F
         response.get("To") or "",
         max(session.caller.cseq, response.cseq) + 1,
     )
-    bye.add("Reason", 'Q.850;cause=47;text="no media"')
+    bye.add("Reason", f'Q.850;cause={why[0]};text="{why[1]}"')
     bye.body = b""
     context.request(None, bye, flow, side)
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from farline.border.calls import anchor
 from farline.border.exchange import Refusal, Side, Verdict
-from farline.border.interworking.stage import RELIABLE
 from farline.sip import WireError, headers
 
 if TYPE_CHECKING:
@@ -29,16 +28,13 @@ TIMER_C_SECONDS = 185.0
 def unfit(passage: Passage) -> Verdict[Refusal] | None:
     """Why the server's profile excludes what the call wants; None when all is well."""
     try:
-        least, unsupported = _too_short(passage), _needs_unsupported(passage)
+        least = _too_short(passage)
     except WireError as error:
         refusal = Refusal(error.status or 400, "malformed")
         return Verdict(refusal, f"{error.where}: {error.reason}")
     if least is not None:
         refusal = Refusal(422, "session-interval", (("Min-SE", str(least)),))
         return Verdict(refusal, f"shorter than Min-SE {least}")
-    if unsupported:
-        refusal = Refusal(420, "extension", (("Unsupported", RELIABLE),))
-        return Verdict(refusal, "it requires 100rel")
     return None
 
 
@@ -54,16 +50,6 @@ def _too_short(passage: Passage) -> int | None:
         return None
     wanted = headers.session_expires(passage.request)
     return least if wanted is not None and wanted.interval < least else None
-
-
-def _needs_unsupported(passage: Passage) -> bool:
-    """Whether a call requires reliable provisional answers and the server has none (RFC 3262).
-
-    Raises WireError for a Require that cannot be read.
-    """
-    if passage.works.profile.prack_support:
-        return False
-    return any(value.strip().lower() == RELIABLE for value in passage.request.values("Require"))
 
 
 def made_offer(passage: Passage, session: Session) -> bytes | None:

@@ -3,7 +3,8 @@
 A server that answers an INVITE with 421 gets it again with the extension, which the border then
 serves in the caller's place: session timers (`refreshing`, RFC 4028), and reliable provisional
 answers (RFC 3262), which the border acknowledges by PRACK while the caller reads plain ones. A
-server that answers 420 to session timers gets the INVITE without them.
+server that answers 420 to either gets the INVITE without it; a caller who requires reliable answers
+gets them from the border (`reliable`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from farline.border.calls import refreshing
 from farline.border.calls.refreshing import OPTION as TIMER
 from farline.border.calls.refreshing import SECONDS
 from farline.border.calls.teardown import make_early
+from farline.border.interworking.reliable import ReliableAnswers, wanted
 from farline.border.interworking.stage import RELIABLE
 from farline.border.trunks import credentials
 from farline.border.trunks.credentials import MAX_ANSWERS, resent
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
     from farline.border.context import Context
     from farline.border.exchange import Side
     from farline.border.passage import Passage
+    from farline.border.steps import Operation
     from farline.sip import Flow, Message
+    from farline.sip.transaction import ServerTransaction
 
 MAX_FORKS = 16
 FORMS = {TIMER: "RFC 4028", RELIABLE: "RFC 3262"}
@@ -50,11 +54,14 @@ def _again(passage: Passage, sent: Message, response: Message) -> Message | None
 def _adapted(told: Message, response: Message) -> list[str]:
     """Put the extensions in that a 421 wants, or take out what a 420 does not know; which."""
     if response.status == 420:
-        unknown = headers.tokens(response, "Unsupported")
-        if TIMER not in unknown or TIMER not in headers.tokens(told, "Require"):
+        unknown = headers.tokens(response, "Unsupported") & headers.tokens(told, "Require")
+        if not unknown or not unknown <= {TIMER, RELIABLE}:
             return []
-        headers.drop_token(told, "Require", TIMER)
-        return [TIMER]
+        for option in unknown:
+            headers.drop_token(told, "Require", option)
+        if RELIABLE in unknown:
+            headers.drop_token(told, "Supported", RELIABLE)
+        return sorted(unknown)
     wanted = headers.tokens(response, "Require")
     known = {TIMER, RELIABLE} if told.body else {TIMER}
     if not wanted or not wanted <= known or wanted & headers.tokens(told, "Supported"):
@@ -77,12 +84,29 @@ class Extensions:
         self._last: dict[str, int] = {}
         """RSeq of the last one, by To tag."""
 
+        self._left_out = False
+        """The server has refused the caller's 100rel."""
+
+    def reliable(
+        self, operation: Operation, tx: ServerTransaction, session: Session
+    ) -> ReliableAnswers | None:
+        """What makes the server's answers reliable for the caller; None: they pass as they come."""
+        passage, known = self._passage, session.reliable
+        if known is not None and known.serves(tx):
+            return known
+        if not self._left_out and not wanted(passage):
+            return None
+        session.reliable = ReliableAnswers(self._context, operation, tx, passage.sender)
+        return session.reliable
+
     def again(self, sent: Message, response: Message) -> Message | None:
         """The INVITE once more, with credentials or as a 421 or 420 wants it; None: neither."""
         told = credentials.again(self._passage, sent, response)
         if told is None and (told := _again(self._passage, sent, response)) is not None:
             known = headers.tokens(self._passage.request, "Supported")
             self._ours = RELIABLE in headers.tokens(told, "Supported") - known
+            required = headers.tokens(self._passage.request, "Require")
+            self._left_out = RELIABLE in required - headers.tokens(told, "Require")
         return told
 
     def answered(self, session: Session, response: Message, out: Message, flow: Flow) -> None:

@@ -68,6 +68,7 @@ class Interworking:
     def _both_ways(self, message: Message, direction: str) -> None:
         if not self.profile.prack_support:
             headers.drop_token(message, "Supported", RELIABLE)
+            headers.drop_token(message, "Require", RELIABLE)
         if self.profile.refer_handling == "refuse":
             headers.drop_token(message, "Allow", "REFER")
         elif self.profile.refer_handling == "handle":
