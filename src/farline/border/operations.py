@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from farline.border.interworking.scripts import Manipulate, Manipulated
 from farline.border.steps import (
     MAX_INBOX,
@@ -22,7 +24,7 @@ from farline.border.steps import (
     Wake,
 )
 from farline.media.diagnosis import at_the_end
-from farline.media.engine import Answer, Media, MediaReply
+from farline.media.engine import Answer, Media, MediaReply, Offer
 from farline.sip import Transport
 from farline.sip.dns import Question
 from farline.sip.effects import Lookup, Open
@@ -47,6 +49,9 @@ class Operations:
         self._asking: dict[int, Operation] = {}
         self._settling: dict[int, str] = {}
         """Media sessions whose answer is on the way to the engine, by ticket."""
+
+        self._shown: dict[int, str] = {}
+        """Media interfaces of those who are to be shown a description, by ticket."""
 
         self.ending: dict[int, str] = {}
         """The calls whose last counters are on the way, by ticket; engines always answer."""
@@ -80,9 +85,20 @@ class Operations:
             context.out.append(Trace(MediaSeen(call, "at the end", at_the_end(reply.stats))))
         session = context.sessions.by_media(self._settling.pop(ticket, ""))
         recorder = session.recorder if session is not None else None
-        self.hand_over(ticket, reply)
+        self.hand_over(ticket, self._hidden(reply, self._shown.pop(ticket, "")))
         if recorder is not None:
             recorder.changed()
+
+    def _hidden(self, reply: MediaReply, interface: str) -> MediaReply:
+        """Take what is inside out of the lines that the engine leaves alone."""
+        plan, media = self._context.plan, self._context.plan.media.get(interface)
+        if reply.sdp is None or media is None:
+            return reply
+        host = plan.border.shown(media.ip)
+        if host in plan.inside:
+            return reply
+        sdp = self._context.hider.clean_description(reply.sdp, host)
+        return reply if sdp is reply.sdp else msgspec.structs.replace(reply, sdp=sdp)
 
     def script_done(self, reply: Manipulated) -> None:
         """A script's process answered, or did not."""
@@ -171,6 +187,8 @@ class Operations:
         self._asking[ticket] = operation
         if isinstance(step.request, Answer):
             self._settling[ticket] = step.request.session
+        if isinstance(step.request, Offer | Answer):
+            self._shown[ticket] = step.request.receiver.interface
         late = MediaReply(error="the media engine does not answer", status=503)
         self._context.schedule.start(
             self._context.now + ENGINE_SECONDS,

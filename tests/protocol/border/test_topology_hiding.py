@@ -355,6 +355,34 @@ def test_audit_cleans_names_and_addresses(hidden):
     assert "audit.leaks" not in world.core.show()["counters"]
 
 
+def test_audit_cleans_descriptions_that_the_media_engine_leaves_as_they_are(hidden):
+    """Lines of SDP that no engine knows, in an offer, its answer and a repeated description."""
+    world, phone = hidden(rule("Server"), audit={"inside_names": ["inside.lan"]})
+    lines = (
+        b"i=seen at 10.10.10.13\r\nu=http://pbx.inside.lan/\r\n",
+        b"a=alt:1 1 : a b 10.10.10.13 40750\r\na=x-host:10.10.10.30\r\n",
+    )
+    told = offer(OFFICE, 40750, OFFICE).replace(b"c=", lines[0] + b"c=", 1) + lines[1]
+    invite = phone.request("INVITE", f"sip:3003@{DOMAIN}", body=offer(phone.behind))
+    world.receive(phone.flow, invite)
+    assert world.take(phone.flow).status == 100
+    inner = world.take(phone.upstream)
+    for status in (183, 200):
+        phone.office_answer(inner, status, body=told)
+        answer = world.take(phone.flow)
+        assert b"10.10.10" not in answer.body and b"inside.lan" not in answer.body
+        assert b"a=alt:1 1 : a b 192.168.64.96 40750" in answer.body
+    assert b"10.10.10" not in from_office(world, phone, "INVITE", body=told).body
+    assert "audit.leaks" not in world.core.show()["counters"]
+
+
+def test_audit_cleans_a_contacts_name_and_parameters(hidden):
+    world, phone = hidden(rule("Server"))
+    contact = f'"at {OFFICE}" <sip:{OFFICE}@{OFFICE}>;x="{OFFICE}"'
+    assert OFFICE not in from_office(world, phone, Contact=contact).get("Contact")
+    assert "audit.leaks" not in world.core.show()["counters"]
+
+
 def test_audit_counts_what_cannot_be_replaced(hidden):
     world, phone = hidden(rule("Server"), leaks=True, register=False)
     request = phone.request("REGISTER", f"sip:{DOMAIN}", to=f"<sip:3001@{DOMAIN}>")

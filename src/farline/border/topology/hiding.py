@@ -10,17 +10,27 @@ import re
 from typing import TYPE_CHECKING
 
 from farline.border.topology.bodies import is_words_of_people
+from farline.border.topology.call_ids import DIALOG_HEADERS
 from farline.border.topology.inside import hints
 from farline.sip import Finder, Message, WireError
 
 if TYPE_CHECKING:
     from farline.border.topology.inside import InsideAddresses
 
-_V4 = r"(?<![\d.])(?P<v4>(?:\d{1,3}\.){3}\d{1,3})(?!\.?\d)"
+_ESCAPED = r"(?<=%[0-9A-Fa-f]{2})"
+"""Behind an escaped character: `%4010.10.10.13` names a host, though a digit stands before it."""
+
+_V4 = rf"(?:(?<![\d.])|{_ESCAPED})(?P<v4>(?:\d{{1,3}}\.){{3}}\d{{1,3}})(?!\.?\d)"
 _V6 = r"\[?(?<![0-9A-Fa-f:])(?P<v6>(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f.]*)\]?"
 _PORT = r"(?::\d{1,5})?"
 NEVER = r"(?!)"
 """A pattern that nothing matches: there is no inside."""
+
+_DIALOG = r"(?P<dialog>[?&]Replaces=[^&;>]*|\bcall-?id=(?:\"[^\"<]*\"|'[^'<]*'))"
+"""The Call-ID of another dialog within a Refer-To or XML: it stays where Call-IDs stay."""
+
+_DOT = re.compile("%2e", re.IGNORECASE)
+"""Nobody needs to escape a dot, and an escaped one means the same (RFC 3986 section 2.3)."""
 
 CREDENTIALS = frozenset(
     {
@@ -34,8 +44,9 @@ CREDENTIALS = frozenset(
 )
 """Hashed or signed as they are: another realm would make every password wrong."""
 
-KEPT = frozenset({"Via", "Call-ID", "Contact", "Record-Route", "Content-Length", "CSeq"})
-"""Ours already, or what a dialog is found by (Call-ID stays as it came unless a rule hides it)."""
+KEPT = frozenset({"Via", "Call-ID", "Record-Route", "Content-Length", "CSeq", *DIALOG_HEADERS})
+"""Ours already, or what a dialog is found by (Call-IDs stay as they came unless a rule hides
+them)."""
 
 IDENTITY = frozenset(
     {
@@ -66,8 +77,11 @@ class Hider:
 
         wanted = hints(inside)
         names = "|".join(map(re.escape, sorted(inside.names, key=len, reverse=True))) or NEVER
-        name = rf"(?<![\w.-])(?P<name>(?:[\w-]+\.)*(?:{names}))(?![\w-]|\.\w)"
-        self._named = re.compile(f"(?:{_V4}|{_V6}|{name}){_PORT}", re.IGNORECASE)
+        start = rf"(?:(?<![\w.-])|{_ESCAPED})"
+        name = rf"{start}(?P<name>(?:[\w-]+\.)*(?:{names}))(?![\w-]|\.\w)"
+        named = f"(?:{_V4}|{_V6}|{name}){_PORT}"
+        self._named = re.compile(named, re.IGNORECASE)
+        self._cleaned = re.compile(f"{_DIALOG}|{named}", re.IGNORECASE)
         self._hint = Finder(wanted)
         self._text_hint = re.compile(
             "|".join(map(re.escape, wanted)) or NEVER, re.IGNORECASE
@@ -81,18 +95,30 @@ class Hider:
         """The first inside address or name in a text, "" when there is none."""
         if self._text_hint(text) is None:
             return ""
+        text = _with_dots(text)
         for match in self._named.finditer(text):
-            if self._host(match) in self._inside:
-                return match[0]
+            at = self._begins(match)
+            if at >= 0:
+                return text[at : match.end()]
         return ""
 
     def clean(self, text: str, instead: str) -> str:
         """Put `instead` for every inside address or name, its brackets and its port."""
 
         def swap(match: re.Match[str]) -> str:
-            return instead if self._host(match) in self._inside else match[0]
+            at = -1 if match["dialog"] else self._begins(match)
+            return match[0] if at < 0 else match[0][: at - match.start()] + instead
 
-        return self._named.sub(swap, text)
+        plain = _with_dots(text)
+        cleaned = self._cleaned.sub(swap, plain)
+        return text if cleaned == plain else cleaned
+
+    def clean_description(self, sdp: bytes, host: str) -> bytes:
+        """The same in SDP that goes outside, where `host` is the address for media."""
+        if self.report_only or not self.leaks(sdp):
+            return sdp
+        text = sdp.decode("utf-8", "surrogateescape")
+        return self.clean(text, host).encode("utf-8", "surrogateescape")
 
     def clean_message(self, message: Message, *, domain: str, address: str) -> bool:
         """Clean headers and body where `leaks` has said so; True when From or To changed."""
@@ -142,6 +168,15 @@ class Hider:
                 found.append(("body", what))
         return found
 
-    @staticmethod
-    def _host(match: re.Match[str]) -> str:
-        return match["v4"] or match["v6"] or match["name"] or ""
+    def _begins(self, match: re.Match[str]) -> int:
+        """Where what is inside begins in a match, -1 when nothing of it is."""
+        six = match["v6"]
+        if (match["v4"] or six or match["name"]) in self._inside:
+            return match.start()
+        tail = six.rpartition(":")[2] if six else ""
+        return match.end("v6") - len(tail) if "." in tail and tail in self._inside else -1
+
+
+def _with_dots(text: str) -> str:
+    """The text without escaped dots."""
+    return _DOT.sub(".", text) if "%2" in text else text

@@ -71,6 +71,8 @@ class InsideAddresses:
 
     def _is_inside(self, host: str) -> bool:
         address = literal(host.strip("[]"))
+        if address is not None and address.version == 6 and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
         if address is None:
             lowered = host.lower().rstrip(".")
             return any(lowered == one or lowered.endswith(f".{one}") for one in self.names)
@@ -88,6 +90,8 @@ def hints(inside: InsideAddresses) -> tuple[str, ...]:
         found.add(_prefix(net))
     for ip in inside.exact:
         found.add(_first_group(ip) if ":" in ip else ip)
+    if found:
+        found |= {":ffff:", "%2e"}  # an IPv4 address in IPv6 (RFC 4291 section 2.5.5.2), a dot
     return tuple(hint for hint in found if not any(o != hint and o in hint for o in found))
 
 

@@ -31,10 +31,19 @@ def hider():
         ("10.10.10.999", "10.10.10.999"),
         ("10.10.11.13", "10.10.11.13"),
         ("seen at 10.10.10.13.", "seen at X."),
+        ("<sip:3@a.example?Route=%3Csip:%4010.10.10.13:5060%3E>",
+         "<sip:3@a.example?Route=%3Csip:%40X%3E>"),
+        ("sip:10%2E10%2e10.13:5060", "sip:X"),
+        ("a%2Eb", "a%2Eb"),
+        ("[::ffff:10.10.10.13]:5060 or ::FFFF:A0A:A0D", "X or X"),
+        ("[::ffff:192.0.2.1]:5060", "[::ffff:192.0.2.1]:5060"),
+        ("node:a:10.10.10.13:5060", "node:a:X"),
+        ("<sip:3@10.10.10.13?Replaces=a%4010.10.10.13%3Bto-tag%3D1&X=10.10.10.13>",
+         "<sip:3@X?Replaces=a%4010.10.10.13%3Bto-tag%3D1&X=X>"),
         ("192.168.64.96:5060 and 172.22.33.101", "192.168.64.96:5060 and 172.22.33.101"),
         ("", ""),
     ],
-)
+)  # fmt: skip
 def test_clean(hider, text, cleaned):
     assert hider.clean(text, "X") == cleaned
     assert text == cleaned or hider.leaks(text.encode())
@@ -43,10 +52,17 @@ def test_clean(hider, text, cleaned):
 def test_dialog_identifiers_are_left_alone(hider):
     message = Message.response(200, "OK")
     message.add("Call-ID", "abc@10.10.10.13")
+    message.add("Replaces", "abc@10.10.10.13;to-tag=1;from-tag=2")
+    message.add("Content-Type", "application/dialog-info+xml")
+    message.body = b'<dialog call-id="abc@10.10.10.13"><target uri="sip:10.10.10.13"/></dialog>'
     message.add("Server", "office/1.0 (10.10.10.13)")
     assert not hider.clean_message(message, domain="d", address="1.2.3.4:5060")
     assert message.call_id == "abc@10.10.10.13"
     assert message.get("Server") == "office/1.0 (1.2.3.4:5060)"
+    # a phone that picks the call up, or takes its place, must name it as the office does
+    assert message.get("Replaces") == "abc@10.10.10.13;to-tag=1;from-tag=2"
+    assert message.body == b'<dialog call-id="abc@10.10.10.13"><target uri="sip:d"/></dialog>'
+    assert [where for where, _ in hider.findings(message.to_bytes())] == ["Replaces", "body"]
 
 
 def test_sdp_keeps_addresses_where_addresses_belong(hider):
