@@ -16,7 +16,7 @@ from pathlib import Path
 
 from farline.runtime.process import raise_file_limit
 from load import CallServer, Counters, Phone
-from report import Row
+from report import Row, turns
 from signaling import CLIENT, LOAD_CORE, OUTSIDE, SERVER, cost, farline, kamailio
 
 FEW, MANY = 1_000, 100_000
@@ -93,13 +93,14 @@ def among_many() -> list[Row]:
         farline("udp", Path(name)) as pids,
     ):
         asyncio.run(gained_kb(phones_of(0, FEW, "udp"), pids, AT_ONCE, leave=True))
-        few = [cost("register", "udp", pids) for _ in range(RUNS)]
+        cycle = "bindings, REGISTER cycle"
+        few = [cost("register", "udp", pids) for _ in turns(cycle, RUNS, [f"among {FEW:,}"])]
         rest = phones_of(FEW, MANY - FEW, "udp")
         memory = asyncio.run(gained_kb(rest, pids, AT_ONCE, leave=True))
-        many = [cost("register", "udp", pids) for _ in range(RUNS)]
+        many = [cost("register", "udp", pids) for _ in turns(cycle, RUNS, [f"among {MANY:,}"])]
     return [
         Row(f"bindings, memory each, {FEW:,} to {MANY:,} on udp", "kB", [memory], [], ""),
-        Row(f"bindings, REGISTER cycle among {MANY:,}", "us CPU", many, few, f"among {FEW:,}"),
+        Row(f"{cycle} among {MANY:,}", "us CPU", many, few, f"among {FEW:,}"),
     ]
 
 
@@ -109,11 +110,13 @@ def measure() -> list[Row]:
     raise_file_limit()
     ours: list[float] = []
     peer: list[float] = []
-    for _ in range(RUNS):
-        with tempfile.TemporaryDirectory(prefix="farline-bench-") as name:
-            for found, start in ((ours, farline), (peer, kamailio)):
-                with start("tcp", Path(name)) as pids:
-                    phones = phones_of(0, ON_TCP, "tcp")
-                    found.append(asyncio.run(gained_kb(phones, pids, AT_ONCE)))
     title = f"bindings, memory each, {ON_TCP:,} on tcp"
+    for whose in turns(title, RUNS, ("ours", "peer")):
+        found, start = (ours, farline) if whose == "ours" else (peer, kamailio)
+        with (
+            tempfile.TemporaryDirectory(prefix="farline-bench-") as name,
+            start("tcp", Path(name)) as pids,
+        ):
+            phones = phones_of(0, ON_TCP, "tcp")
+            found.append(asyncio.run(gained_kb(phones, pids, AT_ONCE)))
     return [*among_many(), Row(title, "kB", ours, peer, "Kamailio with topoh (keeps no bindings)")]

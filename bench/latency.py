@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from load import CallServer, Counters, Phone
-from report import Row
+from report import Row, turns
 from signaling import CLIENT, LOAD_CORE, OUTSIDE, SERVER, cost, farline, kamailio
 
 if TYPE_CHECKING:
@@ -128,23 +128,21 @@ def measure() -> list[Row]:
     os.sched_setaffinity(0, {LOAD_CORE})
     found: dict[str, list[tuple[float, float]]] = {"ours": [], "peer": []}
     rates = []
-    for _ in range(RUNS):
+    sides = {"our CPU": farline, "no border": nothing, "ours": farline, "peer": kamailio}
+    for who in turns("latency", RUNS, sides):
         with (
             tempfile.TemporaryDirectory(prefix="farline-bench-") as name,
-            farline("udp", Path(name)) as pids,
+            sides[who]("udp", Path(name)) as pids,
         ):
-            rates.append(0.5e6 / cost("register", "udp", pids))
-        runs = {}
-        for who, start in (("none", nothing), ("ours", farline), ("peer", kamailio)):
-            with (
-                tempfile.TemporaryDirectory(prefix="farline-bench-") as name,
-                start("udp", Path(name)),
-            ):
-                took = asyncio.run(timed(DIRECT if who == "none" else BORDER, rates[-1]))
-            runs[who] = statistics.median(took), took[int(len(took) * 0.99)]
-        for who, (median, p99) in runs.items():
-            if who != "none":
-                found[who].append((median - runs["none"][0], p99 - runs["none"][1]))
+            if who == "our CPU":
+                rates.append(0.5e6 / cost("register", "udp", pids))
+                continue
+            took = asyncio.run(timed(DIRECT if who == "no border" else BORDER, rates[-1]))
+        median, p99 = statistics.median(took), took[int(len(took) * 0.99)]
+        if who == "no border":
+            bare = median, p99
+        else:
+            found[who].append((median - bare[0], p99 - bare[1]))
     rate = f"{statistics.median(rates):.0f} REGISTER cycles a second"
     return [
         Row(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import relays
 from farline.testing.srtp import SUITE, Srtp
-from report import Row
+from report import Row, turns
 from veth import MODERATION, PHONES, Flow, Load, Net, Result, network
 
 if TYPE_CHECKING:
@@ -152,26 +152,22 @@ def sides() -> Sequence[str]:
 def measure_cost(name: str, *, srtp: bool, runs: int = RUNS) -> list[Row]:
     """CPU a packet; the two are measured in turn."""
     found: dict[str, list[float]] = {"ours": [], "peer": []}
-    for _ in range(runs):
-        for whose in sides():
-            with relayed(whose, RATE // 100, srtp=srtp) as calls:
-                found[whose].append(round(without_loss(calls, RATE, 3.0).cpu, 3))
+    for whose in turns(name, runs, sides()):
+        with relayed(whose, RATE // 100, srtp=srtp) as calls:
+            found[whose].append(round(without_loss(calls, RATE, 3.0).cpu, 3))
     return [Row(f"{name} vs rtpengine", "µs CPU a packet", found["ours"], found["peer"], PEER)]
 
 
 def fast(runs: int = RUNS) -> list[Row]:
     """Settled RTP in the kernel, beside Linux forwarding the same packets, and rtpengine."""
     found: dict[str, list[float]] = {"kernel": [], "forwarding": [], "peer": []}
-    for _ in range(runs):
-        for whose, figures in found.items():
-            if whose == "peer" and "peer" not in sides():
-                continue
-            if whose == "forwarding":
-                calls = forwarded(RATE // 100, MODERATION)
-            else:
-                calls = relayed(whose, RATE // 100, srtp=False)
-            with calls as made:
-                figures.append(round(without_loss(made, RATE, 3.0).cpu, 3))
+    for whose in turns("rtp-fast", runs, ("kernel", "forwarding", *sides()[1:])):
+        if whose == "forwarding":
+            calls = forwarded(RATE // 100, MODERATION)
+        else:
+            calls = relayed(whose, RATE // 100, srtp=False)
+        with calls as made:
+            found[whose].append(round(without_loss(made, RATE, 3.0).cpu, 3))
     unit, ours = "µs CPU a packet", found["kernel"]
     return [
         Row("rtp-fast vs forwarding", unit, ours, found["forwarding"], "Linux IP forwarding"),
@@ -200,15 +196,16 @@ def latency(runs: int = RUNS) -> list[Row]:
         found: dict[str, dict[str, list[float]]] = {
             point: {"ours": [], "peer": []} for point in ("p50", "p99")
         }
-        for _ in range(runs):
-            with forwarded(LATENCY_RATE // 100) as calls:
-                base = without_loss(calls, LATENCY_RATE, 3.0)
-            for whose in sides():
-                relay = ours if whose == "ours" else whose
-                with relayed(relay, LATENCY_RATE // 100, srtp=srtp, moderation=0) as calls:
-                    result = without_loss(calls, LATENCY_RATE, 3.0)
-                found["p50"][whose].append(result.p50 - base.p50)
-                found["p99"][whose].append(result.p99 - base.p99)
+        for whose in turns(f"media-latency {name}", runs, ("forwarding", *sides())):
+            if whose == "forwarding":
+                with forwarded(LATENCY_RATE // 100) as calls:
+                    base = without_loss(calls, LATENCY_RATE, 3.0)
+                continue
+            relay = ours if whose == "ours" else whose
+            with relayed(relay, LATENCY_RATE // 100, srtp=srtp, moderation=0) as calls:
+                result = without_loss(calls, LATENCY_RATE, 3.0)
+            found["p50"][whose].append(result.p50 - base.p50)
+            found["p99"][whose].append(result.p99 - base.p99)
         rows += [
             Row(f"media-latency {name} {point}", "µs added", both["ours"], both["peer"], PEER)
             for point, both in found.items()
@@ -216,16 +213,23 @@ def latency(runs: int = RUNS) -> list[Row]:
     return rows
 
 
-def most_calls(calls: Calls) -> int:
-    """The largest number of calls, to a STEP, with which no packet is lost."""
+def most_calls(calls: Calls, near: int | None = None) -> int:
+    """The largest number of calls, to a STEP, with which no packet is lost.
+
+    `near` is what another run found: tried first, then numbers further and further from it.
+    """
     good, bad = 0, MOST_CALLS + STEP
+    number, stride = near or (good + bad) // 2, STEP
     while bad - good > STEP:
-        number = (good + bad) // 2 // STEP * STEP
+        number = min(max(number // STEP * STEP, good + STEP), bad - STEP)
         results = (calls.run(number * 100, 2.0, number) for _ in range(2))
         if any(not one.lost for one in results):
-            good = number
+            good, number = number, number + stride
         else:
-            bad = number
+            bad, number = number, number - stride
+        stride *= 2
+        if near is None or (good and bad <= MOST_CALLS):
+            number = (good + bad) // 2
     return good
 
 
@@ -234,10 +238,10 @@ def most(runs: int = RUNS) -> list[Row]:
     rows = []
     for name, srtp in (("user", False), ("srtp", True)):
         found: dict[str, list[float]] = {"ours": [], "peer": []}
-        for _ in range(runs):
-            for whose in sides():
-                with relayed(whose, MOST_CALLS, srtp=srtp) as calls:
-                    found[whose].append(most_calls(calls))
+        for whose in turns(f"media-calls {name}", runs, sides()):
+            figures = found[whose]
+            with relayed(whose, MOST_CALLS, srtp=srtp) as calls:
+                figures.append(most_calls(calls, figures[-1] if figures else None))
         rows.append(Row(f"media-calls {name}", "calls", found["ours"], found["peer"], PEER))
     return rows
 

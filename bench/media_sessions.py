@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import relays
-from report import Row
+from report import Row, turns
 from veth import PHONES, cpu_seconds, network
 
 if TYPE_CHECKING:
@@ -84,9 +84,8 @@ def measured(cost: Callable[[relays.Start], float], name: str, unit: str) -> lis
     """A row for each way to our engine, the peer measured beside them."""
     found: dict[str, list[float]] = {way: [] for way in (*OURS, "peer")}
     starts = OURS | ({"peer": relays.rtpengine} if shutil.which("rtpengine") else {})
-    for _ in range(RUNS):
-        for way, start in starts.items():
-            found[way].append(cost(start))
+    for way in turns(name, RUNS, starts):
+        found[way].append(cost(starts[way]))
     return [Row(f"{name} {way}", unit, found[way], found["peer"], PEER) for way in OURS]
 
 
@@ -97,17 +96,16 @@ def set_up() -> list[Row]:
 
 def held() -> list[Row]:
     """Memory of a call that is up."""
-    found: list[list[tuple[float, float]]] = [[], []]
-    starts: list[relays.Start] = [relays.farline, relays.rtpengine]
-    for _ in range(RUNS):
-        for at, start in enumerate(starts[: 2 if shutil.which("rtpengine") else 1]):
-            found[at].append(memory(start))
+    found: dict[str, list[tuple[float, float]]] = {"ours": [], "peer": []}
+    starts: dict[str, relays.Start] = {"ours": relays.farline, "peer": relays.rtpengine}
+    for whose in turns("media-memory", RUNS, starts if shutil.which("rtpengine") else ("ours",)):
+        found[whose].append(memory(starts[whose]))
     return [
         Row(
             f"media-memory {kind}",
             "kB a call",
-            [one[at] for one in found[0]],
-            [one[at] for one in found[1]],
+            [one[at] for one in found["ours"]],
+            [one[at] for one in found["peer"]],
             PEER,
         )
         for at, kind in enumerate(("resident", "kernel"))

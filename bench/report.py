@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import statistics
+import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
 @dataclass
@@ -33,6 +37,14 @@ class Row:
             "ratio": None if not peer else round(ours / peer, 3),
             "runs": {"ours": self.ours, "peer": self.peer},
         }
+
+
+def turns(figure: str, runs: int, sides: Iterable[str]) -> Iterator[str]:
+    """The sides in turn, `runs` times; standard error reads whose turn it is."""
+    for run in range(1, runs + 1):
+        for side in sides:
+            print(f"{figure}: run {run} of {runs}, {side}", file=sys.stderr, flush=True)
+            yield side
 
 
 def show(rows: list[dict[str, Any]]) -> None:

@@ -15,11 +15,12 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from load import CallServer, Counters, Phone, cycles
-from report import Row
+from report import Row, turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -173,20 +174,21 @@ def measure(what: str, transport: str) -> list[Row]:
     traced: list[float] = []
     peer: list[float] = []
     media: list[float] = []
-    for _ in range(RUNS):
-        with tempfile.TemporaryDirectory(prefix="farline-bench-") as name:
-            with farline(transport, Path(name)) as pids:
-                ours.append(cost(what, transport, pids))
-                if what == "call":
-                    media.append(cost(what, transport, pids, sdp=True))
-            with kamailio(transport, Path(name)) as pids:
-                peer.append(cost(what, transport, pids))
+    sides = {
+        "ours": (farline, ours),
+        "peer": (kamailio, peer),
+        "ours, trace written": (partial(farline, trace=True), traced),
+    }
+    title = f"{what}-{transport}"
+    for side in turns(title, RUNS, sides):
+        start, found = sides[side]
         with (
             tempfile.TemporaryDirectory(prefix="farline-bench-") as name,
-            farline(transport, Path(name), trace=True) as pids,
+            start(transport, Path(name)) as pids,
         ):
-            traced.append(cost(what, transport, pids))
-    title = f"{what}-{transport}"
+            found.append(cost(what, transport, pids))
+            if side == "ours" and what == "call":
+                media.append(cost(what, transport, pids, sdp=True))
     rows = [
         Row(title, "us CPU", ours, peer, "Kamailio with topoh"),
         Row(f"{title}, trace written", "us CPU", traced, peer, "Kamailio with topoh, no trace"),

@@ -21,7 +21,7 @@ from bindings import gained_kb
 from farline.runtime.process import raise_file_limit
 from farline.runtime.tls.lab_authority import make_certificates
 from load import CallServer, Counters, Phone, cycles
-from report import Row
+from report import Row, turns
 from signaling import CLIENT, LOAD_CORE, OUTSIDE, SERVER, cpu_seconds, farline, kamailio
 
 if TYPE_CHECKING:
@@ -99,10 +99,10 @@ def measure() -> list[Row]:
     os.sched_setaffinity(0, {LOAD_CORE})
     raise_file_limit()
     found: dict[str, list[float]] = {"ours": [], "peer": [], "ours kB": [], "peer kB": []}
-    for _ in range(RUNS):
-        for who, start in (("ours", farline), ("peer", kamailio)):
-            found[who].append(in_fresh(start, cost))
-            found[f"{who} kB"].append(in_fresh(start, memory))
+    for who in turns("tls-register", RUNS, ("ours", "peer")):
+        start = farline if who == "ours" else kamailio
+        found[who].append(in_fresh(start, cost))
+        found[f"{who} kB"].append(in_fresh(start, memory))
     name = "Kamailio with topoh"
     return [
         Row("tls-register", "us CPU", found["ours"], found["peer"], name),
