@@ -25,7 +25,7 @@ class Core:
     def run(self, rate, seconds, number):
         assert rate == number * 100
         self.tried.append(number)
-        return SimpleNamespace(lost="" if number <= self.most else "some")
+        return SimpleNamespace(lost="" if number <= self.most else "some", p99=900, pace=1.0)
 
 
 @pytest.mark.parametrize("near", [None, 50, 600, 1_300, 1_350, 2_400])
@@ -41,6 +41,20 @@ def test_a_search_near_the_result_takes_two_numbers(media):
     core = Core(1_310)
     assert media.most_calls(core, 1_300) == 1_300
     assert set(core.tried) == {1_300, 1_350}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "carried"),
+    [
+        ({}, True),
+        ({"lost": "RcvbufErrors 1"}, False),
+        ({"p99": 50_000}, False),
+        ({"pace": 0.3}, False),
+    ],
+)
+def test_calls_are_carried_without_loss_in_time_and_all_of_them(media, wrong, carried):
+    result = SimpleNamespace(**{"lost": "", "p99": 900, "pace": 0.999, **wrong})
+    assert media.carried(result) is carried
 
 
 def test_standard_error_reads_whose_turn_it_is(media, capsys):
