@@ -114,6 +114,7 @@ class BorderWorld:
         self.tls_profiles: list[str | None] = []
         """The TLS client profile of each."""
 
+        self._held: list[Open] | None = None
         self.closed: list[Flow] = []
         self.memory = MemoryState()
         """What outlives the process."""
@@ -161,6 +162,11 @@ class BorderWorld:
     def close(self, flow: Flow) -> None:
         """A connection is lost."""
         self.give(Closed(flow, "reset by peer"))
+
+    def hold_opens(self) -> list[Open]:
+        """From now on connections take their time: what is asked for, for `open`."""
+        self._held = []
+        return self._held
 
     def give(self, event: object) -> None:
         """Any input; what the border puts out is performed or kept."""
@@ -219,7 +225,10 @@ class BorderWorld:
         elif isinstance(output, Trace):
             self.events.append(output.event)
         elif isinstance(output, Open):
-            self._open(output)
+            if self._held is None:
+                self.open(output)
+            else:
+                self._held.append(output)
         elif isinstance(output, Manipulate):
             self.orders.append(output)
         elif isinstance(output, Lookup):
@@ -258,7 +267,8 @@ class BorderWorld:
             self._leaks.look(output.flow, output.data)
         self._sent.setdefault(output.flow, deque()).append(Message.parse(output.data))
 
-    def _open(self, order: Open) -> None:
+    def open(self, order: Open) -> None:
+        """Make a connection that the border asked for, or refuse it."""
         if order.remote in self.refusing:
             self.give(OpenFailed(order.ticket, "connection refused"))
             return

@@ -2,7 +2,7 @@
 
 import pytest
 
-from farline.testing.border_phone import offer
+from farline.testing.border_phone import DOMAIN, offer
 from farline.testing.policed import VIDEO, application, decided, passed, refused
 
 
@@ -49,14 +49,35 @@ def test_video_sessions_are_counted(policed):
         ({"max_concurrent_sessions": 1}, 503, "Maximum Sessions"),
         ({"max_sessions_per_endpoint": 1}, 486, "Sessions Per Endpoint"),
         ({"voice": {"max_concurrent_sessions": 1}}, 503, "Voice: Maximum Concurrent Sessions"),
-        ({"voice": {"max_sessions_per_endpoint": 1}}, 486, "Sessions Per Endpoint"),
+        ({"voice": {"max_sessions_per_endpoint": 1}}, 486, "Voice: Maximum Sessions Per Endpoint"),
     ],
 )
 def test_most_sessions(policed, rule, status, field):
     world, phone = policed(application(**rule))
     phone.call_office()
     assert refused(world, phone, "INVITE", call="c2", from_tag="t2", body=offer()) == status
-    assert decided(world).form.endswith(field)
+    assert decided(world).form.endswith(f": {field}")
+
+
+@pytest.mark.parametrize(
+    ("rule", "status"),
+    [({"max_concurrent_sessions": 1}, 503), ({"max_sessions_per_endpoint": 1}, 486)],
+)
+def test_calls_that_wait_for_one_connection_are_counted_too(policed, rule, status):
+    """All of them were admitted before the first one had a session."""
+    world, phone = policed(application(**rule))
+    world.close(phone.upstream)
+    orders = world.hold_opens()
+    for number in range(3):
+        invite = phone.request(
+            "INVITE", f"sip:3003@{DOMAIN}", body=offer(), call=f"at-once-{number}"
+        )
+        world.receive(phone.flow, invite)
+    (order,) = orders
+    world.open(order)
+    assert len(world.unread(world.opened[-1])) == 1
+    answers = [m.status for m in world.unread(phone.flow) if m.status != 100]
+    assert answers == [status, status]
 
 
 def test_sessions_of_the_server_flow_are_counted_too(policed):

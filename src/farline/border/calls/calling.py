@@ -55,6 +55,9 @@ class Calling(Answering):
         self._way_unknown = arrival.binding.line is None
         """Which server the call goes to, and so which of its rules count, is not known yet."""
 
+        self._begun = self.context.sessions.begun
+        """How many calls had begun when this one was admitted."""
+
         self.cancelled = False
         self._redirections = Redirections()
 
@@ -89,12 +92,19 @@ class Calling(Answering):
         return verdict is not None
 
     def _not_admitted(self) -> bool:
-        """Whether the rules of a server flow that was found only now let no call begin."""
-        if not self._way_unknown or not self.initial:
+        """Whether no call may begin after all.
+
+        The server flow may have been found only now, and others may have begun while the way was
+        looked for.
+        """
+        if not self.initial or self.session is not None:
             return False
-        self._way_unknown = False
-        binding, side = self.passage.binding, self.passage.sender.other
-        refused = admit_side(self.context, self.tx.request, binding, side, "outbound")
+        context, binding, sender = self.context, self.passage.binding, self.passage.sender
+        refused = None
+        if self._begun != context.sessions.begun:
+            refused = admit_call(context, self.tx.request, binding, sender)
+        elif self._way_unknown:
+            refused = admit_side(context, self.tx.request, binding, sender.other, "outbound")
         if refused is not None:
             self.answered = True
             self.context.reject(self.tx, "policy", refused)

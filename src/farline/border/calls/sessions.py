@@ -29,6 +29,8 @@ class SessionTable:
         self._of_binding: dict[str, dict[SessionKey, Session]] = {}
         self._in_group: Counter[str] = Counter()
         self._videos: Counter[str] = Counter()
+        self.begun = 0
+        """Calls so far."""
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -95,6 +97,7 @@ class SessionTable:
         self._of_binding.setdefault(session.binding.subid, {})[session.key] = session
         session.binding.sessions += 1
         if session.is_call:
+            self.begun += 1
             session.binding.calls += 1
             self._in_group.update(session.groups)
 

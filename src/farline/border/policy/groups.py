@@ -66,8 +66,9 @@ def admit(
     """
     rule = rules.application
     voice = "audio" in kinds or not kinds
-    verdict = _room(rules, "Maximum Sessions", rule.max_concurrent_sessions,
-                    rule.max_sessions_per_endpoint, held.in_group, held.of_endpoint)  # fmt: skip
+    verdict = _room(rules, ("Maximum Sessions", "Sessions Per Endpoint"),
+                    (rule.max_concurrent_sessions, rule.max_sessions_per_endpoint),
+                    (held.in_group, held.of_endpoint))  # fmt: skip
     if verdict is not None:
         return verdict
     line, kind = (rule.voice, "Voice") if voice else (rule.video, "Video")
@@ -80,8 +81,9 @@ def admit(
     counts = (held.in_group, held.of_endpoint)
     if not voice:
         counts = (held.video_in_group, held.video_of_endpoint)
-    verdict = _room(rules, f"{kind}: Maximum Concurrent Sessions", line.max_concurrent_sessions,
-                    line.max_sessions_per_endpoint, *counts)  # fmt: skip
+    fields = f"{kind}: Maximum Concurrent Sessions", f"{kind}: Maximum Sessions Per Endpoint"
+    most = line.max_concurrent_sessions, line.max_sessions_per_endpoint
+    verdict = _room(rules, fields, most, counts)
     if verdict is not None:
         return verdict
     text = f"session {held.of_endpoint + 1} of this end point"
@@ -110,14 +112,11 @@ def _fits(line: Application, counts: tuple[int, int]) -> bool:
 
 
 def _room(
-    rules: Rules, field: str, most: int, per_endpoint: int, held: int, of_endpoint: int
+    rules: Rules, fields: tuple[str, str], most: tuple[int, int], held: tuple[int, int]
 ) -> Verdict[Refusal | None] | None:
-    """A refusal when there is no room for one more."""
-    if held >= most:
-        text = f"{held} sessions; {field} is {most}"
-        return Verdict(Refusal(503, "sessions"), text, rules.place("application", field))
-    if of_endpoint >= per_endpoint:
-        field = "Sessions Per Endpoint"
-        text = f"{of_endpoint} sessions; {field} is {per_endpoint}"
-        return Verdict(Refusal(486, "sessions"), text, rules.place("application", field))
+    """A refusal when there is no room for one more: in the group, then of the end point."""
+    for field, limit, there, status in zip(fields, most, held, (503, 486), strict=True):
+        if there >= limit:
+            text = f"{there} sessions; {field} is {limit}"
+            return Verdict(Refusal(status, "sessions"), text, rules.place("application", field))
     return None
