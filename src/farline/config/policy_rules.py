@@ -103,7 +103,7 @@ class MediaRule(Form):
 Check = Literal["known_methods", "one_contact", "printable_user", "content_type", "sdp"]
 
 
-UNLIMITED_BYTES = 32_768
+UNLIMITED_BYTES = 65_535
 """A message size that is no limit of the rule's own: the shield's holds."""
 
 
@@ -123,7 +123,10 @@ class SecurityRule(Form):
     """Taken out of what the flow's peer sends."""
     scrub_bodies: tuple[str, ...] = Field((), title="Scrubber: Bodies", max_length=64)
     """Media types (text/html, application/*) of bodies that are taken out."""
-    max_message_bytes: int = Field(UNLIMITED_BYTES, ge=1000, le=65_535, title="DoS: Message Size")
+    max_message_bytes: int = Field(
+        UNLIMITED_BYTES, ge=1000, le=UNLIMITED_BYTES, title="DoS: Message Size"
+    )
+    """More gets 413; the shield's Maximum Message Size holds for all flows besides."""
     max_requests_per_second: int = Field(0, ge=0, le=100_000, title="DoS: Requests Per Second")
     """Of one end point, over two seconds; 0: no limit. More get 503."""
 

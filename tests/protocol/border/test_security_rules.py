@@ -2,9 +2,11 @@
 
 import pytest
 
+from farline.config.shield import Shield
 from farline.sip import responses
+from farline.testing.border import changed
 from farline.testing.border_phone import DOMAIN, Phone
-from farline.testing.policed import decided, passed, refused
+from farline.testing.policed import decided, passed, policed_border, refused
 
 
 def security(**rule):
@@ -49,6 +51,25 @@ def test_message_size(policed):
     world, phone = policed(security(max_message_bytes=1000))
     assert refused(world, phone, X_Long="x" * 1000) == 413
     assert decided(world).form.endswith("DoS: Message Size")
+
+
+def test_a_message_size_above_the_shields_usual_one(guide_border):
+    """The shield may be told to let more through, and a rule less than that."""
+    roomy = changed(guide_border, shield=Shield(max_message=65_535))
+    world, phone = policed_border(roomy, security(max_message_bytes=40_000))
+    assert passed(world, phone, X_Long="x" * 39_000, call="fits").method == "MESSAGE"
+    assert refused(world, phone, X_Long="x" * 45_000) == 413
+
+
+def test_an_end_point_does_not_pay_for_its_servers_requests(policed):
+    """Both flows have a limit; each counts what comes by it."""
+    limit = security(max_requests_per_second=1)
+    world, phone = policed(limit, limit)
+    world.wait(10)
+    for number in range(2):
+        passed(world, phone, call=f"r{number}")
+    world.receive(phone.upstream, phone.office_request("MESSAGE", call="from-the-office"))
+    assert world.take(phone.flow).method == "MESSAGE"
 
 
 def test_requests_per_second_of_one_end_point(policed):

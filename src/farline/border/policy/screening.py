@@ -10,7 +10,7 @@ from farline.border.policy import signaling as signaling_policy
 if TYPE_CHECKING:
     from farline.border.context import Context
     from farline.border.registrations.binding import Binding
-    from farline.config import Rules, ServerFlow, SubscriberFlow
+    from farline.config import ServerFlow, SubscriberFlow
     from farline.sip import Message
 
 BURST_SECONDS = 2.0
@@ -18,17 +18,18 @@ BURST_SECONDS = 2.0
 
 
 class Rates:
-    """Requests of each end point, as tokens in a bucket; as many as there are bindings."""
+    """Requests by each flow of each binding, as tokens in a bucket."""
 
     def __init__(self) -> None:
-        self._left: dict[str, tuple[float, float]] = {}
+        self._left: dict[str, dict[str, tuple[float, float]]] = {}
 
-    def take(self, subid: str, per_second: int, now: float) -> bool:
-        """Whether one more request fits."""
+    def take(self, subid: str, flow: str, per_second: int, now: float) -> bool:
+        """Whether one more request fits; an end point does not pay for its server's."""
         most = per_second * BURST_SECONDS
-        left, at = self._left.get(subid, (most, now))
+        buckets = self._left.setdefault(subid, {})
+        left, at = buckets.get(flow, (most, now))
         left = min(most, left + (now - at) * per_second)
-        self._left[subid] = (left - 1 if left >= 1 else left, now)
+        buckets[flow] = (left - 1 if left >= 1 else left, now)
         return left >= 1
 
     def forget(self, subid: str) -> None:
@@ -55,14 +56,10 @@ def screen_flow(
     refused = signaling_policy.screen(rules, request, "inbound")
     if refused is not None:
         return refused
-    return _rate(context, rules, request, subid)
-
-
-def _rate(context: Context, rules: Rules, request: Message, subid: str) -> Verdict[Refusal] | None:
     limit = rules.security.max_requests_per_second
     if not limit or not subid or request.method in ("BYE", "ACK"):
         return None
-    if context.rates.take(subid, limit, context.now):
+    if context.rates.take(subid, flow.name, limit, context.now):
         return None
     text = f"more than {limit} requests a second of one end point"
     place = rules.place("security", "DoS: Requests Per Second")
