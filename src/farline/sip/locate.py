@@ -73,6 +73,8 @@ class Locator:
         self._chance = chance
         self._said: list[str] = []
         self._places: list[Place] = []
+        self._denied: set[Transport] = set()
+        """Transports that the domain says it does not have."""
 
     def run(self, *, naptr: bool, srv: bool) -> Generator[Question, Found, Located]:
         """The whole search: NAPTR, then SRV, then addresses, as far as asked for."""
@@ -90,7 +92,7 @@ class Locator:
         for transport, name in services:
             yield from self._service(transport, name)
         if not self._places:
-            for transport in self.transports[:1]:
+            for transport in [one for one in self.transports if one not in self._denied][:1]:
                 port = self.port or transport.default_port
                 yield from self._addresses(transport, self.host, port)
         return self._located()
@@ -121,6 +123,9 @@ class Locator:
         """The targets of an SRV name, in the order of RFC 2782."""
         records = yield from self._ask(Question(name, "SRV"))
         targets = [one for one in records if isinstance(one, Srv) and one.target]
+        if records and not targets:  # a target of "." (RFC 2782)
+            self._denied.add(transport)
+            self._said.append(f"{name}: the domain does not have that")
         for record in self._drawn(targets)[:MAX_TARGETS]:
             yield from self._addresses(transport, record.target, record.port)
 

@@ -85,6 +85,20 @@ def test_naptr_chooses_the_transport_and_tls_names_the_domain(load_border, only)
     assert "NAPTR chooses sips+d2t _sips._tcp.pbx.lan" in world.decisions("routing")[0].because
 
 
+def test_a_domain_that_says_it_has_no_such_service_is_not_called(load_border):
+    """RFC 2782: the target "." means that there is none, whatever addresses the name has."""
+    srv = ("load_balancing: priority", "load_balancing: dns_srv")
+    world = BorderWorld(load_border(*named("address: pbx.lan, transport: UDP", srv)))
+    records(
+        world,
+        ("_sip._udp.pbx.lan", "SRV", Srv(0, 0, 0, "")), ("pbx.lan", "A", "10.10.10.21"),
+    )  # fmt: skip
+    phone = registering(world)
+    assert [one.status for one in world.unread(phone.flow)] == [100, 503]
+    assert not world.unread(udp(world, "10.10.10.21", 5060))
+    assert "_sip._udp.pbx.lan: the domain does not have that" in str(world.decisions("routing"))
+
+
 def test_a_name_that_leads_nowhere(load_border):
     world = BorderWorld(load_border(*named("address: pbx.lan, port: 5060, transport: TCP")))
     phone = registering(world)
@@ -216,7 +230,12 @@ TLS_HOP = HOP.replace("priority: 1", "priority: 2").replace("5060, transport: TC
 
 @pytest.mark.parametrize(
     ("securable", "phone", "server"),
-    [("false", "TLS", "TCP"), ("true", "TLS", "TLS"), ("true", "TCP", "TCP")],
+    [
+        ("false", "TLS", "TCP"),
+        ("true", "TLS", "TLS"),
+        ("true", "WSS", "TLS"),
+        ("true", "TCP", "TCP"),
+    ],
 )
 def test_securable_keeps_tls_on_tls(load_border, securable, phone, server):
     hops = (HOP, f"{HOP}\n        {TLS_HOP}")

@@ -367,3 +367,16 @@ def test_least_used_evens_out(load_border):
         if row["transport"] == "UDP"
     }
     assert rows == {"10.10.10.13:5060": 2, "10.10.10.14:5060": 1}
+
+
+def test_least_used_where_one_hops_address_is_anothers_failover_port(load_border):
+    """A call server with two processes: nobody is counted twice."""
+    hop = HOP.replace("port: 5060", "port: 5070")
+    listed = ADDRESS.replace("UDP", "TCP").replace("port: 5060", "port: 5070")
+    world = BorderWorld(load_border(
+        (HOP, f"{HOP}\n        {hop}"), (ADDRESS, f"{ADDRESS}\n        {listed}"),
+        ("load_balancing: priority", "load_balancing: least_used"),
+    ))  # fmt: skip
+    for number in range(4):
+        registering(world, Phone(world, user=f"3{number:03}", port=11000 + number))
+    assert sorted(flow.remote.port for flow in world.opened) == [5060, 5060, 5070, 5070]

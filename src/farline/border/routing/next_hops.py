@@ -116,7 +116,7 @@ class NextHops:
     def _secure_enough(self, binding: Binding, candidate: Candidate) -> bool:
         """Securable: a phone on TLS reaches the server over TLS or not at all."""
         advanced = self._context.plan.servers[candidate.server].advanced
-        secured = binding.phone is not None and binding.phone.transport is Transport.TLS
+        secured = binding.phone is not None and binding.phone.transport.secure
         if not advanced.securable or not secured or candidate.transport is Transport.TLS:
             return True
         form = f"{advanced.form}: Securable"

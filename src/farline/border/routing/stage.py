@@ -143,7 +143,7 @@ def _ordered(
         return [(hop, f"round robin, turn {standing.turn + 1}") for hop in turned]
     if profile.load_balancing == "weighted":
         return _weighted(hops, standing)
-    uses = [(_uses(plan, hop, standing, located), hop) for hop in hops]
+    uses = list(zip(_uses(plan, hops, standing, located), hops, strict=True))
     uses.sort(key=lambda pair: pair[0])
     return [(hop, f"used by {count} bindings") for count, hop in uses]
 
@@ -163,9 +163,18 @@ def _weighted(hops: list[NextHop], standing: Standing) -> list[tuple[NextHop, st
 
 
 def _uses(
-    plan: Plan, hop: NextHop, standing: Standing, located: Mapping[NextHop, Located] | None
-) -> int:
-    return sum(standing.used.get(candidate, 0) for candidate in _candidates(plan, hop, located))
+    plan: Plan,
+    hops: list[NextHop],
+    standing: Standing,
+    located: Mapping[NextHop, Located] | None,
+) -> list[int]:
+    """The bindings of each hop; a failover port that is another hop's own address is that hop's."""
+    ways = [_candidates(plan, hop, located) for hop in hops]
+    own = {candidate for found in ways for candidate in found if not candidate.failover}
+    return [
+        sum(standing.used.get(one, 0) for one in found if not (one.failover and one in own))
+        for found in ways
+    ]
 
 
 def _candidates(
