@@ -1,6 +1,7 @@
 """Calls of baresip through a border whose policy records them and plays music to who is on hold."""
 
 import asyncio
+import itertools
 import json
 import shutil
 import stat
@@ -26,6 +27,9 @@ pytestmark = [
     pytest.mark.flaky(reruns=2, only_rerun="frames of 20 ms are missing"),
 ]
 
+needs_sipp = pytest.mark.skipif(
+    shutil.which("sipp") is None, reason="Debian package sip-tester is missing"
+)
 SCENARIOS = Path(__file__).parent / "sipp"
 TALK = 4.2
 AFTER = 60.0
@@ -207,28 +211,48 @@ async def ears():
         transport.close()
 
 
-@pytest.mark.skipif(shutil.which("sipp") is None, reason="Debian package sip-tester is missing")
-async def test_a_recording_server_gets_both_speakers_whole(site, phones, ears, tmp_path):
-    server = next(one for one in site.deployment.border.server_profiles if one.name == "SRS")
-    ip = server.addresses[0].address
-    (first, one), (second, two) = await ears(ip), await ears(ip)
-    ports = (first.port, second.port)
-    argv = ["sipp", "-sf", str(SCENARIOS / "recorder.xml"), "-i", ip, "-p", "5060", "-t", "t1"]
-    argv += ["-m", "1", "-nostdin", "-key", "one", str(ports[0]), "-key", "two", str(ports[1])]
-    argv += ["-timeout", "120s", "-timeout_error", "-trace_err"]
-    argv += ["-error_file", str(tmp_path / "sipp.err")]
-    recorder = await phones.children.start("recorder", argv, tmp_path / "sipp.log")
-    await listening(ip, 5060, "TCP")
-    ruel, dora = site.user(), site.user()
-    desk = await phones.farline(dora, "--answer-after-ms", "100")
-    assert await desk.until(REGISTERED, AFTER)
-    target = f"sip:{dora.extension}@{site.domain}"
-    baresip = await phones.baresip(ruel, "udp", call=target, talk_seconds=TALK)
-    assert await baresip.until(event("closed"), AFTER), baresip.child.tail()
-    status = await recorder.process.wait()
-    errors = tmp_path / "sipp.err"
-    assert status == 0, errors.read_text()[-3000:] if errors.exists() else recorder.tail()
-    for who, ear, control in (("ruel", first, one), ("dora", second, two)):
+@pytest.fixture
+async def recording(site, phones, ears, tmp_path):
+    """Records a call of both speakers by SIPp; the ears of ruel and dora, RTP and RTCP each."""
+
+    async def record(scenario):
+        server = next(one for one in site.deployment.border.server_profiles if one.name == "SRS")
+        ip = server.addresses[0].address
+        pairs = {"ruel": await ears(ip), "dora": await ears(ip)}
+        one, two = (pair[0].port for pair in pairs.values())
+        argv = ["sipp", "-sf", str(SCENARIOS / scenario), "-i", ip, "-p", "5060", "-t", "t1"]
+        argv += ["-m", "1", "-nostdin", "-key", "one", str(one), "-key", "two", str(two)]
+        argv += ["-timeout", "120s", "-timeout_error", "-trace_err"]
+        argv += ["-error_file", str(tmp_path / "sipp.err")]
+        recorder = await phones.children.start("recorder", argv, tmp_path / "sipp.log")
+        await listening(ip, 5060, "TCP")
+        ruel, dora = site.user(), site.user()
+        desk = await phones.farline(dora, "--answer-after-ms", "100")
+        assert await desk.until(REGISTERED, AFTER)
+        target = f"sip:{dora.extension}@{site.domain}"
+        baresip = await phones.baresip(ruel, "udp", call=target, talk_seconds=TALK)
+        assert await baresip.until(event("closed"), AFTER), baresip.child.tail()
+        status = await recorder.process.wait()
+        errors = tmp_path / "sipp.err"
+        assert status == 0, errors.read_text()[-3000:] if errors.exists() else recorder.tail()
+        return pairs
+
+    return record
+
+
+@needs_sipp
+async def test_a_recording_server_gets_both_speakers_whole(recording, tmp_path):
+    for who, (ear, control) in (await recording("recorder.xml")).items():
         found = heard(who, ear.write(tmp_path / f"{who}.wav"))
         assert found.ok, (who, found.reason)
         assert all(200 <= packet[1] <= 207 for packet in control.packets)  # RTCP, where it was due
+
+
+@needs_sipp
+async def test_a_recording_server_pauses_and_gets_the_rest(recording):
+    """SIPp's own re-INVITE and UPDATEs: pause, go on, refresh, metadata once more."""
+    for who, (ear, _) in (await recording("recorder_asks.xml")).items():
+        numbers = [int.from_bytes(packet[2:4]) for packet in ear.packets]
+        steps = [(new - old) % 65536 for old, new in itertools.pairwise(numbers)]
+        assert max(steps) > 30, (who, "nothing was left out", max(steps))  # of the 50 in a second
+        assert steps.count(1) > 60, (who, "before and after the pause", len(steps))

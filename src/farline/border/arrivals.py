@@ -133,6 +133,8 @@ class Arrivals:
 
     def _ack(self, event: AckArrived) -> None:
         context, message, flow = self._context, event.message, event.flow
+        if siprec.ack(context, message):
+            return
         found = admission.find(context, message, flow)
         if found is None:
             context.refused("ack", "no such dialog", flow)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 SERVERS = [Address("10.10.10.20", 5060), Address("10.10.10.21", 5060)]
 OFFERS = [
     b"v=0\r\no=- 1 %d IN IP4 10.10.10.7\r\ns=-\r\nc=IN IP4 10.10.10.7\r\nt=0 0\r\n"
-    b"m=audio 36000 RTP/AVP 8\r\na=label:1\r\na=sendonly\r\n"
-    b"m=audio 36002 RTP/AVP 8\r\na=label:2\r\na=sendonly\r\n" % number
+    b"m=audio %d RTP/AVP 8 0\r\na=label:1\r\na=sendonly\r\n"
+    b"m=audio 36100 RTP/AVP 8 0\r\na=label:2\r\na=sendonly\r\n" % (number, 36000 + 2 * number)
     for number in (1, 2, 3)
 ]
 """What the engine offers for a recording server: both sides' copies."""

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from farline.border.exchange import Side
 from farline.border.plan import Candidate
+from farline.border.recording.bodies import ACCEPTED, numbered
 from farline.border.routing.failover import leave_behind
 from farline.border.steps import NEXT, Connect, NoAnswer
 from farline.sip import Address, Flow, Message, NameAddr, Transport, WireError
 from farline.sip.transaction import RequestFailed, ResponseArrived
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
 
     from farline.border.context import Context
     from farline.border.steps import Operation, Step
     from farline.config import ServerFlow
+    from farline.sip.ids import Ids
 
 ANSWER_SECONDS = 8.0
 """How long a recording server may take to answer."""
@@ -47,6 +49,26 @@ class ServerDialog:
     target: str = ""
     to: str = ""
     routes: tuple[str, ...] = ()
+    heard: int = 0
+    """CSeq of the server's last request."""
+    interval: int = 0
+    """Seconds of the session timer (RFC 4028); 0: none."""
+    refreshes: bool = False
+    """The refreshes are ours to send."""
+    version: int = 0
+    described: bytes = b""
+    """The last description of ours, whose o= has this version."""
+
+    @classmethod
+    def begin(cls, ids: Ids) -> ServerDialog:
+        """A dialog that is to be."""
+        state = cls("", ids.token(), ids.token())
+        state.rename(ids)
+        return state
+
+    def rename(self, ids: Ids) -> None:
+        """Another Call-ID."""
+        self.call_id = f"recording-{ids.token()}"
 
     def lead_to(self, place: Candidate, interface: str, flow: str) -> None:
         """A try with another address of the server."""
@@ -70,25 +92,55 @@ class RecordingDialog:
         self._context = context
         self._operation = operation
         self.state = state
+        self.inviting = False
+        """An INVITE of ours has no final answer yet."""
+
+        self.refusal: Message | None = None
+        """The final answer to the last INVITE of ours, where it was none of success."""
+
+    def described(self, sdp: bytes) -> bytes:
+        """A description as the server is to read it: another one has the next version."""
+        state = self.state
+        plain = numbered(sdp, 0)
+        if plain != state.described:
+            state.described, state.version = plain, state.version + 1
+        return numbered(sdp, state.version)
+
+    def moved(self, request: Message) -> None:
+        """A request of the server's may give another Contact (RFC 3261 section 12.2.2)."""
+        if request.get("Contact") is not None:
+            self._aim(request)
 
     def reach(self) -> Generator[Step, Any, Flow | str]:
         """The connection to the server, or why there is none."""
         flow = yield Connect(self.state.interface, self.state.place)
         return flow if isinstance(flow, Flow) else str(getattr(flow, "reason", "not reachable"))
 
-    def invite(self, body: bytes) -> Generator[Step, Any, Message | str]:
-        """An INVITE with a multipart body: its 2xx, which is acknowledged, or why there is none."""
+    def invite(
+        self, body: bytes, told: Iterable[tuple[str, str]] = ()
+    ) -> Generator[Step, Any, Message | str]:
+        """An INVITE with a multipart body: its 2xx, which is acknowledged, or why there is none.
+
+        `told`: further headers.
+        """
         message = self._request("INVITE")
-        message.add("Contact", f"<{self._contact()}>;+sip.src")
+        message.add("Contact", f"<{self.contact()}>;+sip.src")
         message.add("Require", "siprec")
-        message.add("Accept", "application/sdp, application/rs-metadata-request")
+        message.add("Accept", ACCEPTED)
+        for name, value in told:
+            message.add(name, value)
         message.add("Content-Type", f"multipart/mixed;boundary={self.state.boundary}")
         message.body = body
-        event = yield from self._final(message)
+        self.inviting, self.refusal = True, None
+        try:
+            event = yield from self._final(message)
+        finally:
+            self.inviting = False
         if isinstance(event, str):
             return event
         response = event.message
         if response.status >= 300:
+            self.refusal = response
             return f"{response.status} {response.reason}"
         self._learn(response)
         self._context.send_ack(self._request("ACK", cseq=response.cseq), event.tx.flow)
@@ -129,7 +181,8 @@ class RecordingDialog:
         finally:
             alarm.stop()
 
-    def _contact(self) -> str:
+    def contact(self) -> str:
+        """Our Contact URI towards the server."""
         transport = self.state.place.transport
         own = self._context.plan.own.shown(self.state.interface, transport)
         return f"sip:{own};transport={transport.uri_param}"
@@ -141,7 +194,7 @@ class RecordingDialog:
         message = Message.request(method, state.target)
         for route in state.routes:
             message.add("Route", route)
-        own = self._contact().partition(";")[0]
+        own = self.contact().partition(";")[0]
         message.add("Max-Forwards", "70")
         message.add("From", f"<{own}>;tag={state.tag}")
         message.add("To", state.to)
@@ -157,8 +210,12 @@ class RecordingDialog:
         state.to = response.get("To") or state.to
         if first:
             state.routes = tuple(reversed(response.values("Record-Route")))
+        self._aim(response)
+
+    def _aim(self, message: Message) -> None:
+        """Take the Contact of the server as the dialog's remote target."""
         try:
-            state.target = str(NameAddr.parse(response.get("Contact") or "").uri)
+            self.state.target = str(NameAddr.parse(message.get("Contact") or "").uri)
         except WireError:
             self._context.note("recording server", "its Contact cannot be read")
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from farline.border.exchange import Refusal
 from farline.border.recording.dialog import RecordingDialog
-from farline.border.recording.record import RECORDING, RecordingRecord
-from farline.border.recording.recorder import Recorder, say
+from farline.border.recording.record import RECORDING, RecordingRecord, say
+from farline.border.recording.recorder import Recorder
 from farline.border.steps import Operation
 from farline.border.survival import records
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from farline.border.context import Context
     from farline.border.steps import Steps
     from farline.config import Rules, ServerFlow, SubscriberFlow
+    from farline.sip import Message
     from farline.sip.transaction import ServerTransaction
 
 
@@ -54,7 +55,16 @@ def request(context: Context, tx: ServerTransaction) -> bool:
     recorder = context.recorders.get(tx.request.call_id)
     if recorder is None:
         return False
-    recorder.request(tx)
+    recorder.requests.take(tx)
+    return True
+
+
+def ack(context: Context, message: Message) -> bool:
+    """Take an ACK of a recording server's in a dialog of ours; False: it is none."""
+    recorder = context.recorders.get(message.call_id)
+    if recorder is None:
+        return False
+    recorder.requests.ack(message)
     return True
 
 
