@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from statistics import median
@@ -22,7 +23,7 @@ from farline.sdp import Crypto, parse
 from farline.testing.browser_leg import BrowserLeg
 from farline.testing.deployment import CLI
 from farline.testing.srtp import SUITE, Srtp
-from farline.testing.steady_calls import Ringing, SteadyPhone, media_of
+from farline.testing.steady_calls import NoAnswerError, Ringing, SteadyPhone, media_of
 from farline.testing.steady_rtp import Stream, Talk
 
 pytestmark = pytest.mark.timeout(300)
@@ -79,9 +80,13 @@ class World:
     def wait_for_spare(self, role):
         """Until the next one stands ready, as it does a second after the last death."""
         spare = self.run_dir / "control" / f"{role}.spare"
+        self.wait_until(spare.exists)
+
+    def wait_until(self, done):
+        """Until something is so."""
         until = clock.monotonic() + 30
-        while not spare.exists():
-            assert clock.monotonic() < until, f"{role} has no spare"
+        while not done():
+            assert clock.monotonic() < until, "it did not come to pass"
             asyncio.run(asyncio.sleep(0.02))
 
     def wait_for_nothing(self, role):
@@ -206,6 +211,26 @@ def test_calls_do_not_hear_that_the_border_died(world):
         assert world.server.ask(phone.call, "BYE", phone).status == 200
     world.wait_for_nothing("border")
     world.wait_for_nothing("media")
+
+
+def test_a_call_that_rings_when_the_border_dies_ends_on_both_sides(world):
+    phone = SteadyPhone(0, PHONES, (BORDER, 5060))
+    world.phones.append(phone)
+    phone.register()
+    world.server.rings = True
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(phone.invite)
+        world.wait_until(lambda: "INVITE" in world.server.asked)
+        world.wait_for_spare("border")
+        world.kill("border")
+        with pytest.raises(NoAnswerError, match="INVITE was answered 503"):
+            call.result(30)
+    world.wait_until(lambda: "CANCEL" in world.server.asked)
+    assert world.server.asked.count("INVITE") == 1
+    world.server.rings = False
+    phone.call = "the-next"
+    phone.invite()
+    assert phone.ask("BYE").status == 200
 
 
 def test_calls_go_on_after_the_media_process_died(world):

@@ -67,7 +67,9 @@ class Ringing(threading.Thread):
         """The first INVITE of each call."""
         self.asked: list[str] = []
         """Methods of requests, each once."""
-        self._seen: dict[str, Message] = {}
+        self.rings = False
+        """An INVITE gets 180 and nothing else."""
+        self._seen: dict[tuple[str, str], Message] = {}
         self._answers: dict[str, queue.Queue[Message]] = {}
         self._socket = udp(ip, port)
         self._ending = False
@@ -126,17 +128,18 @@ class Ringing(threading.Thread):
 
     def _answer(self, request: Message) -> Message:
         branch = request.top_via.branch if request.top_via is not None else ""
-        known = self._seen.get(branch)
+        known = self._seen.get((branch, request.method))
         if known is not None:
             return known
         self.asked.append(request.method)
-        answer = responses.make(request, 200, to_tag="server")
+        ringing = self.rings and request.method == "INVITE"
+        answer = responses.make(request, 180 if ringing else 200, to_tag="server")
         contact = request.values("Contact")
         if request.method == "REGISTER":
             answer.add("Contact", str(NameAddr.parse(contact[0]).with_param("expires", "3600")))
         else:
             answer.add("Contact", f"<sip:server@{self.ip}:{self.port}>")
-        if request.method == "INVITE":
+        if request.method == "INVITE" and not ringing:
             call = request.call_id
             if call not in self.media:
                 self.media[call] = udp(self.ip)
@@ -144,7 +147,7 @@ class Ringing(threading.Thread):
             if request.body:
                 answer.add("Content-Type", "application/sdp")
                 answer.body = describe(self.media[call])
-        self._seen[branch] = answer
+        self._seen[branch, request.method] = answer
         return answer
 
 

@@ -9,6 +9,7 @@ from farline.border.calls.forwarding import Arrival, Forwarding
 from farline.border.calls.media import CallMedia
 from farline.border.calls.teardown import hang_up, refuse_answer
 from farline.border.interworking.extensions import Extensions
+from farline.border.survival.ringing import RingingKeeper
 from farline.sip import WireError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Answering(Forwarding):
         self.answered = False
         """The caller has a final answer."""
 
+        self._kept = RingingKeeper(self.context, self.passage, self.tx)
         self._held: tuple[Message, Flow] | None = None
         """A 2xx that waits for the caller's PRACK, and where it came from."""
 
@@ -76,6 +78,7 @@ class Answering(Forwarding):
         """Give the caller its 2xx."""
         self.context.respond(self.tx, out)
         self._held, self.answered = None, True
+        self._kept.answered()
         dialogs.confirm(session, self.passage, response, out)
         session.pending = None
         self.context.keeper.session(session)
@@ -89,6 +92,7 @@ class Answering(Forwarding):
             self._fail(500, "an answer that cannot be read")
             return
         self.answered = True
+        self._kept.answered()
         out = yield from self.passage.manipulated(out, self.passage.sender)
         self.context.respond(self.tx, out)
         if self.initial and self.session is not None:
@@ -110,6 +114,7 @@ class Answering(Forwarding):
         """Tell the caller that it came to nothing."""
         if not self.answered:
             self.answered = True
+            self._kept.answered()
             self.context.decided("call", f"answered {status}", why)
             self.context.answer(self.tx, status, told)
         if self.initial and self.session is not None:

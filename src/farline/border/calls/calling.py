@@ -82,7 +82,10 @@ class Calling(Answering):
             out = yield from self.passage.manipulated(out, self.passage.sender.other)
             if self._given_up():
                 return
-            yield from self._follow(self.send(out, flow))
+            client = self.send(out, flow)
+            if self.initial:
+                self._kept.sent(client)
+            yield from self._follow(client)
 
     def _unfit(self) -> bool:
         """Whether the call wants what the server's profile excludes; the caller is told."""
@@ -107,6 +110,7 @@ class Calling(Answering):
             refused = admit_side(context, self.tx.request, binding, sender.other, "outbound")
         if refused is not None:
             self.answered = True
+            self._kept.answered()
             self.context.reject(self.tx, "policy", refused)
         return refused is not None
 
@@ -168,6 +172,8 @@ class Calling(Answering):
                 if told is not None and not self.cancelled:
                     other = self.passage.sender.other
                     client = self.context.request(self.operation, told, client.flow, other)
+                    if self.initial:
+                        self._kept.sent(client)
                     self._timers.may_ring()
                     continue
                 yield from self._response(client, event.message)

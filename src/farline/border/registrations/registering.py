@@ -177,5 +177,6 @@ def _finish(
     for want in registration.wanted:
         if 200 <= response.status < 300 and want.binding.phone is not None:
             context.pushes.awake(want.binding)
+            context.abandoned.returned(want.binding)
     for binding in leaving:
         drop_binding(context, binding, "the phone left")

@@ -1,7 +1,7 @@
 """What the border writes down: each binding and session that changed in a turn, as a record.
 
-A binding is kept from the office's 200, a session from the answer that confirms it. Transactions
-are not: a request under way when the process dies is lost, and a call that still rings with it.
+A binding is kept from the office's 200, a session from the answer that confirms it, of a call that
+rings as much as ends it (`ringing`). Other requests under way when the process dies are lost.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from farline.border.calls.teardown import hang_up
 from farline.border.exchange import Side
 from farline.border.recording import siprec
 from farline.border.recording.record import RECORDING
-from farline.border.survival import records
+from farline.border.survival import records, ringing
 from farline.border.survival.bindings import restore_binding
 from farline.border.survival.keeper import session_key
 from farline.border.survival.records import (
@@ -76,6 +76,7 @@ def restore(context: Context, event: Restored) -> None:
         ACCOUNT: _account,
         RECORDING: siprec.restore,
         TRANSFER: transfer_restored.restore,
+        ringing.RINGING: ringing.restore,
     }
     for noun, read in readers.items():
         for record in event.records:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 WHY = "the border began anew"
 FAILED = 503
-REPEATS = (0.5, 1.5)
-"""Seconds after which a CANCEL goes again over UDP: it has no transaction of its own any more."""
 
 
 def restore(context: Context, key: str, value: bytes) -> None:
@@ -89,23 +87,5 @@ def _cancel(context: Context, record: TransferRecord) -> Steps:
         return
     context.abandoned.expect(invite.call_id)
     flow = yield Connect(record.interface, place)
-    if not isinstance(flow, Flow):
-        return
-    cancel = _cancel_of(invite)
-    context.layer.send_stateless(cancel, flow)
-    for wait in REPEATS if flow.transport is Transport.UDP else ():
-        context.schedule.start(
-            context.now + wait, "cancel", lambda _: context.layer.send_stateless(cancel, flow)
-        )
-
-
-def _cancel_of(invite: Message) -> Message:
-    """RFC 3261 section 9.1: the same Request-URI, names, number and top Via."""
-    cancel = Message.request("CANCEL", invite.uri)
-    cancel.add("Via", str(invite.top_via))
-    for name in ("Max-Forwards", "Route", "From", "To", "Call-ID"):
-        for value in invite.all(name):
-            cancel.add(name, value)
-    cancel.add("CSeq", f"{invite.cseq} CANCEL")
-    cancel.body = b""
-    return cancel
+    if isinstance(flow, Flow):
+        context.abandoned.cancel(invite, flow)

@@ -121,6 +121,24 @@ class TransactionLayer:
         if not self._machine.step(tx, _kind(response.status), response, now):
             self.counters.late += 1
 
+    def take_over(
+        self, request: Message, flow: Flow, back: Flow, now: float
+    ) -> ServerTransaction | None:
+        """Go on with an INVITE that another process had taken; no event tells of it.
+
+        Repetitions, CANCEL and ACK find it. `back`: where answers go. None: it is known already.
+        """
+        via = request.top_via
+        if via is None:
+            return None
+        key = server_key(request, via, "INVITE")
+        if key in self._machine.servers or len(self._machine) >= self._limit:
+            return None
+        tx = ServerTransaction(request, flow, back, key, INVITE_SERVER, "INVITE")
+        tx.silent = True
+        self._machine.begin(tx, now)
+        return tx
+
     def cancel(
         self, tx: ClientTransaction, now: float, headers: Iterable[tuple[str, str]] = ()
     ) -> None:
