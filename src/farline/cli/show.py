@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from farline.cli.plain import plain
-from farline.cli.show_media import print_media
+from farline.cli.rows import print_rows
+from farline.cli.show_media import WIDEST, print_media
 from farline.runtime.control import ControlError, call
 from farline.runtime.role import ROLES
 
@@ -47,9 +48,15 @@ def show(
     if as_json:
         typer.echo(json.dumps(state, indent=2))
     elif role in MEDIA_ROLES:
-        print_media(Console(), state)
+        print_media(_wide_console(), state, call_name)
     else:
         _print(Console(), state)
+
+
+def _wide_console() -> Console:
+    """The terminal; what reads a pipe gets lines as wide as the table of `print_media`."""
+    console = Console()
+    return console if console.is_terminal else Console(width=max(console.width, WIDEST))
 
 
 async def _media_name(run_dir: Path, name: str) -> str:
@@ -65,7 +72,7 @@ async def _media_name(run_dir: Path, name: str) -> str:
 def _print(console: Console, state: dict[str, Any]) -> None:
     for name, value in state.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
-            _print_rows(console, f"{name} ({len(value)})", value)
+            print_rows(console, f"{name} ({len(value)})", value)
         elif isinstance(value, dict):
             inner = Table(title=name, title_justify="left", show_header=False)
             for key, cell in value.items():
@@ -73,22 +80,3 @@ def _print(console: Console, state: dict[str, Any]) -> None:
             console.print(inner)
         else:
             console.print(Text(f"{name}: {plain(value)}"))
-
-
-def _print_rows(console: Console, title: str, rows: list[dict[str, Any]]) -> None:
-    """A table; where it is wider than the terminal, a block of `name: value` lines a row."""
-    table = Table(title=title, title_justify="left")
-    for column in rows[0]:
-        table.add_column(column)
-    for row in rows:
-        table.add_row(*(Text(plain(cell)) for cell in row.values()))
-    if console.measure(table, options=console.options.update(width=1000)).maximum <= console.width:
-        console.print(table)
-        return
-    console.print(Text(title))
-    width = max(len(column) for column in rows[0])
-    for row in rows:
-        console.print()
-        for column, cell in row.items():
-            console.print(Text(f"  {column:<{width}}  {plain(cell)}"), soft_wrap=True)
-    console.print()

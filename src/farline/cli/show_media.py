@@ -1,4 +1,4 @@
-"""`farline show media`: the flows of a media engine as a table of at most 120 columns."""
+"""`farline show media`: the flows of a media engine as a table of at most WIDEST columns."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from farline.cli.plain import plain
+from farline.cli.rows import print_rows
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+WIDEST = 120
 COLUMNS = (
     *("side", "peer", "codec", "in", "lost", "jitter ms", "RTT ms", "MOS", "out", "bad"),
     *("by", "SRTP"),
@@ -33,24 +35,25 @@ SCALE = (
 )
 
 
-def print_media(console: Console, state: dict[str, Any]) -> None:
-    """One table a session: a row for each side of each stream; RTCP ports are left to --json."""
+def print_media(console: Console, state: dict[str, Any], call: str = "") -> None:
+    """One table a session: a row for each side of each stream; RTCP ports are left to --json.
+
+    `call`: what was asked for by its name, which may be no session of the engine.
+    """
     wideband = False
+    console.print(Text(f"fast path: {plain(state['fast_path'])}"), soft_wrap=True)
     for interface in state["interfaces"]:
         console.print(Text(plain(interface)))
     console.print(Text(f"sessions: {state['sessions']}"))
     streams: dict[str, list[dict[str, Any]]] = {}
     for one in state["streams"]:
         streams.setdefault(one["session"], []).append(one)
+    if call and not streams:
+        console.print(Text(f"no session of {plain(call)}"), soft_wrap=True)
     for session, ports in streams.items():
-        table = Table(title=Text(plain(session)), title_justify="left")
-        table.box, table.padding, table.pad_edge = SIMPLE_HEAD, (0, 1, 0, 0), False
-        for column in COLUMNS:
-            table.add_column(column, no_wrap=True, overflow="ellipsis")
-        for port in ports:
-            if port["kind"] == "rtp":
-                table.add_row(*(Text(plain(cell)) for cell in row(port)))
-        console.print(table)
+        rows = [dict(zip(COLUMNS, row(one), strict=True)) for one in ports if one["kind"] == "rtp"]
+        look = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+        print_rows(console, session, rows, look)
         wideband |= any((port["quality"] or {}).get("codec") in WIDEBAND for port in ports)
         for shared in sorted(bundles(ports)):
             console.print(Text(plain(shared)), soft_wrap=True)
@@ -60,8 +63,10 @@ def print_media(console: Console, state: dict[str, Any]) -> None:
                 heard = (port["quality"] or {}).get("codec") or "nothing yet"
                 line = f"{port['side']}: transcoding {heard}→{port['transcoding']}"
                 console.print(Text(plain(line)), soft_wrap=True)
-        for because in sorted({port.get("why") or "" for port in ports} - {""}):
-            console.print(Text(f"user path: {plain(because)}"), soft_wrap=True)
+        for port in ports:
+            if port["kind"] == "rtp" and port.get("why"):
+                line = f"{_side(port)}: user path: {port['why']}"
+                console.print(Text(plain(line)), soft_wrap=True)
     if wideband:
         console.print(Text(SCALE), soft_wrap=True)
 

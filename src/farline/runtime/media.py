@@ -162,11 +162,17 @@ async def _show(client: MediaClient, places: list[MediaPlace], call: str) -> dic
     reason = await client.no_fast_path()
     return {
         "fast_path": "settled flows are the kernel's" if reason is None else f"none: {reason}",
-        "interfaces": [f"{p.name} {p.ip}:{p.first}-{p.last}" for p in places],
+        "interfaces": list(dict.fromkeys(map(_interface, places))),
         "sessions": len(sessions),
         "streams": streams,
         "diagnoses": diagnoses,
     }
+
+
+def _interface(place: MediaPlace) -> str:
+    """Its name and ports, the same for each of its DS bytes."""
+    name = place.name.removesuffix(place_name("", place.traffic_class))
+    return f"{name} {place.ip}:{place.first}-{place.last}"
 
 
 def _shown(session: str, stats: StreamStats) -> dict[str, object]:

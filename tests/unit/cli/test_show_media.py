@@ -40,7 +40,7 @@ PORT = StreamStats(
 )
 
 
-def shown(*ports: StreamStats, **more: object) -> list[str]:
+def shown(*ports: StreamStats, width: int = 120, call: str = "", **more: object) -> list[str]:
     streams = [
         {
             "session": "call \x1b[1m",
@@ -52,13 +52,14 @@ def shown(*ports: StreamStats, **more: object) -> list[str]:
         for one in ports
     ]
     state = {
+        "fast_path": "none: switched off",
         "interfaces": ["B1 192.168.64.96:35000-40000"],
         "sessions": 1,
         "streams": streams,
         "diagnoses": {"call \x1b[1m": "outside sends"},
     }
     out = StringIO()
-    print_media(Console(file=out, width=120), state)
+    print_media(Console(file=out, width=width), state, call)
     return out.getvalue().splitlines()
 
 
@@ -94,7 +95,28 @@ def test_what_peers_sent_does_not_reach_the_terminal_raw():
 
 def test_why_a_flow_is_not_in_the_kernel_is_said():
     lines = shown(PORT, path="user", why="SRTP is ended here")
-    assert "user path: SRTP is ended here" in lines
+    assert "outside: user path: SRTP is ended here" in lines
+
+
+def test_a_port_for_rtcp_is_no_reason_to_speak_of_the_user_path():
+    rtcp = {"kind": "rtcp", "path": "user", "why": "RTCP"}
+    assert not any("user path" in line for line in shown(PORT, replace(PORT, **rtcp)))
+
+
+def test_whether_there_is_a_fast_path_is_the_first_line():
+    assert shown(PORT)[0] == "fast path: none: switched off"
+
+
+def test_nothing_is_cut_off_where_the_terminal_is_narrow():
+    lines = [line.split() for line in shown(PORT, width=80)]
+    assert ["peer", "192.168.167.161:61000"] in lines
+    assert ["RTT", "ms", "1234.6"] in lines
+    assert not any("…" in word for line in lines for word in line)
+
+
+def test_a_call_that_the_engine_does_not_know_is_said():
+    assert "no session of 4711@phone" in shown(call="4711@phone")
+    assert not any("no session" in line for line in shown(PORT, call="4711@phone"))
 
 
 def test_streams_that_share_a_port_are_named():

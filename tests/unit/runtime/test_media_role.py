@@ -14,7 +14,7 @@ from farline.lab.loopback import to_loopback
 from farline.media.engine import Answer, Offer, Side
 from farline.media.reports import CallRecorded
 from farline.runtime.control import call
-from farline.runtime.media import run_border_media
+from farline.runtime.media import border_places, run_border_media
 from farline.runtime.media_client import MediaClient
 from farline.runtime.role import RoleContext
 from farline.testing.media import audio_sdp, tone
@@ -64,6 +64,26 @@ async def test_music_is_made_ready_at_the_start(
     finally:
         role.cancel()
         await asyncio.gather(role, return_exceptions=True)
+
+
+async def test_show_names_an_interface_once_whatever_its_ds_bytes(tmp_path: Path) -> None:
+    deployment = to_loopback(load_deployment(GUIDE, SECRETS), variant=95)
+    assert deployment.border is not None
+    context = RoleContext("media", deployment, tmp_path, tmp_path / "run")
+    context.control_path.parent.mkdir(parents=True)
+    role = asyncio.ensure_future(run_border_media(context))
+    try:
+        while not context.control_path.exists():
+            assert not role.done(), role.result()
+            await asyncio.sleep(0.01)
+        shown = await call(context.control_path, "show")
+    finally:
+        role.cancel()
+        await asyncio.gather(role, return_exceptions=True)
+    assert len(border_places(deployment.border)) > len(deployment.border.media_interfaces)
+    assert shown["interfaces"] == [
+        f"{one.name} {one.ip}:35000-40000" for one in deployment.border.media_interfaces
+    ]
 
 
 @pytest.mark.parametrize(("form", "where"), [("", "run/recordings"), ("files", "base/files")])
