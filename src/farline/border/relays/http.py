@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import h11
 
-from farline.border.relays.http_judge import HOP_BY_HOP, HttpJudge, RefusedError
+from farline.border.relays.http_judge import HOP_BY_HOP, MAX_HEAD, HttpJudge, RefusedError
 from farline.border.relays.inspection import Passage, refusal
 from farline.border.relays.sni import HANDSHAKE, NoHelloError, is_address, server_name
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from farline.border.relays.http_judge import HttpPolicy
 
-MAX_HEAD = 16_384
-"""Bytes of a request line and its headers, and of a response's."""
 MAX_PIPELINED = 65_536
 """Bytes of further requests that may wait for an answer."""
 _STATUS = {"malformed": b"400 Bad Request", "path": b"404 Not Found",

@@ -15,6 +15,8 @@ from farline.border.relays.paths import Malformed, covered, split_host, split_ta
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+MAX_HEAD = 16_384
+"""Bytes of a request line and its headers, and of a response's."""
 MAX_HEADERS = 100
 Headers = list[tuple[bytes, bytes]]
 HOP_BY_HOP = frozenset(
@@ -67,8 +69,9 @@ class HttpJudge:
             raise RefusedError("method", f"{method[:32]} is not among HTTP Methods")
         headers = list(request.headers)
         names = [name for name, _ in headers]
-        if len(headers) > MAX_HEADERS:
-            raise RefusedError("malformed", f"{len(headers)} header lines")
+        size = len(request.target) + sum(len(name) + len(value) for name, value in headers)
+        if len(headers) > MAX_HEADERS or size > MAX_HEAD:
+            raise RefusedError("malformed", f"{len(headers)} header lines of {size} bytes")
         chunked = b"transfer-encoding" in names
         if chunked and (b"content-length" in names or request.http_version != b"1.1"):
             raise RefusedError("framing", "Transfer-Encoding with Content-Length, or in HTTP/1.0")
@@ -113,7 +116,7 @@ class HttpJudge:
     def _headers(self, headers: Headers, host: str) -> Headers:
         """What goes on: no hop-by-hop headers, none that overrides what was judged."""
         dropped = HOP_BY_HOP | _OVERRIDES | (_listed(headers) - _KEPT) | {b"host"}
-        kept = [(b"host", host.encode()), *(one for one in headers if one[0] not in dropped)]
+        kept = [(b"host", host.encode()), *(one for one in headers if _passes(one[0], dropped))]
         said = [value for name, value in headers if name == b"x-forwarded-for"]
         how = self._policy.forwarded_for
         if how != "remove":
@@ -151,6 +154,13 @@ class HttpJudge:
                     raise RefusedError("response", "a redirect to a host not among HTTP Hosts")
         except Malformed as error:
             raise RefusedError("response", f"a redirect: {error}") from error
+
+
+def _passes(name: bytes, dropped: frozenset[bytes]) -> bool:
+    """Whether a header goes on; servers that speak CGI or WSGI take `X_Real_IP` for `X-Real-IP`."""
+    return name not in dropped and (
+        b"_" not in name or name.replace(b"_", b"-") not in dropped | _KEPT
+    )
 
 
 def _listed(headers: Headers) -> set[bytes]:

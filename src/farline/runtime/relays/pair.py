@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from farline.runtime.relays.remote import OutsideError, remote_addresses, try_each
 from farline.runtime.relays.side import Side, reset
+from farline.runtime.relays.turns import Intake
 from farline.runtime.relays.watches import Watches
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Pair:
         "ending",
         "inside",
         "inspector",
+        "intake",
         "known",
         "last_heard",
         "loop",
@@ -63,6 +65,7 @@ class Pair:
         self._watches = Watches(self)
         self._connecting: asyncio.Task[None] | None = None
         self.inspector: Inspector | None = None
+        self.intake = Intake(self, relay.turns)
         self.known = True
         """A phone was registered from the client's address when it came."""
 
@@ -94,7 +97,9 @@ class Pair:
             inside.write(data)
         self._early.clear()
         if not self.outside.ended:
-            outside.resume_reading()
+            self.read_client()
+        elif self.intake:
+            return  # `all_looked_at` passes it on
         elif self.inside.tls:
             inside.close()
         else:
@@ -152,9 +157,46 @@ class Pair:
         """Pass on what the inspector lets through."""
         if self.inspector is None or self.ending is not None:
             return
-        up = side is self.outside
-        self._carry(self.inspector.up(data) if up else self.inspector.down(data))
-        self._watches.request()
+        if side is self.inside:
+            self._carry(self.inspector.down(data))
+            self._watches.request()
+        elif self.opaque and not self.intake:
+            self.look(data)
+        else:
+            self.intake.take(data)
+
+    @property
+    def opaque(self) -> bool:
+        """The inspector lets everything through."""
+        return self.inspector is not None and self.inspector.opaque
+
+    def look(self, data: bytes) -> None:
+        """The inspector's turn to look at what the client has said."""
+        if self.inspector is not None and self.ending is None:
+            self._carry(self.inspector.up(data))
+            self._watches.request()
+
+    def all_looked_at(self, *, ended: bool) -> None:
+        """Nothing of what the client has said waits for the inspector."""
+        outside = self.outside.transport
+        if not ended:
+            self.read_client()
+        elif self.started and not self.eof(self.outside) and outside is not None:
+            outside.close()
+
+    def pause_client(self) -> None:
+        """Read no more of the client."""
+        if self.outside.transport is not None and not self.outside.transport.is_closing():
+            self.outside.transport.pause_reading()
+
+    def read_client(self) -> None:
+        """Read the client again, unless what it has said waits to be looked at or sent."""
+        outside, inside = self.outside.transport, self.inside.transport
+        if outside is None or outside.is_closing() or self.outside.ended or self.intake:
+            return
+        waits = self._connecting is not None if inside is None else self.inside.full
+        if not waits:
+            outside.resume_reading()
 
     def _carry(self, passage: Passage) -> None:
         outside, inside = self.outside.transport, self.inside.transport
@@ -169,14 +211,13 @@ class Pair:
 
     def _to_server(self, data: bytes) -> None:
         """Connect when there is something to say."""
-        inside, outside = self.inside.transport, self.outside.transport
+        inside = self.inside.transport
         if inside is not None:
             if not inside.is_closing():
                 inside.write(data)
             return
         self._early.append(data)
-        if outside is not None and not outside.is_closing():
-            outside.pause_reading()
+        self.pause_client()
         if self._connecting is None:
             self._connecting = self.loop.create_task(self._connect())
 
@@ -194,6 +235,8 @@ class Pair:
 
     def eof(self, side: Side) -> bool:
         """Pass the end on. True keeps `side` open for the other direction."""
+        if side is self.outside and self.ending is None and not side.tls and self.intake.end():
+            return True
         if self.inspector is not None and self.ending is None:
             up = side is self.outside
             passage = self.inspector.up_end() if up else self.inspector.down_end()
@@ -242,6 +285,7 @@ class Pair:
             return
         self.started = False
         self._watches.stop()
+        self.intake.stop()
         if self._connecting is not None:
             self._connecting.cancel()
         self.relay.finished(self, self.ending or "closed")

@@ -22,7 +22,7 @@ _LINGER_NONE = struct.pack("ii", 1, 0)
 class Side(asyncio.Protocol):
     """One of the two connections of a relayed connection."""
 
-    __slots__ = ("bytes_in", "ended", "pair", "tls", "transport")
+    __slots__ = ("bytes_in", "ended", "full", "pair", "tls", "transport")
 
     def __init__(self, pair: Pair, *, tls: bool) -> None:
         self.pair = pair
@@ -31,6 +31,8 @@ class Side(asyncio.Protocol):
         self.bytes_in = 0
         self.ended = False
         """Nothing more comes from here."""
+        self.full = False
+        """Too much waits to be sent here."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Bound what may wait to be sent here."""
@@ -63,12 +65,17 @@ class Side(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Too much waits to be sent here: read no more of the other side."""
+        self.full = True
         other = self.pair.other(self).transport
         if other is not None and not other.is_closing():
             other.pause_reading()
 
     def resume_writing(self) -> None:
         """Most of it has been sent: go on reading."""
+        self.full = False
+        if self is self.pair.inside:
+            self.pair.read_client()
+            return
         other = self.pair.other(self).transport
         if other is not None and not other.is_closing():
             other.resume_reading()

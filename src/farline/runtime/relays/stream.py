@@ -10,6 +10,7 @@ from farline.border.relays.http_judge import HttpPolicy
 from farline.border.relays.ledger import RelayLedger
 from farline.border.relays.xmpp import XmppInspector
 from farline.runtime.relays.pair import Pair
+from farline.runtime.relays.turns import Turns
 from farline.trace.events import Note, Refused
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class ByteRelay:
         self.client_tls = client_tls
         self.loop = asyncio.get_running_loop()
         self.pairs: set[Pair] = set()
+        self.turns = Turns(self.loop)
         self.server_tls = server_tls
         self._trace = trace
         self._server: asyncio.Server | None = None

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farline.border.relays.http import MAX_HEAD, HttpInspector
-from farline.border.relays.http_judge import HttpPolicy
+from farline.border.relays.http import HttpInspector
+from farline.border.relays.http_judge import MAX_HEAD, HttpPolicy
 from farline.border.relays.paths import Malformed, normal_path
 
 POLICY = HttpPolicy(
@@ -35,6 +35,7 @@ def test_a_request_passes_written_anew():
     relay = inspector()
     gone = b"Connection: keep-alive, X-Gone\r\nX-Gone: 1\r\n"
     lies = b"X-Forwarded-For: 10.0.0.1\r\nX-Original-URL: /admin\r\n"
+    lies += b"X_Forwarded_For: 10.0.0.1\r\nContent_Length: 7\r\nx_real-ip: 10.0.0.1\r\n"
     out = relay.up(request(headers=HOST + b"Accept: a/b\r\n" + gone + lies))
     assert out.to_server == (
         b"GET /rest/my/im-info HTTP/1.1\r\nhost: portal.example\r\naccept: a/b\r\n"
@@ -201,6 +202,8 @@ def test_pipelined_requests_wait_for_their_turn_and_are_judged():
 
 def test_sizes():
     assert inspector().up(b"GET /" + b"a" * (2 * MAX_HEAD)).refused == "malformed"
+    whole = HOST + b"X: " + b"a" * MAX_HEAD + b"\r\n"
+    assert inspector().up(request(headers=whole)).refused == "malformed"
     many = b"".join(b"X-%d: a\r\n" % number for number in range(200))
     assert inspector().up(request(headers=HOST + many)).refused == "malformed"
     relay = inspector()
