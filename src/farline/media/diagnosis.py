@@ -97,14 +97,19 @@ def _not_leaving(sender: StreamStats, receiver: StreamStats) -> str | None:
     missing = sender.received_packets - receiver.sent_packets
     if missing < FEW and receiver.sent_packets > 0:
         return None
-    nothing = f"nothing leaves towards {receiver.side} since packet {receiver.sent_packets}"
+    nothing = f"nothing leaves towards {receiver.side}"
+    if receiver.sent_packets:
+        nothing += f" since packet {receiver.sent_packets}"
     if receiver.muted:
         return f"{nothing}: it is on hold"
-    if receiver.unsent_packets >= max(receiver.untargeted_packets, 1):
+    if 2 * receiver.unsent_packets > max(missing, 0):
         return f"{nothing}: {receiver.unsent_packets} could not be sent or protected"
     if receiver.untargeted_packets and receiver.target is None:
         return f"{nothing}: no address of it is known"
-    return nothing if missing >= FEW else None
+    # What was held back before (a hold) is counted, and packets of another codec are not as many.
+    missing -= receiver.untargeted_packets + receiver.unsent_packets
+    lost = missing >= FEW and sender.transcoding is None
+    return nothing if lost or not receiver.sent_packets else None
 
 
 def at_the_end(stats: Sequence[StreamStats]) -> str:

@@ -57,7 +57,7 @@ def test_a_call_that_is_fine_says_so():
         (
             {"sent_packets": 0, "untargeted_packets": 1000, "target": None},
             {},
-            "office sends, nothing leaves towards mobile since packet 0: no address of it is known",
+            "office sends, nothing leaves towards mobile: no address of it is known",
         ),
         (
             {"sent_packets": 400, "untargeted_packets": 600, "muted": True},
@@ -70,7 +70,8 @@ def test_a_call_that_is_fine_says_so():
             "office sends, nothing leaves towards mobile since packet 400: "
             "600 could not be sent or protected",
         ),
-        ({"sent_packets": 0}, {}, "office sends, nothing leaves towards mobile since packet 0"),
+        ({"sent_packets": 0}, {}, "office sends, nothing leaves towards mobile"),
+        ({"sent_packets": 400}, {}, "office sends, nothing leaves towards mobile since packet 400"),
         (
             {"last_seen_ms": 9000, "refused_packets": 60, "stranger": "192.0.2.1:9"},
             {},
@@ -87,6 +88,21 @@ def test_each_cause_has_its_sentence(mobile, office, said):
 def test_a_few_packets_on_the_way_are_no_fault():
     found = diagnose((replace(MOBILE, sent_packets=990), OFFICE))
     assert all(one.works for one in found)
+
+
+def test_a_hold_that_is_over_is_no_fault():
+    found = diagnose((replace(MOBILE, sent_packets=400, untargeted_packets=600), OFFICE))
+    assert all(one.works for one in found)
+
+
+def test_a_few_packets_that_could_not_be_sent_stop_no_stream():
+    ports = replace(MOBILE, sent_packets=333, unsent_packets=5), replace(OFFICE, transcoding="opus")
+    assert all(one.works for one in diagnose(ports))
+
+
+def test_a_codec_of_longer_packets_is_no_fault():
+    ports = replace(MOBILE, sent_packets=333), replace(OFFICE, transcoding="opus")
+    assert all(one.works for one in diagnose(ports))
 
 
 def test_without_streams_there_is_nothing_to_say():
