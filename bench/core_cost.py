@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from farline.border import BorderCore
 from farline.config.load import load_deployment
+from farline.runtime.collector import Collector
 from farline.runtime.ids import RealIds
-from farline.runtime.process import tune_collector
 from farline.sip import Address, Flow, Transport
 from farline.sip.effects import Expired, Open, Opened, Received, Send, Started
 from load import CallServer, Counters, Phone
@@ -122,7 +122,7 @@ async def measure(
 ) -> tuple[list[float], float]:
     """Microseconds a cycle of each batch, and calls of Python functions a cycle."""
     virtual = VirtualCore(transport, traced)
-    tune_collector()
+    Collector().start()
     counters = Counters()
     phones = []
     for number in range(PHONES):

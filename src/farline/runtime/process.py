@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import gc
 import logging
 import os
 import resource
@@ -13,6 +12,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import uvloop
+
+from farline.runtime.collector import Collector
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -28,8 +29,10 @@ def run_until_signal(main: Coroutine[object, object, None]) -> int:
     logging.basicConfig(level=logging.INFO, format=LOG_FORM, datefmt="%Y-%m-%d %H:%M:%S")
     os.umask(0o077)  # what a role writes (traces, captures, state) is its owner's alone
     raise_file_limit()
-    tune_collector()
+    collector = Collector()
+    collector.start()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        collector.attend(runner.get_loop())
         return runner.run(_guarded(main))
 
 
@@ -62,14 +65,3 @@ def raise_file_limit() -> None:
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
             return
-
-
-def tune_collector() -> None:
-    """Look for reference cycles rarely: what lives long here has none, and each look costs it all.
-
-    Modules and configuration are set aside for good; young objects are looked at after 20,000
-    allocations instead of 700.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 100)
