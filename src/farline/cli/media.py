@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 
 from farline.cli.calling import read_address
-from farline.runtime.media_process import MediaBrokenError, MediaPlace, MediaSettings, read_place
+from farline.runtime.media_process import MediaPlace, MediaSettings, read_place
 from farline.runtime.ng_server import NgServer
 from farline.runtime.process import die_with_parent, run_until_signal
+from farline.runtime.relay_watch import MediaBrokenError
 from farline.runtime.secret_directory import is_ours
 from farline.store.sqlite import StoreError
 

@@ -21,10 +21,10 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from farline._core import Relay, RelayError
+from farline._core import Relay
 from farline.media.engine import Delete, MediaReply, Query
 from farline.media.music import Studio
-from farline.media.reports import CallRecorded, encode_report, from_relay
+from farline.media.reports import CallRecorded, encode_report
 from farline.media.sessions import MediaSessions
 from farline.media.wire import MediaWireError, read_number, read_request, write_reply
 from farline.runtime.ids import RealIds
@@ -32,11 +32,13 @@ from farline.runtime.line_server import LineServer
 from farline.runtime.media_memory import MediaMemory
 from farline.runtime.music import MusicShelf
 from farline.runtime.process import die_with_parent, run_until_signal
+from farline.runtime.relay_watch import RelayWatch
 from farline.runtime.unix_socket import listen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from farline.media.reports import MediaReport
     from farline.runtime.tls.identity import DtlsIdentity
     from farline.sip.ids import Ids
 
@@ -93,10 +95,6 @@ class MediaSettings:
     """Files that are made ready at the start; others are when they are first asked for."""
 
 
-class MediaBrokenError(RuntimeError):
-    """A relay thread has ended: sessions are lost, and the process is to be started again."""
-
-
 class MediaServer:
     """Answers requests on a Unix socket."""
 
@@ -126,20 +124,19 @@ class MediaServer:
         self._clients: set[asyncio.Transport] = set()
         self._recording: dict[str, bytes] = {}
         """That each file which is open has begun: a border that comes later is told so too."""
-        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._watch = RelayWatch(self._relay, self._sessions)
 
     async def run(self, path: Path, ready: Callable[[], None] = lambda: None) -> None:
         """Serve until cancelled; raises MediaBrokenError when the relay is no longer whole."""
         loop = asyncio.get_running_loop()
         server = await loop.create_unix_server(self._client, sock=listen(path))
         beating = loop.create_task(self._memory.beat())
-        loop.add_reader(self._relay.report_fd(), self._report)
-        self._relay.adopt()
         try:
-            ready()
-            await self._broken
+            with self._watch.listening(self._report):
+                self._relay.adopt()
+                ready()
+                await self._watch.broken()
         finally:
-            loop.remove_reader(self._relay.report_fd())
             beating.cancel()
             server.close()
             for client in list(self._clients):
@@ -147,22 +144,15 @@ class MediaServer:
             path.unlink(missing_ok=True)
             self._memory.close(over=not len(self._sessions))
 
-    def _report(self) -> None:
-        """Pass on what happened to the sessions."""
-        try:
-            reports = [from_relay(one, self._sessions) for one in self._relay.reports()]
-        except RelayError as error:
-            if not self._broken.done():
-                self._broken.set_exception(MediaBrokenError(error.reason))
-            return
-        for report in reports:
-            event = encode_report(report)
-            if isinstance(report, CallRecorded):
-                self._recording.pop(report.file, None)
-                if report.state == "began":
-                    self._recording[report.file] = _line(event)
-            for client in list(self._clients):
-                self._tell(client, event)
+    def _report(self, report: MediaReport) -> None:
+        """Pass on what happened to a session."""
+        event = encode_report(report)
+        if isinstance(report, CallRecorded):
+            self._recording.pop(report.file, None)
+            if report.state == "began":
+                self._recording[report.file] = _line(event)
+        for client in list(self._clients):
+            self._tell(client, event)
 
     def _tell(self, client: asyncio.Transport, event: dict[str, Any]) -> None:
         if client.get_write_buffer_size() > EVENT_BACKLOG:

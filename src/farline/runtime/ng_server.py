@@ -15,24 +15,25 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, cast
 
-from farline._core import RelayError
 from farline.media.engine import Delete
 from farline.media.ng.bencode import MAX_SIZE
 from farline.media.ng.message import NgError, pack, text, unpack
 from farline.media.ng.service import NgService
 from farline.media.records import MediaRecordError
-from farline.media.reports import MediaTimeout, OneWayAudio, PortsExhausted, from_relay
+from farline.media.reports import MediaTimeout, OneWayAudio, PortsExhausted
 from farline.media.sessions import MediaSessions
 from farline.runtime import clock
 from farline.runtime.ids import RealIds
 from farline.runtime.media_memory import MediaMemory
-from farline.runtime.media_process import MediaBrokenError, MediaSettings, make_relay
+from farline.runtime.media_process import MediaSettings, make_relay
+from farline.runtime.relay_watch import RelayWatch
 from farline.store.state import Persist
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from farline.media.ng.bencode import Encodable
+    from farline.media.reports import MediaReport
     from farline.runtime.media_process import MediaPlace
 
 log = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ class NgServer(asyncio.DatagramProtocol):
         self._restore()
         self._answers = _Answers()
         self._transport: asyncio.DatagramTransport | None = None
-        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._watch = RelayWatch(self._relay, sessions)
 
     async def run(self, ip: str, port: int, ready: Callable[[str], None]) -> None:
         """Serve until cancelled; `ready` is told IP:PORT.
@@ -105,16 +106,15 @@ class NgServer(asyncio.DatagramProtocol):
             _check_address(place)
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(ip, port))
-        loop.add_reader(self._relay.report_fd(), self._report)
         sweeping = loop.create_task(self._sweep())
         try:
             host, bound = transport.get_extra_info("sockname")[:2]
             ready(f"[{host}]:{bound}" if ":" in host else f"{host}:{bound}")
-            await self._broken
+            with self._watch.listening(self._report):
+                await self._watch.broken()
         finally:
             sweeping.cancel()
             await asyncio.gather(sweeping, return_exceptions=True)
-            loop.remove_reader(self._relay.report_fd())
             transport.close()
 
     def close(self) -> None:
@@ -176,24 +176,17 @@ class NgServer(asyncio.DatagramProtocol):
         """An answer could not be delivered; its request comes again if it matters."""
         log.debug("ng: %s", exc)
 
-    def _report(self) -> None:
-        """End the calls that are silent: nobody is there to be asked."""
-        try:
-            reports = [from_relay(one, self._sessions) for one in self._relay.reports()]
-        except RelayError as error:
-            if not self._broken.done():
-                self._broken.set_exception(MediaBrokenError(error.reason))
-            return
-        for report in reports:
-            if isinstance(report, MediaTimeout):
-                log.info("call %r: silent for %d s, ended", report.session, report.silent_seconds)
-                self.counters.ended += 1
-                self.service.end(report.session)
-                self._keep(report.session)
-            elif isinstance(report, OneWayAudio):
-                log.warning("call %r: one-way audio: %s", report.session, report.because)
-            elif isinstance(report, PortsExhausted):
-                log.warning("interface %r has no free ports", report.interface)
+    def _report(self, report: MediaReport) -> None:
+        """End a call that is silent: nobody is there to be asked."""
+        if isinstance(report, MediaTimeout):
+            log.info("call %r: silent for %d s, ended", report.session, report.silent_seconds)
+            self.counters.ended += 1
+            self.service.end(report.session)
+            self._keep(report.session)
+        elif isinstance(report, OneWayAudio):
+            log.warning("call %r: one-way audio: %s", report.session, report.because)
+        elif isinstance(report, PortsExhausted):
+            log.warning("interface %r has no free ports", report.interface)
 
     async def _sweep(self) -> None:
         while True:
