@@ -20,7 +20,7 @@ def input_16khz() -> np.ndarray:
 
     Nothing comes near the limits, where SpanDSP 0.0.6 wraps around.
     """
-    with wave.open(str(HERE.parent / "speech" / "dora.wav")) as file:
+    with wave.open(str(HERE.parents[1] / "src/farline/lab/speech/dora.wav")) as file:
         speech = np.frombuffer(file.readframes(file.getnframes()), np.int16)[8000:12800]
     at = np.arange(2 * len(speech)) / 2
     speech = np.interp(at, np.arange(len(speech)), speech)

@@ -20,7 +20,7 @@ fn samples(bytes: &[u8]) -> Vec<i16> {
 
 /// A second and a half.
 fn speech() -> Vec<i16> {
-    samples(&vector("speech/dora.wav")[44..])[8_000..20_000].to_vec()
+    samples(&vector("../src/farline/lab/speech/dora.wav")[44..])[8_000..20_000].to_vec()
 }
 
 /// Through an encoder and a decoder, 20 ms at a time.

@@ -15,7 +15,7 @@ use relay::{
 const PACKETS: u16 = 3_000;
 const RUNS: usize = 5;
 /// Speech at 8000 samples a second.
-const SPEECH: &[u8] = include_bytes!("../../../vectors/speech/dora.wav");
+const SPEECH: &[u8] = include_bytes!("../../../src/farline/lab/speech/dora.wav");
 
 fn at(text: &str) -> SocketAddr {
     text.parse().expect("an address")

@@ -80,7 +80,7 @@ def mobile(
     the call came to nothing.
 
     Example: farline mobile --server ipo1xp.ipolab.com --username Ruel --secrets run/secrets.yaml
-    ruel --ca run/tls/ca.pem --call 3003 --play vectors/speech/ruel.wav --record heard.wav
+    ruel --ca run/tls/ca.pem --call 3003 --play src/farline/lab/speech/ruel.wav --record heard.wav
     """
     settings = Settings(
         server=server,

@@ -20,7 +20,7 @@ from farline.runtime.sip import Listener, SipDriver
 from farline.runtime.tls.lab_authority import make_certificates
 from farline.sip.transport import Address, Transport
 
-SPEECH = Path(__file__).parents[3] / "vectors" / "speech"
+SPEECH = Path(__file__).parents[3] / "src/farline/lab/speech"
 HERE, THERE = "127.0.0.61", "127.0.0.62"
 
 

@@ -18,7 +18,7 @@ from farline.mobile.wav import read_wav
 from farline.sip.transport import Address
 from farline.testing import SeededIds, SeededRandom
 
-SPEECH = Path(__file__).parents[3] / "vectors" / "speech"
+SPEECH = Path(__file__).parents[3] / "src/farline/lab/speech"
 PEER, PEER_RTCP = Address("10.10.10.13", 40752), Address("10.10.10.13", 40753)
 
 

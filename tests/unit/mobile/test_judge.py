@@ -8,7 +8,7 @@ import pytest
 from farline.mobile.judge import Finding, judge, one_way, through_codec
 from farline.mobile.wav import FRAME, read_wav
 
-SPEECH = Path(__file__).parents[3] / "vectors" / "speech"
+SPEECH = Path(__file__).parents[3] / "src/farline/lab/speech"
 
 
 @pytest.fixture(scope="module", params=["ruel", "dora"])

@@ -10,7 +10,7 @@ import pytest
 
 from farline.mobile.wav import WavError, read_wav, write_wav
 
-SPEECH = Path(__file__).parents[3] / "vectors" / "speech"
+SPEECH = Path(__file__).parents[3] / "src/farline/lab/speech"
 
 
 def test_what_is_written_is_read(tmp_path):
