@@ -14,6 +14,7 @@ from aiortc.mediastreams import AudioStreamTrack
 from farline.media.engine import Answer, Offer, Query, Side
 from farline.sdp import parse
 from farline.testing.media import audio_sdp, engine, tone
+from farline.testing.ports import own_network
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
     import pytest
 
-B1, A1 = "127.85.1.96", "127.85.2.7"
-BROWSER, OFFICE = "127.85.3.61", "127.85.4.13"
+NET = own_network()
+B1, A1 = f"{NET}.1.96", f"{NET}.2.7"
+BROWSER, OFFICE = f"{NET}.3.61", f"{NET}.4.13"
 OUTSIDE = Side("outside", "B1", BROWSER, "dtls")
 INSIDE = Side("inside", "A1", OFFICE)
 PROFILE = "UDP/TLS/RTP/SAVPF"

@@ -14,6 +14,7 @@ from farline.media.engine import Answer, MediaReply, Offer, Query, Side
 from farline.sdp import bundle_group, parse
 from farline.testing.av_phone import AvPhone
 from farline.testing.media import MediaProcess, client_of, engine
+from farline.testing.ports import own_network
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(240)
 
-B1, A1 = "127.84.1.96", "127.84.2.7"
-BROWSER, OFFICE = "127.84.3.61", "127.84.4.13"
+NET = own_network()
+B1, A1 = f"{NET}.1.96", f"{NET}.2.7"
+BROWSER, OFFICE = f"{NET}.3.61", f"{NET}.4.13"
 OUTSIDE = Side("outside", "B1", BROWSER, "dtls")
 INSIDE = Side("inside", "A1", OFFICE)
 

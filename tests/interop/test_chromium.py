@@ -16,6 +16,7 @@ from farline.media.g711 import decode_alaw
 from farline.sdp import parse
 from farline.testing.chromium import MOUTH, chromium
 from farline.testing.media import audio_sdp, engine, tone
+from farline.testing.ports import own_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
 
-B1, A1, OFFICE = "127.87.1.96", "127.87.2.7", "127.87.4.13"
+NET = own_network()
+B1, A1, OFFICE = f"{NET}.1.96", f"{NET}.2.7", f"{NET}.4.13"
 OUTSIDE = Side("outside", "B1", "127.0.0.1", "dtls")
 INSIDE = Side("inside", "A1", OFFICE)
 

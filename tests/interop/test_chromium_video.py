@@ -16,6 +16,7 @@ from farline.testing.av_phone import AvPhone
 from farline.testing.chromium import MOUTH, chromium
 from farline.testing.media import engine, recording
 from farline.testing.opus import share_of_tone
+from farline.testing.ports import own_network
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +29,8 @@ pytestmark = [
     pytest.mark.timeout(240),
 ]
 
-B1, A1, OFFICE = "127.83.1.96", "127.83.2.7", "127.83.4.13"
+NET = own_network()
+B1, A1, OFFICE = f"{NET}.1.96", f"{NET}.2.7", f"{NET}.4.13"
 OUTSIDE = Side("outside", "B1", "127.0.0.1", "dtls")
 INSIDE = Side("inside", "A1", OFFICE)
 

@@ -9,10 +9,11 @@ import pytest
 from farline.runtime.supervisor import wait_ready
 from farline.testing.deployment import CLI, REGISTERED, event, heard, talk_seconds
 from farline.testing.deployment import phones as make_phones
-from farline.testing.ports import free_ports
+from farline.testing.ports import free_ports, own_network
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
-OFFICE, DESK = "127.89.2.13", "127.89.2.30"
+NET = own_network()
+OFFICE, DESK = f"{NET}.2.13", f"{NET}.2.30"
 ROLES = ("media", "office-media", "office", "border")
 GROUP = "end_point_policy_group: avaya-def-low-enc"
 DEPLOYMENT = """
@@ -20,15 +21,15 @@ version: 1
 border:
   interfaces: [{{name: A1, enabled: true}}, {{name: B1, enabled: true}}]
   networks:
-    - {{name: in, interface: A1, default_gateway: 127.89.2.1, prefix: 255.255.255.0,
-       addresses: [{{ip: 127.89.2.7}}]}}
+    - {{name: in, interface: A1, default_gateway: {net}.2.1, prefix: 255.255.255.0,
+       addresses: [{{ip: {net}.2.7}}]}}
     - {{name: out, interface: B1, default_gateway: "::2", prefix: "/64",
        addresses: [{{ip: "::1"}}]}}
   media_interfaces:
-    - {{name: MA, network: in, ip: 127.89.2.7, port_range: 37000-37999}}
+    - {{name: MA, network: in, ip: {net}.2.7, port_range: 37000-37999}}
     - {{name: MB, network: out, ip: "::1", port_range: 37000-37999}}
   signaling_interfaces:
-    - {{name: SA, network: in, ip: 127.89.2.7, tcp_port: 5060}}
+    - {{name: SA, network: in, ip: {net}.2.7, tcp_port: 5060}}
     - {{name: SB, network: out, ip: "::1", tcp_port: {port}}}
   server_profiles:
     - name: IPO
@@ -56,7 +57,7 @@ async def port(tmp_path):
     """The border's port on ::1; everything runs."""
     [port] = free_ports(1, "::1")
     config, secrets = tmp_path / "v6.yaml", tmp_path / "secrets.yaml"
-    config.write_text(DEPLOYMENT.format(port=port, office=OFFICE, group=GROUP))
+    config.write_text(DEPLOYMENT.format(port=port, net=NET, office=OFFICE, group=GROUP))
     secrets.write_text("ruel: one\ndora: other\n")
     secrets.chmod(0o600)
     command = [*CLI, "run", "--config", str(config), "--run-dir", str(tmp_path / "run")]

@@ -14,7 +14,7 @@ import pytest
 from farline._core import Message
 from farline.media.ng.message import pack, unpack
 from farline.testing.peers import peers
-from farline.testing.ports import free_ports
+from farline.testing.ports import free_ports, own_network
 
 MODULES = next(Path("/usr/lib").glob("*/kamailio/modules"), None)
 pytestmark = [
@@ -27,8 +27,9 @@ pytestmark = [
     ),
 ]
 
-PUB, PRIV, NG, PROXY = "127.95.1.96", "127.95.1.7", "127.95.2.1", "127.95.2.2"
-CALLER, CALLEE = "127.95.3.61", "127.95.4.13"
+NET = own_network()
+PUB, PRIV, NG, PROXY = f"{NET}.1.96", f"{NET}.1.7", f"{NET}.2.1", f"{NET}.2.2"
+CALLER, CALLEE = f"{NET}.3.61", f"{NET}.4.13"
 CONFIG = Path(__file__).with_name("kamailio_ng.cfg")
 FLAGS = "direction=pub direction=priv replace-origin trust-address ICE=remove RTP/AVP"
 AFTER = 30

@@ -16,7 +16,7 @@ from farline.testing.deployment import REGISTERED, event, heard, prepare_site, t
 from farline.testing.deployment import phones as make_phones
 from farline.testing.media import bare_sdp, shown_at
 from farline.testing.peers import peers
-from farline.testing.ports import free_ports
+from farline.testing.ports import free_ports, own_network
 from farline.testing.rtpengine import rtpengine
 
 pytestmark = [
@@ -25,9 +25,10 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("rtpengine") is None, reason="rtpengine-daemon is missing"),
 ]
 
-B1, A1 = "127.94.1.96", "127.94.1.7"
-ONE, TWO = "127.94.2.1", "127.94.2.2"
-PHONE, OFFICE = "127.94.3.61", "127.94.4.13"
+NET = own_network()
+B1, A1 = f"{NET}.1.96", f"{NET}.1.7"
+ONE, TWO = f"{NET}.2.1", f"{NET}.2.2"
+PHONE, OFFICE = f"{NET}.3.61", f"{NET}.4.13"
 OUTSIDE = Side("outside", "B1", PHONE)
 INSIDE = Side("inside", "A1", OFFICE)
 PLACES = NgPlaces({"B1": "pub", "A1": "priv"}, {"B1": B1, "A1": A1}, {"B1": 184, "A1": 184})

@@ -16,6 +16,7 @@ from farline.runtime.ng_client import NgClient, NgSettings
 from farline.sdp import parse
 from farline.testing.opus import FRAME, OpusPhone, share_of_tone
 from farline.testing.peers import peers
+from farline.testing.ports import own_network
 from farline.testing.rtpengine import rtpengine
 
 pytestmark = [
@@ -24,8 +25,9 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("rtpengine") is None, reason="rtpengine-daemon is missing"),
 ]
 
-B1, A1, NODE = "127.80.1.96", "127.80.1.7", "127.80.2.1"
-PHONE, OFFICE = "127.80.3.61", "127.80.4.13"
+NET = own_network()
+B1, A1, NODE = f"{NET}.1.96", f"{NET}.1.7", f"{NET}.2.1"
+PHONE, OFFICE = f"{NET}.3.61", f"{NET}.4.13"
 OUTSIDE = Side("outside", "B1", PHONE, transcoding=("opus",))
 INSIDE = Side("inside", "A1", OFFICE, transcoding=("pcma",))
 PLACES = NgPlaces({"B1": "pub", "A1": "priv"}, {"B1": B1, "A1": A1}, digits=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from farline.config import load_deployment
+from farline.testing.ports import own_network
 from farline.testing.sipp import SippWorld, listening
 from farline.testing.trunk import SECRETS, TEXT
 
@@ -21,8 +22,9 @@ pytestmark = [
 
 SCENARIOS = Path(__file__).parent / "sipp"
 PORT = 15060
-INSIDE, OUTSIDE = "127.91.1.7", "127.91.3.10"
-OFFICE, PROVIDER = "127.91.1.13", "127.91.3.2"
+NET = own_network()
+INSIDE, OUTSIDE = f"{NET}.1.7", f"{NET}.3.10"
+OFFICE, PROVIDER = f"{NET}.1.13", f"{NET}.3.2"
 WHO = ("-au", "office", "-ap", SECRETS["trunk"], "-key", "user", "office", "-key", "secret",
        SECRETS["trunk"])  # fmt: skip
 LIMIT = ("-timeout", "90s", "-timeout_error")
@@ -30,7 +32,7 @@ QUIET = ("heartbeat: {enabled: true, frequency: 60}", "heartbeat: {enabled: fals
 NO_ACCOUNT = ("        enabled: true\n        register_with", "        enabled: false\n"
               "        register_with")  # fmt: skip
 MOVED = (
-    ("10.10.10.", "127.91.1."), ("192.168.64.", "127.91.2."), ("203.0.113.", "127.91.3."),
+    ("10.10.10.", f"{NET}.1."), ("192.168.64.", f"{NET}.2."), ("203.0.113.", f"{NET}.3."),
     ("5060", str(PORT)),
 )  # fmt: skip
 

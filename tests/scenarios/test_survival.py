@@ -22,6 +22,7 @@ from farline.runtime.supervisor import wait_ready
 from farline.sdp import Crypto, parse
 from farline.testing.browser_leg import BrowserLeg
 from farline.testing.deployment import CLI
+from farline.testing.ports import own_network
 from farline.testing.srtp import SUITE, Srtp
 from farline.testing.steady_calls import NoAnswerError, Ringing, SteadyPhone, media_of
 from farline.testing.steady_rtp import Stream, Talk
@@ -29,7 +30,8 @@ from farline.testing.steady_rtp import Stream, Talk
 pytestmark = pytest.mark.timeout(300)
 
 ROUNDS = 20
-BORDER, INNER, SERVER, PHONES = "127.97.0.1", "127.97.0.2", "127.97.0.3", "127.97.0.4"
+NET = own_network()
+BORDER, INNER, SERVER, PHONES = f"{NET}.0.1", f"{NET}.0.2", f"{NET}.0.3", f"{NET}.0.4"
 GAP_SECONDS = 0.020
 RESUME_SECONDS = 1.0
 KEY = Crypto(1, SUITE, bytes(range(30)))

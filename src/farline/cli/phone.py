@@ -61,8 +61,8 @@ def phone(
     own call came to nothing.
 
     Example: farline phone --registrar 10.10.10.13:5060 --domain ipo1xp.ipolab.com
-    --extension 3003 --name Dora --secrets run/secrets.yaml dora --play src/farline/lab/speech/dora.wav
-    --record heard.wav --hangup-after 6
+    --extension 3003 --name Dora --secrets run/secrets.yaml dora
+    --play src/farline/lab/speech/dora.wav --record heard.wav --hangup-after 6
     """
     server = read_address(registrar)
     if server is None or transport not in ("udp", "tcp", "tls"):

@@ -14,8 +14,9 @@ from farline.runtime.tls.keeper import TlsKeeper
 from farline.runtime.tls.lab_authority import make_certificates
 from farline.sip import Transport
 from farline.testing.core import NotingCore
+from farline.testing.ports import own_network
 
-IP = "127.98.2.96"
+IP = f"{own_network()}.2.96"
 """Every port of it is this test's."""
 PORTS = {
     "udp_port": (Transport.UDP, 17001),

@@ -18,6 +18,7 @@ from aiortc.mediastreams import AudioStreamTrack
 from farline.media.engine import Answer, Delete, Offer, Query, Side
 from farline.sdp import Crypto, parse
 from farline.testing.media import audio_sdp, engine
+from farline.testing.ports import own_network
 from farline.testing.srtp import SUITE, Srtp
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from farline.media.engine import StreamStats
     from farline.runtime.media_client import MediaClient
 
-B1, A1 = "127.86.1.96", "127.86.2.7"
-PHONE, OFFICE, STRANGER = "127.86.3.61", "127.86.4.13", "127.86.9.66"
+NET = own_network()
+B1, A1 = f"{NET}.1.96", f"{NET}.2.7"
+PHONE, OFFICE, STRANGER = f"{NET}.3.61", f"{NET}.4.13", f"{NET}.9.66"
 INSIDE = Side("inside", "A1", OFFICE)
 KEY = Crypto(1, SUITE, bytes(range(30)))
 ROUNDS = 20

@@ -20,6 +20,7 @@ from farline.runtime.tls.identity import DtlsIdentity
 from farline.sdp import parse
 from farline.testing.browser_leg import BrowserLeg, BrowserLegError
 from farline.testing.media import audio_sdp, engine
+from farline.testing.ports import own_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(60)
 
-B1, A1 = "127.81.1.96", "127.81.2.7"
-PHONE, OFFICE = "127.81.3.61", "127.81.4.13"
+NET = own_network()
+B1, A1 = f"{NET}.1.96", f"{NET}.2.7"
+PHONE, OFFICE = f"{NET}.3.61", f"{NET}.4.13"
 OUTSIDE = Side("outside", "B1", PHONE, "dtls")
 INSIDE = Side("inside", "A1", OFFICE)
 

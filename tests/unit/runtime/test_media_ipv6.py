@@ -9,8 +9,10 @@ import pytest
 from farline.media.engine import Answer, Offer, Query, Side
 from farline.sdp import parse
 from farline.testing.media import engine, tone
+from farline.testing.ports import own_network
 
-A1, OFFICE = "127.88.2.7", "127.88.4.13"
+NET = own_network()
+A1, OFFICE = f"{NET}.2.7", f"{NET}.4.13"
 OUTSIDE, INSIDE = Side("outside", "B1", "::1"), Side("inside", "A1", OFFICE)
 REPORT = bytes.fromhex("80c90001 00000007")
 

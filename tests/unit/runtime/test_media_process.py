@@ -23,6 +23,7 @@ from farline.runtime import media_client
 from farline.runtime.media_client import MediaClient
 from farline.runtime.media_process import MediaPlace, MediaSettings, read_place, serve
 from farline.testing.media import bare_sdp
+from farline.testing.ports import own_network
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
 
     from farline.media.reports import MediaReport
 
-B1, A1 = "127.85.1.96", "127.85.2.7"
-PHONE, OFFICE, MOVED = "127.85.3.61", "127.85.4.13", "127.85.5.99"
+NET = own_network()
+B1, A1 = f"{NET}.1.96", f"{NET}.2.7"
+PHONE, OFFICE, MOVED = f"{NET}.3.61", f"{NET}.4.13", f"{NET}.5.99"
 OUTSIDE = Side("outside", "B1", PHONE)
 INSIDE = Side("inside", "A1", OFFICE)
 
@@ -95,7 +97,7 @@ async def test_a_call_is_relayed_both_ways(tmp_path: Path) -> None:
         async with _engine(path, settings), _client(path) as (client, _):
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
             # The phone writes an address that nobody can reach; its packets come from PHONE.
-            offer = Offer("call", bare_sdp("127.85.9.101", 5000), OUTSIDE, INSIDE)
+            offer = Offer("call", bare_sdp(f"{NET}.9.101", 5000), OUTSIDE, INSIDE)
             offered = await client.perform(offer)
             assert offered.error is None
             assert offered.sdp == bare_sdp(A1, 36010)
@@ -146,7 +148,7 @@ async def test_a_phone_that_moved_is_heard_again_after_its_reinvite(tmp_path: Pa
     elsewhere = Side("outside", "B1", MOVED)
     with _peer(PHONE) as phone, _peer(MOVED) as moved, _peer(OFFICE) as office:
         async with _engine(path, MediaSettings(threads=1)), _client(path) as (client, _):
-            offer = bare_sdp("127.85.9.101", 5000)
+            offer = bare_sdp(f"{NET}.9.101", 5000)
             answer = Answer("call", bare_sdp(OFFICE, office.getsockname()[1]), INSIDE, OUTSIDE)
             await client.perform(Offer("call", offer, OUTSIDE, INSIDE))
             at = B1, _media_port((await client.perform(answer)).sdp)

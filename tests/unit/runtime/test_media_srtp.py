@@ -13,14 +13,16 @@ from farline.media.engine import Answer, Delete, Offer, Query, Side
 from farline.runtime.media_client import MediaClient
 from farline.runtime.media_process import MediaPlace, MediaSettings, serve
 from farline.sdp import Crypto, parse
+from farline.testing.ports import own_network
 from farline.testing.srtp import SUITE, Srtp
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-B1, A1 = "127.84.1.96", "127.84.2.7"
-PHONE, OFFICE = "127.84.3.61", "127.84.4.13"
+NET = own_network()
+B1, A1 = f"{NET}.1.96", f"{NET}.2.7"
+PHONE, OFFICE = f"{NET}.3.61", f"{NET}.4.13"
 OUTSIDE = Side("outside", "B1", PHONE, "required")
 INSIDE = Side("inside", "A1", OFFICE)
 KEY = Crypto(1, SUITE, bytes(range(30)))

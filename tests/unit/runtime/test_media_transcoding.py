@@ -15,6 +15,7 @@ from farline.media.g711 import decode_alaw, encode_alaw
 from farline.sdp import Crypto, parse
 from farline.testing.media import MediaProcess, client_of, engine, recording, served
 from farline.testing.opus import FRAME, RATE, OpusPhone, share_of_tone
+from farline.testing.ports import own_network
 from farline.testing.srtp import SUITE, Srtp
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(180)
 
-B1, A1 = "127.82.1.96", "127.82.2.7"
-PHONE, OFFICE = "127.82.3.61", "127.82.4.13"
+NET = own_network()
+B1, A1 = f"{NET}.1.96", f"{NET}.2.7"
+PHONE, OFFICE = f"{NET}.3.61", f"{NET}.4.13"
 OUTSIDE = Side("outside", "B1", PHONE, "required", transcoding=("opus",))
 INSIDE = Side("inside", "A1", OFFICE, transcoding=("pcma",))
 OURS = Crypto(1, SUITE, bytes(range(30)))

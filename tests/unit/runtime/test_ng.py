@@ -19,10 +19,11 @@ from farline.runtime.ng_server import NgServer
 from farline.testing.chance import SeededIds
 from farline.testing.media import bare_sdp, shown_at
 from farline.testing.peers import peers
-from farline.testing.ports import free_ports
+from farline.testing.ports import free_ports, own_network
 
-B1, A1, NG = "127.96.1.96", "127.96.1.7", "127.96.2.1"
-PHONE, OFFICE = "127.96.3.61", "127.96.4.13"
+NET = own_network()
+B1, A1, NG = f"{NET}.1.96", f"{NET}.1.7", f"{NET}.2.1"
+PHONE, OFFICE = f"{NET}.3.61", f"{NET}.4.13"
 OUTSIDE, INSIDE = Side("outside", "B1", PHONE), Side("inside", "A1", OFFICE)
 PLACES = NgPlaces({"B1": "B1", "A1": "A1"}, {"B1": B1, "A1": A1})
 RANGES = [MediaPlace("B1", B1, 36000, 36098), MediaPlace("A1", A1, 36000, 36098)]

@@ -15,15 +15,16 @@ import pytest
 
 from farline.media.ng.message import pack, unpack
 from farline.sdp import parse
-from farline.testing.ports import free_ports
+from farline.testing.ports import free_ports, own_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.timeout(60)
-PUB, PRIV, NG = "127.82.1.96", "127.82.2.7", "127.82.5.1"
-ONE, OTHER = "127.82.3.61", "127.82.4.13"
+NET = own_network()
+PUB, PRIV, NG = f"{NET}.1.96", f"{NET}.2.7", f"{NET}.5.1"
+ONE, OTHER = f"{NET}.3.61", f"{NET}.4.13"
 
 
 @contextmanager

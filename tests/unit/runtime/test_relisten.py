@@ -10,9 +10,10 @@ from farline.runtime.sip import Listener, SipDriver
 from farline.sip import Address, Flow, Transport
 from farline.sip.effects import Closed, Opened, Received, Send
 from farline.testing.core import NotingCore
+from farline.testing.ports import own_network
 from farline.trace.events import Note, Refused
 
-IP = "127.99.1.96"
+IP = f"{own_network()}.1.96"
 """Every port of it is this test's."""
 HEAD = "Via: SIP/2.0/UDP x;branch=z9hG4bKx\r\nCall-ID: c\r\nCSeq: 1 BYE\r\nContent-Length: 0\r\n"
 REGISTER = f"REGISTER sip:a SIP/2.0\r\nTo: <sip:a@x>\r\n{HEAD}\r\n".encode()

@@ -9,8 +9,9 @@ import pytest
 from farline.config import ApplicationRelay, Border, Deployment
 from farline.runtime.relays.set import RelaySet
 from farline.runtime.tls.keeper import TlsKeeper
+from farline.testing.ports import own_network
 
-IP = "127.98.1.96"
+IP = f"{own_network()}.1.96"
 """Every port of it is this test's."""
 ONE, TWO, THREE = 18444, 18445, 18446
 OPENED = []
