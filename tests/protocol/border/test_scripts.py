@@ -95,6 +95,7 @@ def test_nobody_else_waits_for_a_script(scripted):
         (lambda m, _: m.set("CSeq", "9 MESSAGE"), "CSeq"),
         (lambda m, _: m.set("From", "<sip:a@b>;tag=z"), "tag of From"),
         (lambda m, _: m.add("Via", "SIP/2.0/TCP a;branch=z9hG4bKx"), "Via"),
+        (lambda m, _: setattr(m, "uri", "sip:x@[bad"), "Request-URI cannot be read"),
     ],
 )
 def test_what_a_message_is_known_by_stays(scripted, change, why):
@@ -103,6 +104,21 @@ def test_what_a_message_is_known_by_stays(scripted, change, why):
     work(world, change)
     assert world.take(phone.upstream).call_id == "m"
     assert why in world.decisions("script")[-1].because
+
+
+@pytest.mark.parametrize("length", ["3", "300", None])
+def test_where_a_message_ends_is_not_the_scripts_affair(scripted, length):
+    """On a connection that is shared, a wrong Content-Length would be everybody's."""
+    phone, world = scripted, scripted.world
+    message = phone.request("MESSAGE", URI, call="m", body=b"hello", Content_Type="text/plain")
+    world.receive(phone.flow, message)
+    order = world.orders.pop()
+    line = b"Content-Length: 5\r\n"
+    told = f"Content-Length: {length}\r\n".encode() if length else b""
+    assert line in order.data
+    world.give(Manipulated(order.ticket, order.data.replace(line, told)))
+    inner = world.take(phone.upstream)
+    assert (inner.get("Content-Length"), inner.body) == ("5", b"hello")
 
 
 def test_the_subscriber_flows_script_sees_the_phones_side(load_border):

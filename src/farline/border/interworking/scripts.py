@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from farline.border.steps import RunScript
-from farline.sip import Message, WireError
+from farline.sip import Message, Uri, WireError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -77,6 +77,13 @@ def judge(before: Message, data: bytes) -> Message | str:
     ):
         if one != other:
             return f"it changed {what}, by which the message is known"
+    if after.is_request and after.uri != before.uri:
+        try:
+            Uri.parse(after.uri)
+        except WireError as error:
+            return f"its Request-URI cannot be read: {error.reason}"
+    # Where a message ends on a connection is not the script's affair.
+    after.body = data.partition(b"\r\n\r\n")[2]
     return after
 
 
