@@ -142,9 +142,10 @@ def _port_range(value: object) -> tuple[int, int]:
         if not dash or not first.strip().isdecimal() or not last.strip().isdecimal():
             raise ValueError(f"{value!r} is not a port range; write it as 35000-40000")
         value = (int(first), int(last))
-    if not (isinstance(value, tuple | list) and len(value) == 2):
+    pair = tuple(value) if isinstance(value, tuple | list) else ()
+    if len(pair) != 2 or not all(isinstance(port, int) for port in pair):
         raise ValueError("a port range is written as 35000-40000")
-    low, high = int(value[0]), int(value[1])
+    low, high = pair
     if not 1024 <= low < high <= 65535:
         raise ValueError(
             f"ports {low}-{high}: give a range within 1024-65535, the lower port first"

@@ -10,7 +10,8 @@ from pydantic import AfterValidator, Field
 from farline.config.base import Form, Name
 from farline.config.matching import ANY, check_user_agent
 from farline.config.registrations import Registrations
-from farline.sip import Transport
+from farline.config.server import ServerTransport, is_name
+from farline.config.subnets import network
 
 _HOST_PORT = re.compile(
     r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9A-Fa-f:]{2,45}(?=\Z))|([A-Za-z0-9.-]{1,253}))(?::(\d{1,5}))?"
@@ -40,6 +41,25 @@ def split_host(text: str, default: int) -> tuple[str, int]:
     return found[1] or found[2] or found[3], port
 
 
+def _host_or_subnet(text: str) -> str:
+    if text != ANY and not is_name(text) and network(text) is None:
+        raise ValueError(f"{text!r}: write domain.com, 192.168.0.1/24 or *")
+    return text
+
+
+def _branch(text: str) -> str:
+    if text.lower() == ANY_BRANCH:
+        return ANY_BRANCH
+    if not is_name(text) and network(text) is None:
+        raise ValueError(f"{text!r}: write domain.com, 192.168.0.1/24 or {ANY_BRANCH}")
+    return text
+
+
+ANY_BRANCH = "any"
+HostOrSubnet = Annotated[str, AfterValidator(_host_or_subnet)]
+"""A host name, an address or a subnet; or *."""
+
+
 class SubscriberFlow(Form):
     """Which requests from outside are remote workers, and what is done with them."""
 
@@ -52,9 +72,9 @@ class SubscriberFlow(Form):
     )
     """A part of the User-Agent header, in which * stands for anything; or /a pattern/ (RE2)."""
     source_subnet: str = Field(ANY, title="Source Subnet")
-    via_host: str = Field(ANY, title="Via Host")
+    via_host: HostOrSubnet = Field(ANY, title="Via Host")
     """A host name, an address or a subnet: the host of the phone's own Via; or *."""
-    contact_host: str = Field(ANY, title="Contact Host")
+    contact_host: HostOrSubnet = Field(ANY, title="Contact Host")
     signaling_interface: Name = Field(title="Signaling Interface")
     source: Literal["subscriber", "click_to_call"] = Field("subscriber", title="Source")
     """click_to_call: whoever calls, without REGISTER; calls only."""
@@ -85,7 +105,7 @@ class ServerFlow(Form):
     server_profile: Name = Field(title="Server Configuration")
     uri_group: Name = Field(ANY, title="URI Group")
     """The end point's address is one of the group's; or *."""
-    transport: Transport | Literal["*"] = Field("*", title="Transport")
+    transport: ServerTransport | Literal["*"] = Field("*", title="Transport")
     remote_subnet: str = Field(ANY, title="Remote Subnet")
     received_interface: Name = Field(title="Received Interface")
     signaling_interface: Name = Field(title="Signaling Interface")
@@ -98,7 +118,9 @@ class ServerFlow(Form):
     nowhere else (404)."""
     topology_hiding_profile: Name | None = Field(None, title="Topology Hiding Profile")
     signaling_manipulation_script: Name | None = Field(None, title="Signaling Manipulation Script")
-    remote_branch_office: str = Field("any", title="Remote Branch Office", min_length=1)
+    remote_branch_office: Annotated[str, AfterValidator(_branch)] = Field(
+        ANY_BRANCH, title="Remote Branch Office", min_length=1
+    )
     """A host name, an address or a subnet: requests of the server whose Contact names a host of
     that branch; or any."""
 

@@ -8,6 +8,7 @@ import re2
 from pydantic import AfterValidator, Field, model_validator
 
 from farline.config.base import Form, Name
+from farline.config.rule_values import HeaderName
 
 FORM = "Global Profiles > Server Interworking"
 EarlySdp = Literal["none", "sdp", "no_sdp"]
@@ -94,7 +95,7 @@ class HeaderRule(Form):
     """Header Manipulation: adds, removes or changes a header on the server's side."""
 
     form: ClassVar[str] = f"{FORM} > Header Manipulation"
-    header: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9-]+$", title="Header")
+    header: HeaderName = Field(title="Header")
     action: Literal["add", "remove", "replace"] = Field(title="Action")
     direction: Literal["to_server", "from_server", "both"] = Field("to_server", title="Direction")
     method: str = Field("*", max_length=16, pattern=r"^(\*|[A-Z]+)$", title="Method")

@@ -48,7 +48,8 @@ def load_with_warnings(
     try:
         deployment = Deployment.model_validate(tree, context={"secrets": secrets})
     except ValidationError as error:
-        raise ConfigError([_problem(tree, entry) for entry in error.errors()]) from None
+        told = [_problem(tree, one) for one in error.errors() if not _follows(tree, one)]
+        raise ConfigError(told) from None
     problems = tuple(_with_line(tree, problem) for problem in check(deployment))
     if any(problem.severity == "error" for problem in problems):
         raise ConfigError(problems)
@@ -76,6 +77,16 @@ def _parse(text: str) -> CommentedMap:
     if not isinstance(tree, CommentedMap):
         raise ConfigError([Problem("file", "not a mapping of names to values", "see examples/")])
     return tree
+
+
+def _follows(tree: CommentedMap, entry: Any) -> bool:  # noqa: ANN401 - pydantic's ErrorDetails
+    """Whether an error only counts the lines of a list that have errors of their own."""
+    if entry["type"] != "too_short":
+        return False
+    node: Any = tree
+    for key in _known_path(tree, entry["loc"]):
+        node = node[key]
+    return isinstance(node, CommentedSeq) and len(node) >= entry["ctx"]["min_length"]
 
 
 def _problem(tree: CommentedMap, entry: Any) -> Problem:  # noqa: ANN401 - pydantic's ErrorDetails

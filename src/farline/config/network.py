@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from farline.config.base import Form, IpText, Name
 
@@ -57,24 +57,42 @@ class NetworkAddress(Form):
         return self
 
 
+def _prefix(given: object) -> object:
+    return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+
+
 class Network(Form):
     """A network that the border is in."""
 
     form: ClassVar[str] = "Device Specific Settings > Network Management > Networks"
     name: Name = Field(title="Name")
     default_gateway: IpText = Field(title="Default Gateway")
-    prefix: str = Field(title="Network Prefix or Subnet Mask")
+    prefix: Annotated[str, BeforeValidator(_prefix)] = Field(title="Network Prefix or Subnet Mask")
     interface: Name = Field(title="Interface")
     addresses: tuple[NetworkAddress, ...] = Field(min_length=1, title="IP Address")
 
     @model_validator(mode="after")
     def _one_subnet(self) -> Network:
-        net = self.subnet
+        try:
+            net = self.subnet
+        except ValueError:
+            first = self.addresses[0].ip
+            raise ValueError(
+                f"{self.prefix!r} is no prefix for {first}; write 24 or 255.255.255.0"
+            ) from None
         overrides = [entry.gateway_override for entry in self.addresses if entry.gateway_override]
         own = [entry.ip for entry in self.addresses]
         for address in (self.default_gateway, *own, *overrides):
             if ip_address(address) not in net:
                 raise ValueError(f"{address} is not in the network {net}")
+        for address in own:
+            if own.count(address) > 1:
+                raise ValueError(f"{address} is listed twice")
+            if address in (self.default_gateway, *overrides):
+                raise ValueError(f"{address} is our own address: the gateway is another machine")
+            ends = (net.network_address, net.broadcast_address) if net.version == 4 else ()
+            if net.num_addresses > 2 and ip_address(address) in ends:
+                raise ValueError(f"{address} is the network {net} itself: no machine has it")
         return self
 
     @property

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from farline.config.base import Form, Name
-from farline.config.rule_values import DsByte, Token
+from farline.config.rule_values import DsByte, HeaderName, MediaType, Token
+from farline.config.signaling_rules import NAMED
 
 
 class Application(Form):
@@ -100,6 +101,13 @@ class MediaRule(Form):
     """Far end camera control (H.224, RFC 4573)."""
 
 
+def _scrubbed(name: str) -> str:
+    if name.lower() in NAMED:
+        raise ValueError(f"{name} carries the dialog and cannot be taken out")
+    return name
+
+
+ScrubbedHeader = Annotated[HeaderName, AfterValidator(_scrubbed)]
 Check = Literal["known_methods", "one_contact", "printable_user", "content_type", "sdp"]
 
 
@@ -119,9 +127,9 @@ class SecurityRule(Form):
     """known_methods: the methods of the RFCs only (405); one_contact: no second Contact but in
     REGISTER; printable_user: no control characters in users of From and To; content_type: a body
     has one (415); sdp: descriptions can be read (488)."""
-    scrub_headers: tuple[Token, ...] = Field((), title="Scrubber: Headers", max_length=64)
-    """Taken out of what the flow's peer sends."""
-    scrub_bodies: tuple[str, ...] = Field((), title="Scrubber: Bodies", max_length=64)
+    scrub_headers: tuple[ScrubbedHeader, ...] = Field((), title="Scrubber: Headers", max_length=64)
+    """Taken out of what the flow's peer sends; not what a dialog lives by."""
+    scrub_bodies: tuple[MediaType, ...] = Field((), title="Scrubber: Bodies", max_length=64)
     """Media types (text/html, application/*) of bodies that are taken out."""
     max_message_bytes: int = Field(
         UNLIMITED_BYTES, ge=1000, le=UNLIMITED_BYTES, title="DoS: Message Size"

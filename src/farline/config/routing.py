@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from farline.config.base import Form, Name, Port
-from farline.config.server import Destination, ServerTransport, is_name
+from farline.config.server import Destination, HostText, ServerTransport, is_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ class NextHop(Destination):
     form: ClassVar[str] = "Global Policies > Routing Profile"
     priority: int = Field(1, ge=1, le=100, title="Priority / Weight")
     server: Name = Field(title="Server Configuration")
-    address: str = Field(title="Next Hop Address", min_length=1, max_length=255)
+    address: HostText = Field(title="Next Hop Address")
     port: Port | None = Field(None, title="Next Hop Address (port)")
 
 

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from farline.sip import Message
+
 Direction = Literal["both", "inbound", "outbound"]
 """inbound: from the flow's peer to us; outbound: from us to it."""
 
@@ -32,7 +34,35 @@ def _codes(text: str) -> str:
     return text
 
 
+def _header(text: str) -> str:
+    if "*" in text:
+        raise ValueError(f"{text!r}: one header by its name; * stands for nothing here")
+    message = Message.request("OPTIONS", "sip:a@b")
+    message.add(_token(text), "-")
+    return message.headers()[0][0]
+
+
+def _method(text: str) -> str:
+    if _token(text) != text.upper():
+        raise ValueError(f"{text!r}: methods are told apart by case; write {text.upper()}")
+    return text
+
+
+def _media_type(text: str) -> str:
+    kind, slash, sub = text.partition("/")
+    if not slash or "*" in kind or not _TOKEN.fullmatch(kind) or not _TOKEN.fullmatch(sub):
+        raise ValueError(f"{text!r}: write a media type as text/html, or text/*")
+    return text
+
+
 Token = Annotated[str, AfterValidator(_token)]
+HeaderName = Annotated[str, AfterValidator(_header)]
+"""A header's name, the long one where a compact one is written."""
+
+MethodName = Annotated[str, AfterValidator(_method)]
+"""A method, or `*`."""
+
+MediaType = Annotated[str, AfterValidator(_media_type)]
 HeaderValue = Annotated[str, AfterValidator(_line)]
 Codes = Annotated[str, AfterValidator(_codes)]
 DsByte = Annotated[int, Field(ge=0, le=255, multiple_of=4)]

@@ -11,6 +11,7 @@ from farline.config.base import Form, Name, Port, Secret
 from farline.config.server_types import NATURES, Nature, ServerType
 from farline.sip import Address, Transport, Uri, WireError
 from farline.sip.routing import is_numeric
+from farline.sip.transport import canonical_host
 
 
 def _we_connect(transport: Transport) -> Transport:
@@ -37,19 +38,30 @@ SipUriText = Annotated[str, AfterValidator(_sip_uri)]
 """A SIP URI as text, or nothing."""
 
 
-_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?"
+_NAME = re.compile(rf"({_LABEL}\.)*(?!\d+\Z){_LABEL}")
 
 
 def is_name(text: str) -> bool:
-    """Whether a text may be a host name or an IP address."""
+    """Whether a text may be a host name or an IP address; no name ends in digits alone."""
     return is_numeric(text) or _NAME.fullmatch(text) is not None
+
+
+def _host(text: str) -> str:
+    if not is_name(text):
+        raise ValueError(f"{text!r} is neither an IP address nor a host name")
+    return canonical_host(text.strip("[]"))
+
+
+HostText = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_host)]
+"""An IP address or a host name, in the one spelling that the wire is compared with."""
 
 
 class Destination(Form):
     """An address of which port and transport may be left to the DNS when it is a name."""
 
     form: ClassVar[str] = "Global Policies > Server Configuration > General"
-    address: str = Field(title="IP Address / FQDN", min_length=1, max_length=255)
+    address: HostText = Field(title="IP Address / FQDN")
     port: Port | None = Field(None, title="Port")
     """Empty: by SRV records (RFC 3263), for a name only."""
     transport: ServerTransport | None = Field(None, title="Transport")
@@ -57,8 +69,6 @@ class Destination(Form):
 
     @model_validator(mode="after")
     def _numbers_are_whole(self) -> Self:
-        if not is_name(self.address):
-            raise ValueError(f"{self.address!r} is neither an IP address nor a host name")
         if is_numeric(self.address) and self.fixed is None:
             raise ValueError(f"{self.address} is an IP address: give port and transport")
         return self

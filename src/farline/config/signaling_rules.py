@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from farline.config.base import Form, Name
-from farline.config.rule_values import Codes, Direction, DsByte, HeaderValue, Token
+from farline.config.rule_values import Codes, Direction, DsByte, HeaderName, HeaderValue, MethodName
 
 NAMED = frozenset(
     {"via", "from", "to", "call-id", "cseq", "contact", "route", "record-route", "max-forwards",
@@ -20,7 +20,7 @@ class RequestControl(Form):
     """A line of Requests."""
 
     form: ClassVar[str] = "Domain Policies > Signaling Rules > Requests"
-    method: Token = Field(title="Method Name")
+    method: MethodName = Field(title="Method Name")
     direction: Direction = Field("both", title="Direction")
     action: Literal["allow", "block"] = Field("block", title="Action")
     response_code: int = Field(403, ge=400, le=699, title="Block With")
@@ -37,7 +37,7 @@ class ResponseControl(Form):
 
     form: ClassVar[str] = "Domain Policies > Signaling Rules > Responses"
     codes: Codes = Field(title="Response Code")
-    method: Token = Field("*", title="Method Name")
+    method: MethodName = Field("*", title="Method Name")
     direction: Direction = Field("both", title="Direction")
     action: Literal["allow", "block", "change"] = Field("change", title="Action")
     """block: a provisional answer is dropped, a final one becomes 500. change: `new_code`."""
@@ -63,8 +63,8 @@ class HeaderControl(Form):
     """A line of Request Headers or Response Headers."""
 
     form: ClassVar[str] = "Domain Policies > Signaling Rules > Headers"
-    header: Token = Field(title="Header Name")
-    method: Token = Field("*", title="Method Name")
+    header: HeaderName = Field(title="Header Name")
+    method: MethodName = Field("*", title="Method Name")
     direction: Direction = Field("both", title="Direction")
     action: Literal["allow", "remove", "block", "change"] = Field("remove", title="Action")
     """The first line that fits a header decides over it. block: a request with the header is

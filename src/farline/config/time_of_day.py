@@ -31,13 +31,13 @@ class TimeOfDay(Form):
             if text != "24:00" and not _TIME.fullmatch(text):
                 raise ValueError(f"{text!r}: write a time as 08:30")
         if self.start in (self.end, "24:00"):
-            raise ValueError("the window is empty")
+            raise ValueError("the window is empty; for the whole day leave both away")
         return self
 
     @property
     def always(self) -> bool:
         """Whether the window never closes."""
-        return len(self.days) == len(DAYS) and (self.start, self.end) == ("00:00", "24:00")
+        return len(set(self.days)) == len(DAYS) and (self.start, self.end) == ("00:00", "24:00")
 
     def holds(self, weekday: int, minute: int) -> bool:
         """Whether the window is open. weekday: 0 is Monday; minute: of the day."""

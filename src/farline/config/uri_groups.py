@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 URI_GROUP_ANY = "*"
 _DIAL_PLAN = re.compile(r"[0-9XxNnZz*#+.!\[\]-]{1,64}")
+_SCHEME = re.compile(r"(?i)(sips?|tel):")
 MAX_GROUP = 1_000_000
 """Characters of a whole group's pattern."""
 
@@ -33,19 +34,20 @@ class UriGroupEntry(Form):
 
     @model_validator(mode="after")
     def _readable(self) -> UriGroupEntry:
+        user, _, domain = self.uri.partition("@")
         if self.kind == "regex":
             compile_pattern(self.uri)
+            compile_pattern(f"(?:{self.uri})", most=MAX_GROUP)  # as one of several lines
         elif self.kind == "dial_plan":
-            user = self.uri.partition("@")[0]
             if not _DIAL_PLAN.fullmatch(user) or "!" in user[:-1]:
                 raise ValueError(
                     f"{self.uri!r}: a dial plan is digits, X, Z, N, [4-6], + and a last !"
                 )
             compile_pattern(self.pattern)
-        elif "@" not in self.uri or self.uri.count("*") != len(
-            [part for part in self.uri.split("@") if part == "*"]
-        ):
+        elif not (user and domain) or any("*" in part and part != "*" for part in (user, domain)):
             raise ValueError(f"{self.uri!r}: write user@domain; * stands for a whole part only")
+        if self.kind != "regex" and _SCHEME.match(user):
+            raise ValueError(f"{self.uri!r}: write user@domain, without the scheme")
         return self
 
     @property
@@ -71,6 +73,10 @@ class UriGroup(Form):
     def _not_everything(self) -> UriGroup:
         if self.name == URI_GROUP_ANY:
             raise ValueError("* is every URI and cannot be redefined")
+        try:
+            compile_group(self)
+        except ValueError as error:
+            raise ValueError(f"the lines are too much for one group: {str(error)[-80:]}") from None
         return self
 
     @property

@@ -70,8 +70,7 @@ def change_headers(rules: Rules, out: Message, direction: str, method: str) -> N
 def scrub(rules: Rules, out: Message) -> None:
     """Take out what the security rule scrubs."""
     for name in rules.security.scrub_headers:
-        if name.lower() not in ("via", "from", "to", "call-id", "cseq", "contact"):
-            out.remove(name)
+        out.remove(name)
     if out.body and rules.security.scrub_bodies:
         kind = (out.get("Content-Type") or "").partition(";")[0].strip().lower()
         if any(_is_kind(kind, wanted.lower()) for wanted in rules.security.scrub_bodies):
