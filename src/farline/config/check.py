@@ -14,6 +14,7 @@ from farline.config.check_media import check_media_engine
 from farline.config.check_order import check_order
 from farline.config.check_ports import check_ports
 from farline.config.check_relays import check_relays
+from farline.config.check_routing import check_routing
 from farline.config.check_servers import check_servers
 from farline.config.check_services import check_office, check_portal, check_provider
 from farline.config.check_shadows import check_shadows
@@ -35,6 +36,7 @@ def check(deployment: Deployment) -> list[Problem]:
         problems += check_border(border, server_tls, client_tls)
         problems += check_flows(border, client_tls)
         problems += check_shadows(border)
+        problems += check_routing(border)
         problems += check_servers(border)
         problems += check_order(border)
         if not any(check_policies(border)):

@@ -1,7 +1,7 @@
 """Flows that can never match, each with a witness: the request that somebody else takes.
 
 The first flow that matches wins, so a flow is dead when those before it take everything together
-(`farline.config.coverage`). Next hops that no server flow takes are found as well.
+(`farline.config.coverage`). `check_routing` has the next hops that no server flow takes.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 
 from farline.config.base import Problem
 from farline.config.coverage import Covered, server_cover, subscriber_cover
-from farline.config.subnets import in_subnet, network
+from farline.config.flows import ANY_BRANCH
+from farline.config.subnets import network
 from farline.sip import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from farline.config.deployment import Border
     from farline.config.flows import ServerFlow, SubscriberFlow
-    from farline.config.routing import NextHop
 
 
 def check_shadows(border: Border) -> Iterator[Problem]:
-    """A warning for each flow that can never match, and each next hop that no flow reaches."""
+    """A warning for each flow that can never match."""
     for index, flow in enumerate(border.subscriber_flows):
         covered = subscriber_cover(flow, border.subscriber_flows[:index])
         if covered is not None:
@@ -35,7 +35,6 @@ def check_shadows(border: Border) -> Iterator[Problem]:
                 severity="warning",
             )
     yield from _server_flows(border)
-    yield from _unreached(border)
 
 
 def _takers(covered: Covered) -> str:
@@ -75,14 +74,25 @@ def _example(criterion: str, value: str, covered: Covered) -> str:
 
 
 def _server_flows(border: Border) -> Iterator[Problem]:
-    """Outward a flow is dead behind others; inward too if the signaling interface is theirs."""
+    """Outward a flow is dead behind others; inward too if they take all from that interface.
+
+    A subscriber flow with a Received Interface passes over the server flows of other ones.
+    """
+    wanted = {(one.signaling_interface, one.received_interface) for one in border.subscriber_flows}
+    transports = [str(one) for one in Transport if not one.is_websocket]
     for index, flow in enumerate(border.server_flows):
-        before = border.server_flows[:index]
-        covered = server_cover(flow, before, [str(one) for one in Transport])
+        before: Sequence[ServerFlow] = border.server_flows[:index]
+        if (flow.received_interface, flow.signaling_interface) in wanted:
+            before = [one for one in before if one.signaling_interface == flow.signaling_interface]
+        covered = server_cover(flow, before, transports)
         if covered is None:
             continue
         takers = [one for one in before if one.name in covered.takers]
-        never = all(one.signaling_interface == flow.signaling_interface for one in takers)
+        never = all(
+            one.signaling_interface == flow.signaling_interface
+            and one.remote_branch_office in (ANY_BRANCH, flow.remote_branch_office)
+            for one in takers
+        )
         what = "can never match" if never else "takes no request to its server"
         source = _example(flow.remote_subnet, covered.witness["remote_subnet"], covered)
         source = source.replace("any address", f"any address of {flow.server_profile}")
@@ -94,45 +104,3 @@ def _server_flows(border: Border) -> Iterator[Problem]:
             flow.form,
             severity="warning",
         )
-
-
-def _unreached(border: Border) -> Iterator[Problem]:
-    """Next hops that no server flow takes for a flow that is routed there."""
-    profiles = {profile.name: (i, profile) for i, profile in enumerate(border.routing_profiles)}
-    said: set[tuple[int, str, str]] = set()
-    routed: tuple[SubscriberFlow | ServerFlow, ...]
-    routed = (*border.subscriber_flows, *(one for one in border.server_flows if one.routes_on))
-    for flow in routed:
-        found = profiles.get(flow.routing_profile)
-        if found is None:
-            continue
-        index, profile = found
-        for within, _, hop in profile.all_hops:
-            key = (index, within, flow.signaling_interface)
-            if key in said or _is_reached(border, hop, flow.signaling_interface):
-                continue
-            said.add(key)
-            yield Problem(
-                f"border.routing_profiles[{index}].{within}",
-                f"no server flow takes {hop.server} {hop.address} ({hop.transport}) for requests "
-                f"received on {flow.signaling_interface}: {flow.name!r} cannot use this next hop",
-                "add a server flow with that server, transport, subnet and received interface",
-                profile.form,
-                severity="warning",
-            )
-
-
-def _is_reached(border: Border, hop: NextHop, received: str) -> bool:
-    return any(
-        flow.server_profile == hop.server
-        and flow.received_interface == received
-        and flow.transport in ("*", hop.transport)
-        and _fits(flow.remote_subnet, hop.address)
-        for flow in border.server_flows
-    )
-
-
-def _fits(subnet: str, address: str) -> bool:
-    if subnet == "*":
-        return True
-    return network(subnet) is not None and in_subnet(subnet, address)

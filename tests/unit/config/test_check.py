@@ -220,3 +220,88 @@ def test_server_flows_that_never_match_and_those_that_only_receive():
 )
 def test_subnets_within_subnets(wide, narrow, expected):
     assert covers(wide, narrow) is expected
+
+
+NAMED = "address: pbx.lan, port: 5060, transport: TCP"
+ADDRESS = "address: 10.10.10.13, port: 5060, transport: TCP"
+
+
+def warnings(*changes):
+    """What is said of the guide's file with changes."""
+    text = GUIDE
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    return {problem.place: problem.text for problem in found(text)}
+
+
+def test_a_branch_is_asked_about_inward_only():
+    """What comes from elsewhere than the branch is left for the flow behind it."""
+    text = GUIDE.replace(SERVERS, SERVERS + server("Branch", "remote_branch_office: 10.1.0.0/16"))
+    (problem,) = found(text)
+    assert problem.text.startswith("'ServflowRW' takes no request to its server: 'Branch'")
+
+
+def test_the_three_transports_of_servers_are_all():
+    flows = "".join(server(f"By{one}", f"transport: {one}") for one in ("UDP", "TCP", "TLS"))
+    (problem,) = found(GUIDE.replace(SERVERS, SERVERS + flows))
+    assert "'ServflowRW' can never match: 'ByUDP', 'ByTCP' and 'ByTLS' stand" in problem.text
+
+
+def test_a_received_interface_passes_over_the_server_flows_of_others():
+    interface = (
+        "    - {name: A2Sig, network: IPOA1Internal, ip: 10.10.10.7, udp_port: 5070}\n"
+        "    - name: IPORWB1Sig"
+    )
+    text = GUIDE.replace("    - name: IPORWB1Sig", interface)
+    text = text.replace("received_interface: null", "received_interface: A2Sig")
+    (problem,) = found(text)
+    assert problem.place == "border.routing_profiles[0].next_hops[0]"
+    assert "no server flow with Signaling Interface A2Sig takes IPO 10.10.10.13" in problem.text
+    second = server("Second", signaling="A2Sig")
+    text = text.replace(
+        "      remote_branch_office: any\n", f"      remote_branch_office: any\n{second}"
+    )
+    assert found(text) == ()
+
+
+def test_a_next_hop_of_another_ip_version_than_the_way_to_it():
+    v6 = ADDRESS.replace("10.10.10.13", "'2001:db8::13'")
+    said = warnings((ADDRESS, v6))
+    assert said == {
+        "border.routing_profiles[0].next_hops[0]": "'ServflowRW' takes IPO 2001:db8::13 (TCP), "
+        "and IPORWA1Sig is IPv4: 'SubsflowRW' cannot use this next hop"
+    }
+
+
+def test_servers_that_are_known_by_name_only():
+    others = "        - {address: 10.10.10.13, port: 506"
+    text = GUIDE.replace(ADDRESS, NAMED)
+    lines = [
+        line for line in text.splitlines(keepends=True)
+        if not (line.startswith(others) and "server" not in line)
+    ]  # fmt: skip
+    (problem,) = found("".join(lines))
+    assert problem.place == "border.server_flows[0].remote_subnet"
+    assert "known by name only" in problem.text
+    told = "".join(lines).replace('remote_subnet: "*"', "remote_subnet: 10.10.10.0/24")
+    assert found(told) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (("load_balancing: priority", "load_balancing: dns_srv"), "load_balancing"),
+        (("naptr: false", "naptr: true"), "naptr"),
+        (("transport: null", "transport: TCP"), "transport"),
+        (('enum_suffix: ""', "enum_suffix: e164.lan"), "enum_suffix"),
+        (("load_balancing: priority", "load_balancing: weighted\n      next_hop_priority: true"),
+         "next_hop_priority"),
+    ],
+)  # fmt: skip
+def test_fields_of_a_routing_profile_that_change_nothing(change, field):
+    text = GUIDE.replace("      next_hop_priority: false\n", "") if "priority" in field else GUIDE
+    (problem,) = found(text.replace(*change))
+    assert problem.place == f"border.routing_profiles[0].{field}"
+    assert problem.severity == "warning"
+    assert "changes nothing" in problem.text
