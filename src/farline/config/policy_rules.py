@@ -145,6 +145,7 @@ class ChargingRule(Form):
     form: ClassVar[str] = "Domain Policies > Charging Rules"
     name: Name = Field("default", title="Rule Name")
     records: Literal["off", "answered", "all"] = Field("off", title="CDR")
+    """all: also calls that nobody answered, and those for which there was no way or no room."""
     format: Literal["jsonl", "sqlite"] = Field("jsonl", title="CDR Format")
 
 

@@ -44,6 +44,27 @@ def test_charging(policed, records, written):
         assert (world.charged[1].record.answered, world.charged[1].record.reason) == (None, "486")
 
 
+@pytest.mark.parametrize(("records", "written"), [("answered", 0), ("all", 2)])
+def test_calls_without_room_or_way_are_charged_as_failed(policed, records, written):
+    rules = {**application(max_sessions_per_endpoint=1), "charging": {"records": records}}
+    world, phone = policed(rules)
+    phone.call_office()
+    assert refused(world, phone, "INVITE", call="no-room", from_tag="t2", body=offer()) == 486
+    hang_up(world, phone)
+    world.close(phone.upstream)
+    world.refusing.add(phone.upstream.remote)
+    invite = phone.request("INVITE", f"sip:3003@{DOMAIN}", call="no-way", body=offer())
+    world.receive(phone.flow, invite)
+    failed = [one.record for one in world.charged if one.record.end == "failed"]
+    assert len(failed) == written
+    for record, call, why in zip(
+        failed, ("no-room", "no-way"), ("1 sessions", "no way"), strict=False
+    ):
+        assert (record.call, record.answered, record.seconds) == (call, None, 0.0)
+        assert record.reason.startswith(why)
+        assert record.caller == f"sip:3001@{DOMAIN}"
+
+
 def test_charging_of_both_flows_in_two_formats(policed):
     both = ({"charging": "default"}, {"charging": "answered-sqlite"})
     world, phone = policed(*both)

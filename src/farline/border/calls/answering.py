@@ -9,6 +9,7 @@ from farline.border.calls.forwarding import Arrival, Forwarding
 from farline.border.calls.media import CallMedia
 from farline.border.calls.teardown import hang_up, refuse_answer
 from farline.border.interworking.extensions import Extensions
+from farline.border.policy.charging import charges, never_begun
 from farline.border.survival.ringing import RingingKeeper
 from farline.sip import WireError
 
@@ -110,6 +111,14 @@ class Answering(Forwarding):
         if not self.initial and session is not None:
             hang_up(self.context, session, "no media", cause=47)
 
+    def _never_began(self, why: str) -> None:
+        """A call that found no way or no room is a call all the same, for those who count them."""
+        context, passage = self.context, self.passage
+        twice = context.sessions.holds(passage.binding, self.tx.request)
+        if self.initial and self.session is None and not twice:
+            call = never_begun(context, passage.binding, passage.sender, self.tx.request)
+            context.out.extend(charges(context, call, "failed", why))
+
     def _fail(self, status: int, why: str, told: tuple[tuple[str, str], ...] = ()) -> None:
         """Tell the caller that it came to nothing."""
         if not self.answered:
@@ -117,5 +126,6 @@ class Answering(Forwarding):
             self._kept.answered()
             self.context.decided("call", f"answered {status}", why)
             self.context.answer(self.tx, status, told)
+            self._never_began(why)
         if self.initial and self.session is not None:
             self.context.end_session(self.session, "failed", why)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from farline.border.calls.forwarding import Arrival
+    from farline.border.exchange import Refusal, Verdict
     from farline.border.steps import Steps
     from farline.sip import Flow, Message
     from farline.sip.transaction import ClientTransaction
@@ -32,11 +33,11 @@ def invite(arrival: Arrival) -> Steps:
     if anchor.has_hidden_description(tx.request):
         context.answer(tx, 415, (("Accept", "application/sdp"),))
         return
+    call = Calling(arrival)
     if found is None and (refused := admit_call(context, tx.request, binding, sender)) is not None:
-        context.reject(tx, "policy", refused)
+        call.refuse(refused)
         return
     context.answer(tx, 100)
-    call = Calling(arrival)
     try:
         yield from call.run()
     finally:
@@ -109,10 +110,15 @@ class Calling(Answering):
         elif self._way_unknown:
             refused = admit_side(context, self.tx.request, binding, sender.other, "outbound")
         if refused is not None:
-            self.answered = True
-            self._kept.answered()
-            self.context.reject(self.tx, "policy", refused)
+            self.refuse(refused)
         return refused is not None
+
+    def refuse(self, refused: Verdict[Refusal]) -> None:
+        """The rules let no call begin: the caller is told."""
+        self.answered = True
+        self._kept.answered()
+        self.context.reject(self.tx, "policy", refused)
+        self._never_began(refused.because)
 
     def over(self) -> None:
         """The transaction has ended, however."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farline.border.calls.session import End, Names, Session
 from farline.border.exchange import Refusal
 from farline.sip import NameAddr, WireError
 from farline.store.charge_records import ChargeRecord
@@ -12,9 +13,11 @@ from farline.store.charge_records import ChargeRecord
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from farline.border.calls.session import Session
     from farline.border.context import Context
+    from farline.border.exchange import Side
+    from farline.border.registrations.binding import Binding
     from farline.config import Rules, ServerFlow, SubscriberFlow
+    from farline.sip import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,15 @@ def charges(context: Context, session: Session, end: str, why: str) -> Iterator[
             written.add(charging.format)
             record = _record(context, session, rules.group, end, why)
             yield Charged(record, charging.format)
+
+
+def never_begun(context: Context, binding: Binding, sender: Side, request: Message) -> Session:
+    """A call that ended before anything was sent on, as `charges` reads it; nobody else sees it."""
+    names = Names(request.get("From") or "", request.get("To") or "")
+    key = (binding.subid, request.call_id, request.from_tag)
+    group = binding.subscriber.end_point_policy_group
+    end, now = End(""), context.now
+    return Session(key, key[1], binding, sender, True, group, end, {sender: names}, now)
 
 
 def _rules(context: Context, session: Session) -> Iterator[Rules]:
