@@ -1,11 +1,12 @@
 """Contract of the compiled module. Exceptions and policy are Python's; bytes are Rust's."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import Literal, Protocol, Self, TypedDict, final, type_check_only
+from typing import Literal, Protocol, Self, TypeAlias, TypedDict, final, type_check_only
 
 __all__ = [
     "MAX_MESSAGE",
+    "BencodeError",
     "Crossing",
     "Finder",
     "Message",
@@ -16,6 +17,8 @@ __all__ = [
     "Uri",
     "Via",
     "WireError",
+    "read_bencode",
+    "write_bencode",
 ]
 
 class WireError(ValueError):
@@ -297,6 +300,26 @@ class Finder:
 
     def search(self, data: bytes, /) -> bool:
         """Whether one of them stands there."""
+
+# ---- bencode (rust/bencode) ----
+
+_Bencoded: TypeAlias = bytes | int | list[_Bencoded] | dict[str, _Bencoded]
+_Encodable: TypeAlias = bytes | str | int | Sequence[_Encodable] | Mapping[str, _Encodable]
+
+class BencodeError(ValueError):
+    """Bytes that are no document, or one that is too large. Its text may be shown and logged."""
+
+def read_bencode(data: bytes, /) -> _Bencoded:
+    """Read one document that is the whole of `data`. Keys are ISO 8859-1: one character a byte.
+
+    Raises BencodeError: for more than 65507 bytes, 16384 values or 16 inside each other, too.
+    """
+
+def write_bencode(value: _Encodable, behind: bytes, /) -> bytes:
+    """Write a document behind other bytes: text as UTF-8, a dictionary's keys in order.
+
+    Raises ValueError for a key that is not ISO 8859-1.
+    """
 
 # ---- media (rust/relay) ----
 

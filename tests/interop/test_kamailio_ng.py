@@ -191,7 +191,7 @@ async def test_a_call_through_kamailio_has_its_media_at_our_ports(tmp_path, peer
 
         assert ask(ng, {"command": "list"})["calls"] == [b"c1"]
         totals = ask(ng, {"command": "query", "call-id": "c1"})["totals"]
-        assert totals[b"RTP"][b"packets"] >= 4
+        assert totals["RTP"]["packets"] >= 4
         bye = request("BYE", caller, "c1", 3, "b1", to_tag="bob", route=route)
         caller.transport.sendto(
             bye.replace(b"BYE sip:bob@" + CALLEE.encode(), contact(callee, "BYE")), proxy

@@ -1,6 +1,7 @@
 //! The one crate that knows `PyO3`: everything below it is plain Rust.
 use pyo3::prelude::*;
 
+mod bencode;
 mod media;
 mod voice;
 mod wire;
@@ -9,5 +10,6 @@ mod wire;
 #[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     wire::register(module)?;
+    bencode::register(module)?;
     media::register(module)
 }

@@ -125,10 +125,19 @@ class MediaMemory:
             log.info("%d media sessions go on", len(sessions))
         relay.restored()
 
-    def keep(self, sessions: MediaSessions, name: str, *others: Persist) -> None:
-        """Write down a session as it is now, or that it is over, and what goes with it."""
+    def keep(
+        self,
+        sessions: MediaSessions,
+        name: str,
+        others: Mapping[str, Callable[[str], bytes | None]] | None = None,
+    ) -> None:
+        """Write down a session as it is now, or that it is over.
+
+        `others`: who tells, by noun, what goes with it.
+        """
         if self._journal is not None:
-            self._write(Persist(MEDIA, name, sessions.record(name)), *others)
+            tellers = {MEDIA: sessions.record, **(others or {})}
+            self._write(*(Persist(noun, name, tell(name)) for noun, tell in tellers.items()))
 
     def close(self, *, over: bool) -> None:
         """Close the files. `over`: there is no session, and nothing to leave."""

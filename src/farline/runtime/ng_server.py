@@ -27,7 +27,6 @@ from farline.runtime.ids import RealIds
 from farline.runtime.media_memory import MediaMemory
 from farline.runtime.media_process import MediaSettings, make_relay
 from farline.runtime.relay_watch import RelayWatch
-from farline.store.state import Persist
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -137,8 +136,7 @@ class NgServer(asyncio.DatagramProtocol):
 
     def _keep(self, name: str) -> None:
         """Write down a call as it is now, or that it is over."""
-        record = Persist(CALL, name, self.service.record(name))
-        self._memory.keep(self._sessions, name, record)
+        self._memory.keep(self._sessions, name, {CALL: self.service.record})
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is there."""

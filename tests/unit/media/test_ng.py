@@ -1,17 +1,20 @@
 """Bencode, ng datagrams, and what requests and replies become in them."""
 
 from contextlib import suppress
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from farline._core import BencodeError, read_bencode, write_bencode
 from farline.media.engine import Answer, Delete, Offer, Query, Side
-from farline.media.ng.bencode import MAX_DEPTH, MAX_SIZE, BencodeError, decode, encode
+from farline.media.ng.bencode import MAX_SIZE
 from farline.media.ng.client import NgPlaces, document_of, packets, reply_of
 from farline.media.ng.message import NgError, number, pack, section, text, texts, unpack
 
+MAX_DEPTH = 16
 OUTSIDE = Side("outside", "B1", "192.0.2.61")
 INSIDE = Side("inside", "A1", "")
 PLACES = NgPlaces({"B1": "pub", "A1": "A1"}, {"B1": "203.0.113.96", "A1": "10.0.0.7"}, {"B1": 184})
@@ -29,16 +32,20 @@ DOCUMENTS = st.recursive(
 )
 
 
-def as_read(value):
-    """What was written, with keys as `decode` gives them."""
-    if isinstance(value, dict):
-        return {key.encode("latin-1"): as_read(entry) for key, entry in value.items()}
-    return [as_read(entry) for entry in value] if isinstance(value, list) else value
-
-
 @given(DOCUMENTS)
 def test_what_is_written_is_read(value):
-    assert decode(encode(value)) == as_read(value)
+    assert read_bencode(write_bencode(value, b"")) == value
+
+
+def test_a_dictionary_is_written_in_order_and_text_as_utf8():
+    document = {"\xe9": "\xe9", "b": ("x", True), "a": MappingProxyType({"c": -1})}
+    assert write_bencode(document, b"1 ") == b"1 d1:ad1:ci-1ee1:bl1:xi1ee1:\xe92:\xc3\xa9e"
+
+
+@pytest.mark.parametrize("value", [{"\u0142": 1}, {5: 1}, None, [1.5]])
+def test_what_bencode_has_not_is_not_written(value):
+    with pytest.raises((TypeError, ValueError)):
+        write_bencode(value, b"")
 
 
 def test_the_documented_example():
@@ -48,7 +55,7 @@ def test_the_documented_example():
 
 @given(st.binary(max_size=200) | st.text("dlie0123456789:- ", max_size=60).map(str.encode))
 def test_garbage_raises_only_its_own_error(data):
-    for reader, own in ((decode, BencodeError), (unpack, NgError)):
+    for reader, own in ((read_bencode, BencodeError), (unpack, NgError)):
         with suppress(own):
             reader(data)
 
@@ -80,12 +87,12 @@ def test_garbage_raises_only_its_own_error(data):
 )
 def test_what_is_no_document_or_too_large_is_refused(data):
     with pytest.raises(BencodeError):
-        decode(data)
+        read_bencode(data)
 
 
 def test_the_deepest_document_is_read():
     depth = MAX_DEPTH
-    assert decode(b"l" * depth + b"0:" + b"e" * depth)
+    assert read_bencode(b"l" * depth + b"0:" + b"e" * depth)
 
 
 @pytest.mark.parametrize("data", [b"", b"cookie", b" de", b"c 3:abc", b"c" * 300 + b" de", b"c d"])
@@ -169,18 +176,18 @@ def test_a_held_stream_and_a_rejected_one_have_no_address_to_check():
 
 def test_counters_are_read_by_side_and_stream():
     stream = {
-        b"local address": b"10.0.0.7",
-        b"local port": 34000,
-        b"endpoint": {b"address": b"10.0.0.9", b"port": 4000},
-        b"flags": [b"RTP"],
-        b"last packet": 990,
-        b"stats": {b"packets": 7, b"bytes": 700, b"errors": 1},
+        "local address": b"10.0.0.7",
+        "local port": 34000,
+        "endpoint": {"address": b"10.0.0.9", "port": 4000},
+        "flags": [b"RTP"],
+        "last packet": 990,
+        "stats": {"packets": 7, "bytes": 700, "errors": 1},
     }
-    quiet = {**stream, b"flags": [b"RTCP"], b"stats": {b"packets": 0}}
+    quiet = {**stream, "flags": [b"RTCP"], "stats": {"packets": 0}}
     document = {
         "result": b"ok",
-        "tags": {b"inside": {b"medias": [{b"index": 1, b"streams": [stream, quiet, {}, 5]}, 5]}},
-        "totals": {b"RTP": {b"packets": 7}, b"RTCP": {b"packets": 2}},
+        "tags": {"inside": {"medias": [{"index": 1, "streams": [stream, quiet, {}, 5]}, 5]}},
+        "totals": {"RTP": {"packets": 7}, "RTCP": {"packets": 2}},
     }
     rtp, rtcp = reply_of(Query("s"), document, PLACES, 1000.0).stats
     assert (rtp.side, rtp.index, rtp.kind, rtp.local) == ("inside", 0, "rtp", "10.0.0.7:34000")
@@ -195,7 +202,7 @@ VALUES = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from([b"medias", b"streams", b"index", b"local port", b"stats", b"packets"]),
+            st.sampled_from(["medias", "streams", "index", "local port", "stats", "packets"]),
             inner,
             max_size=4,
         )

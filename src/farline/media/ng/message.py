@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farline.media.ng.bencode import Bencoded, BencodeError, Encodable, decode, encode
+from farline._core import BencodeError, read_bencode, write_bencode
+from farline.media.ng.bencode import Bencoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from farline.media.ng.bencode import Encodable
 
 MAX_COOKIE = 255
 """Bytes of a cookie; those of rtpengine's users have twenty."""
 
 Document = dict[str, Bencoded]
-"""A message without its cookie. Its keys are ISO 8859-1, so that any bytes are one."""
+"""A message without its cookie."""
 
 
 class NgError(ValueError):
@@ -22,7 +25,7 @@ class NgError(ValueError):
 
 def pack(cookie: bytes, document: Mapping[str, Encodable]) -> bytes:
     """A datagram."""
-    return cookie + b" " + encode(document)
+    return write_bencode(document, cookie + b" ")
 
 
 def unpack(datagram: bytes) -> tuple[bytes, Document]:
@@ -31,12 +34,12 @@ def unpack(datagram: bytes) -> tuple[bytes, Document]:
     if not space or not 1 <= len(cookie) <= MAX_COOKIE:
         raise NgError("no cookie")
     try:
-        value = decode(rest)
+        value = read_bencode(rest)
     except BencodeError as error:
         raise NgError(str(error)) from None
     if not isinstance(value, dict):
         raise NgError("no dictionary")
-    return cookie, {text(key): entry for key, entry in value.items()}
+    return cookie, value
 
 
 def text(value: Bencoded | None) -> str:
@@ -61,6 +64,4 @@ def number(value: Bencoded | None) -> int | None:
 
 def section(value: Bencoded | None) -> Document:
     """A dictionary inside a document; empty for what is none."""
-    if not isinstance(value, dict):
-        return {}
-    return {text(key): entry for key, entry in value.items()}
+    return value if isinstance(value, dict) else {}

@@ -103,6 +103,7 @@ _ORIGIN = re.compile(rb"(?m)^o=[^\r\n]*")
 _RTCP = re.compile(rb"(?m)^a=rtcp:[^\n]*\n?")
 _MUX = re.compile(rb"(?m)^a=rtcp-mux\b[^\n]*\n?")
 _PROTOCOL = re.compile(rb"(?m)^m=\S+ \S+ (\S+)")
+_CODECS: dict[str, Codec] = {one: one for one in get_args(Codec)}
 MAX_WARNED = 8
 """Names in a warning."""
 
@@ -144,11 +145,13 @@ class Options:
 
 def read_options(document: Document) -> Options:
     """Raises Refusal, with what cannot be done."""
-    flags = {_name(flag) for flag in texts(document.get("flags"))}
+    flags = {one if one in ALREADY else _name(one) for one in texts(document.get("flags"))}
     replace = {_name(part) for part in texts(document.get("replace"))}
     undone = sorted(flags - ALREADY)
     refused = [f"flag {name!r}" for name in undone if name in REFUSED_FLAGS]
     for key, value in document.items():
+        if key in PLAIN:  # most are, as they came
+            continue
         name = _name(key)
         if name in PLAIN or name == "codec" or _is_off(value):
             continue
@@ -176,15 +179,14 @@ def read_options(document: Document) -> Options:
 
 def _transcoding(document: Document, refused: list[str]) -> tuple[Codec, ...]:
     """The codecs to add (codec: transcode); all other wishes about codecs are `refused`."""
-    known: dict[str, Codec] = {one: one for one in get_args(Codec)}
     names: list[Codec] = []
     for wish, value in section(document.get("codec")).items():
         asked = [entry.partition("/")[0].lower() for entry in texts(value)]
         if _name(wish) != "transcode":
             refused += [] if _is_off(value) else [f"'codec-{_name(wish)}'"]
             continue
-        refused += [f"codec {one!r}" for one in asked if one not in known]
-        names += [known[one] for one in asked if one in known]
+        refused += [f"codec {one!r}" for one in asked if one not in _CODECS]
+        names += [_CODECS[one] for one in asked if one in _CODECS]
     return tuple(dict.fromkeys(names))
 
 

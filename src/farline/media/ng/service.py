@@ -59,8 +59,9 @@ class _Call:
 
     def speaks(self, tag: str, letter: str, now: float, wall: float) -> None:
         """A side was heard; its tag is this one, and no older one."""
-        self.tags = {one: side for one, side in self.tags.items() if side != letter}
-        self.tags[tag] = letter
+        if self.tags.get(tag) != letter:
+            self.tags = {one: side for one, side in self.tags.items() if side != letter}
+            self.tags[tag] = letter
         self.signalled, self.last_signal = now, wall
 
 
@@ -185,7 +186,8 @@ class NgService:
         if options.source:
             call.sources[letter] = options.source
         sender, receiver = call.side(letter), call.side(_OTHER[letter])
-        receiver = msgspec.structs.replace(receiver, transcoding=options.transcoding)
+        if options.transcoding:
+            receiver = msgspec.structs.replace(receiver, transcoding=options.transcoding)
         reply = self._perform(kind(name, options.taken(given), sender, receiver))
         if reply.error is not None or reply.sdp is None:
             raise Refusal(f"{reply.error} ({reply.status})")

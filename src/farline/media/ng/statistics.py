@@ -17,28 +17,25 @@ def statistics(tags: Mapping[str, str], stats: Sequence[StreamStats], wall: floa
     """`tags` and `totals`, from the side of each SIP tag; a side without one has an empty tag."""
     of_side = {side: tag for tag, side in tags.items()}
     named = {side: of_side.get(side, "") for side in ("a", "b")}
+    streams: dict[str, dict[int, list[Part]]] = {"a": {}, "b": {}}
+    totals = {kind: {"packets": 0, "bytes": 0, "errors": 0} for kind in ("rtp", "rtcp")}
+    for one in stats:
+        counters = _counters(one)
+        streams[one.side].setdefault(one.index, []).append(_stream(one, counters, wall))
+        total = totals[one.kind]
+        for name, count in counters.items():
+            total[name] += count
     parties: Part = {}
     for side, other in (("a", "b"), ("b", "a")):
-        mine = [one for one in stats if one.side == side]
-        indexes = sorted({one.index for one in mine})
         parties[named[side]] = {
             "tag": named[side].encode("latin-1"),
             "in dialogue with": named[other].encode("latin-1"),
             "medias": [
-                {
-                    "index": index + 1,
-                    "streams": [_stream(one, wall) for one in mine if one.index == index],
-                }
-                for index in indexes
+                {"index": index + 1, "streams": known}
+                for index, known in sorted(streams[side].items())
             ],
         }
-    totals = {name: _sum(stats, kind) for name, kind in (("RTP", "rtp"), ("RTCP", "rtcp"))}
-    return {"tags": parties, "totals": totals}
-
-
-def _sum(stats: Sequence[StreamStats], kind: str) -> Part:
-    counted = [_counters(one) for one in stats if one.kind == kind]
-    return {name: sum(one[name] for one in counted) for name in ("packets", "bytes", "errors")}
+    return {"tags": parties, "totals": {"RTP": totals["rtp"], "RTCP": totals["rtcp"]}}
 
 
 def _counters(one: StreamStats) -> dict[str, int]:
@@ -49,13 +46,13 @@ def _counters(one: StreamStats) -> dict[str, int]:
     }
 
 
-def _stream(one: StreamStats, wall: float) -> Part:
+def _stream(one: StreamStats, counters: dict[str, int], wall: float) -> Part:
     address, port = _split(one.local)
     shown: Part = {
         "local address": address,
         "local port": port,
         "flags": [one.kind.upper(), *(["confirmed"] if one.latched else [])],
-        "stats": _counters(one),
+        "stats": counters,
         "stats_out": {"packets": one.sent_packets, "bytes": one.sent_bytes},
     }
     if one.latched is not None:
