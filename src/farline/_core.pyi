@@ -18,6 +18,7 @@ __all__ = [
     "Via",
     "WireError",
     "read_bencode",
+    "rewrite_sdp",
     "write_bencode",
 ]
 
@@ -319,6 +320,25 @@ def write_bencode(value: _Encodable, behind: bytes, /) -> bytes:
     """Write a document behind other bytes: text as UTF-8, a dictionary's keys in order.
 
     Raises ValueError for a key that is not ISO 8859-1.
+    """
+
+# ---- descriptions (rust/sdp) ----
+
+def rewrite_sdp(
+    data: bytes,
+    address: str,
+    ports: Sequence[tuple[int, int]],
+    security: Sequence[tuple[bool, tuple[bytes, bool] | None, Sequence[bytes]] | None]
+    | None = None,
+    session: Sequence[bytes] | None = None,
+    /,
+) -> bytes:
+    """Put `address` into o= and c=, and ports (RTP, RTCP) into each m= section.
+
+    `security`, for each m= section, None: what it says passes. Else: whether its profile is
+    RTP/SAVP; instead the profile that takes its place with all that is said of the transport, and
+    whether the null address stays then; and values of a= lines to write behind its others.
+    `session`: values of a= lines for the session part. Never raises for what `data` is.
     """
 
 # ---- media (rust/relay) ----

@@ -3,6 +3,7 @@ use pyo3::prelude::*;
 
 mod bencode;
 mod media;
+mod sdp;
 mod voice;
 mod wire;
 
@@ -11,5 +12,6 @@ mod wire;
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     wire::register(module)?;
     bencode::register(module)?;
+    sdp::register(module)?;
     media::register(module)
 }

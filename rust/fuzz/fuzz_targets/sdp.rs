@@ -1,0 +1,34 @@
+//! Descriptions: whatever comes is rewritten, and what is rewritten stays as it is the next time.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sdp::{rewrite, Ours, Profile, Section, Security};
+
+fuzz_target!(|data: &[u8]| {
+    let section = |security| Section {
+        rtp: 40_000,
+        rtcp: 40_001,
+        security,
+    };
+    let added = [b"crypto:1 A".to_vec()];
+    let secure = Security {
+        profile: Profile::Secure(true),
+        added: &added,
+    };
+    let replaced = Security {
+        profile: Profile::Replaced {
+            profile: b"RTP/AVP",
+            null_stays: false,
+        },
+        added: &[],
+    };
+    let sections = [section(Some(secure)), section(Some(replaced)), section(None)];
+    let ours = |sections| Ours {
+        address: "192.0.2.7",
+        sections,
+        session: &[],
+    };
+    let _ = rewrite(data, &ours(&sections));
+    let plain = rewrite(data, &ours(&sections[2..]));
+    assert_eq!(rewrite(&plain, &ours(&sections[2..])), plain);
+});
