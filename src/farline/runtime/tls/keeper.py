@@ -215,18 +215,27 @@ class TlsKeeper:
         ]
 
     def expiries(self) -> Iterator[Expiry]:
-        """Of every profile with a certificate of ours, the one that ends first."""
+        """Of every profile with a certificate of ours, the one of its chain that ends first."""
         for use in self._seen:
             profile = self._profiles(use.kind)[use.name]
             if profile.certificate is None:
                 continue
             try:
-                data = (self._base / profile.certificate).read_bytes()
-                chain = x509.load_pem_x509_certificates(data)
+                chain = self._chain(profile, profile.certificate)
             except (OSError, ValueError):
                 continue  # it was read when it came into use; what is there now is told at reload
             until = min(one.not_valid_after_utc for one in chain)
             yield Expiry(use.name, str(borne(chain[0])), until)
+
+    def _chain(self, profile: Profile, certificate: Path) -> list[x509.Certificate]:
+        """Our certificate and its issuers. Raises OSError and ValueError."""
+        more = profile.certificate_chain if isinstance(profile, TlsServerProfile) else None
+        return [
+            one
+            for path in (certificate, more)
+            if path is not None
+            for one in x509.load_pem_x509_certificates((self._base / path).read_bytes())
+        ]
 
     def _profiles(self, kind: str) -> Mapping[str, Profile]:
         if kind == "server":

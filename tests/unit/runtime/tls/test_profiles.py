@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from farline.config import Border, Deployment, TlsClientProfile, TlsServerProfile
@@ -14,6 +15,7 @@ from farline.config.flows import SubscriberFlow
 from farline.runtime.sip import Listener, SipDriver
 from farline.runtime.tls.keeper import TlsKeeper
 from farline.runtime.tls.lab_authority import make_certificates
+from farline.runtime.tls.making import common_name, new_key, unsigned
 from farline.runtime.tls.names import Borne
 from farline.runtime.tls.profiles import TlsError, client_context, server_context
 from farline.sip import Address, Transport
@@ -398,3 +400,15 @@ def test_it_is_told_at_30_7_1_days_and_at_the_end(base):
         "ran",
     ]
     assert keeper.show()[0]["days left"] == -2
+
+
+def test_it_is_told_of_issuers_in_a_file_of_their_own(base):
+    key, now = new_key(), datetime.now(UTC).replace(microsecond=0)
+    ends = now + timedelta(days=5)
+    name = common_name("Middle")
+    short = unsigned(name, name, key.public_key(), now, ends).sign(key, hashes.SHA256())
+    (base / "short.pem").write_bytes(short.public_bytes(Encoding.PEM))
+    own = {"certificate": "here.pem", "key": "here.key", "certificate_chain": "short.pem"}
+    keeper = TlsKeeper(deployment(own), base, [].append)
+    keeper.server("S")
+    assert [one.until for one in keeper.expiries()] == [ends]
