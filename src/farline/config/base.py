@@ -150,6 +150,8 @@ def _port_range(value: object) -> tuple[int, int]:
         raise ValueError(
             f"ports {low}-{high}: give a range within 1024-65535, the lower port first"
         )
+    if low + low % 2 + 1 > high:  # RTP on an even port, RTCP on the next (RFC 3550 section 11)
+        raise ValueError(f"ports {low}-{high}: no even port with the one after it is among them")
     return low, high
 
 

@@ -78,7 +78,7 @@ def _interfaces(border: Border, server_tls: set[str]) -> Iterator[Problem]:
             yield Problem(place + "tcp_port", "no port at all", "give one", signaling.form)
         if signaling.ws_port is not None or signaling.wss_port is not None:
             yield from _websocket(place, signaling)
-        if not signaling.uses_tls:
+        if signaling.tls_profile is None and not signaling.uses_tls:
             continue
         if signaling.tls_profile is None:
             yield Problem(place + "tls_profile", "TLS needs a profile", "name one", signaling.form)

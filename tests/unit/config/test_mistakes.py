@@ -61,6 +61,10 @@ def rule(kind, fields):
         (("prefix: 255.255.255.0", "prefix: 33"), "networks[0]", "write 24 or 255.255.255.0"),
         (("port_range: 35000-40000", "port_range: [35000, x]"), "media_interfaces[0].port_range",
          "written as 35000-40000"),
+        (("port_range: 35000-40000", "port_range: 35001-35002"), "media_interfaces[0].port_range",
+         "no even port with the one after it"),
+        (("tls_port: 5061\n      tls_profile: ServerProf", "tls_profile: ServerPorf"),
+         "signaling_interfaces[0].tls_profile", "no such TLS profile 'ServerPorf'"),
     ],
 )  # fmt: skip
 def test_each_is_told_once(change, place, text):
