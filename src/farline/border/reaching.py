@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from farline.border.exchange import Side
 from farline.border.plan import Candidate
+from farline.border.routing import presence
 from farline.border.routing import stage as routing
 from farline.border.routing.health import DOWN_SECONDS
 from farline.border.steps import Connect, Reach, Wake
-from farline.config import SubscriberFlow
-from farline.config.flows import split_host
-from farline.sip import Address, Flow, Transport, Uri, WireError, enum, headers
-from farline.sip.routing import MAX_ROUTES, is_numeric
+from farline.sip import Flow, Uri, WireError, enum, headers
+from farline.sip.routing import MAX_ROUTES
 from farline.sip.transaction import Cause
 
 if TYPE_CHECKING:
@@ -122,10 +121,12 @@ class Reaching:
             self.status = 403
         if flow is None or not self._guarded():
             return None
-        address = self.binding.subscriber.presence_server_address
-        if address is None or register or not _concerns_presence(self.request):
+        if register or not presence.concerns(self.binding, self.request):
             return flow
-        return (yield from self._reach_presence(address))
+        hop, self._candidate = self._candidate, None
+        if hop is None or self._attempts > 1:
+            return None
+        return (yield from presence.reach(self.context, self.binding, self.line, hop))
 
     def _reach_phone(self) -> Generator[Wake, Any, Flow | None]:
         """The next flow of the phone (RFC 5626 section 7); a phone that sleeps is woken."""
@@ -210,24 +211,6 @@ class Reaching:
         form = f"{profile.form}: {profile.name}: ENUM"
         self.context.decided("routing", found.uri or "as it came", found.because, form)
 
-    def _reach_presence(self, address: str) -> Generator[Connect, Any, Flow | None]:
-        """The flow to the subscriber flow's presence server."""
-        hop = self._candidate
-        if hop is None or self._attempts > 1:
-            return None
-        place = Address(*split_host(address, hop.transport.default_port))
-        server = Candidate(self.line.server.server_profile, hop.transport, place)
-        because = f"{self.request.method} of {self.binding.aor}"
-        form = f"{SubscriberFlow.form}: {self.binding.subscriber.name}: Presence Server Address"
-        self.context.decided("routing", f"presence server {place}", because, form)
-        self._candidate = None
-        if hop.transport is Transport.UDP and not is_numeric(place.host):
-            return None
-        reply = yield Connect(
-            self.line.server.signaling_interface, server, self.binding.subscriber.tls_client_profile
-        )
-        return reply if isinstance(reply, Flow) else None
-
     def lead_to(self, target: str) -> None:
         """Another Request-URI for the same server: that its next hop answered is no failure."""
         self.redirected = target
@@ -291,11 +274,3 @@ class Reaching:
                 self._gone(self._candidate, f"{self.binding.aor}: no answer from it")
         elif self.sender is _OUTSIDE:
             self.status = 503
-
-
-def _concerns_presence(request: Message) -> bool:
-    """PUBLISH, and SUBSCRIBE to presence and its templates (RFC 3903, 3856)."""
-    if request.method == "PUBLISH":
-        return True
-    event = (request.get("Event") or "").partition(";")[0].strip().lower()
-    return request.method == "SUBSCRIBE" and event.partition(".")[0] == "presence"

@@ -8,7 +8,8 @@ from farline.border.plan import Plan
 from farline.config import MediaInterface, UriGroup
 from farline.config.flows import split_host
 from farline.media.engine import MediaReply, Offer
-from farline.sip import Address, responses
+from farline.sip import Address, Transport, responses
+from farline.sip.dns import Found, Question
 from farline.testing.border import BorderWorld, FakeEngine, changed
 from farline.testing.border_phone import DOMAIN, OFFICE, Phone, offer
 
@@ -205,6 +206,27 @@ def test_presence_server_address(guide_border):
     world.close(presence)
     world.receive(phone.flow, phone.request("PUBLISH", aor, call="p2", Event="presence"))
     assert world.take(phone.flow).status == 503
+
+
+@pytest.mark.parametrize("transport", ["UDP", "TCP"])
+def test_presence_server_by_name(load_border, transport):
+    """Over UDP too; the second address where the first refuses."""
+    hop = "server: IPO, address: 10.10.10.13, port: 5060, transport: "
+    border = load_border((f"{hop}TCP", f"{hop}{transport}"))
+    world = world_of(border, subscriber_flows={"presence_server_address": "ps.lan:5070"})
+    found = Found(("10.10.10.40", "10.10.10.41"))
+    world.names = {Question("ps.lan", "A"): found, Question("ps.lan", "AAAA"): Found(("::7",))}
+    world.refusing.add(Address("10.10.10.40", 5070))
+    phone = Phone(world)
+    phone.register()
+    aor = f"sip:3001@{DOMAIN}"
+    world.receive(phone.flow, phone.request("PUBLISH", aor, call="p", Event="presence"))
+    if transport == "UDP":
+        presence = world.accept("IPORWA1Sig", "10.10.10.40", 5070, Transport.UDP)
+    else:
+        presence = world.opened[-1]
+        assert presence.remote == ("10.10.10.41", 5070)
+    assert world.take(presence).method == "PUBLISH"
 
 
 TLS_HOP = (
