@@ -21,6 +21,7 @@ class Application(Form):
     """Begun towards it."""
     max_concurrent_sessions: int = Field(10_000, ge=0, title="Maximum Concurrent Sessions")
     max_sessions_per_endpoint: int = Field(10, ge=0, title="Maximum Sessions Per Endpoint")
+    """Of one phone. A server is no end point: of its flow only the sessions in all count."""
 
 
 class InstantMessages(Form):
@@ -42,6 +43,7 @@ class ApplicationRule(Form):
     max_concurrent_sessions: int = Field(10_000, ge=0, title="Maximum Sessions")
     """Voice and video together."""
     max_sessions_per_endpoint: int = Field(10, ge=0, title="Sessions Per Endpoint")
+    """Of one phone, voice and video together; not of a server."""
 
 
 class BorderRule(Form):

@@ -5,7 +5,7 @@ import pytest
 from farline.border import BorderCore
 from farline.config import load_deployment
 from farline.sip import Message, NameAddr, Transport, responses
-from farline.testing.border import BorderWorld
+from farline.testing.border import BorderWorld, changed
 from farline.testing.border_phone import DOMAIN, Phone, media_address, offer
 
 V6 = """
@@ -59,6 +59,28 @@ def test_ipv6():
     assert ok.get("Contact") == "<sip:3003@[2001:db8::96]:5060;transport=tcp>"
     assert ok.get("P-Asserted-Identity") == f'"Dora" <sip:3003@{DOMAIN}>'
     assert b"fd00:a" not in ok.to_bytes().lower()
+
+
+@pytest.mark.parametrize("written", ["FD00:A:0::13", "[fd00:a::13]"])
+def test_an_ipv6_server_is_known_however_it_is_written(written):
+    text = V6.replace('address: "fd00:a::13"', f'address: "{written}"')
+    world = BorderWorld(load_deployment(text, {}).border)
+    phone = Phone(world, ip="2001:db8:1::5")
+    phone.register()
+    own = world.accept("IPORWA1Sig", "fd00:a::13", 4105)
+    world.receive(own, phone.office_request("MESSAGE"))
+    assert world.take(phone.flow).method == "MESSAGE"
+
+
+def test_the_shared_control_port_is_our_own(guide_border):
+    """Who asks there whether we are alive is not passed on to the office."""
+    shared = {"shared_control": True, "shared_control_port": 5065}
+    world = BorderWorld(changed(guide_border, signaling_interfaces=shared))
+    phone = Phone(world)
+    phone.register()
+    world.receive(phone.flow, phone.request("OPTIONS", "sip:192.168.64.96:5065"))
+    assert world.take(phone.flow).status == 200
+    assert not world.unread(phone.upstream)
 
 
 def test_udp_phone_asks_for_its_port(world):

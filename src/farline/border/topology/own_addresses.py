@@ -76,7 +76,8 @@ class OwnAddresses:
 def _ports(border: Border, via_names: Mapping[str, str]) -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
     for interface in border.signaling_interfaces:
-        ports = {port for one in Transport if (port := interface.port(one)) is not None}
+        listening = (*map(interface.port, Transport), interface.shared_control_port)
+        ports = {port for port in listening if port is not None}
         found.setdefault(interface.ip, set()).update(ports)
         found.setdefault(border.shown(interface.ip), set()).update(ports)
     hosts = {interface.name: interface.ip for interface in border.signaling_interfaces}
