@@ -49,17 +49,19 @@ class Quarantine:
         self.active = active
         """Shield > Quarantine. Off: nothing is kept or dropped; what was kept stays there."""
 
-        self._kept: dict[str, Kept] = {}
+        self.kept: dict[str, Kept] = {}
+        """By mark; empty: nothing is held."""
+
         for path in sorted(directory.glob("*.txt"), key=lambda one: one.stat().st_mtime):
             if _MARK.fullmatch(path.stem):
                 words = path.read_text(encoding="utf-8", errors="replace").splitlines()
-                self._kept[path.stem] = Kept(path.stat().st_mtime, words[0] if words else "")
+                self.kept[path.stem] = Kept(path.stat().st_mtime, words[0] if words else "")
 
     def holds(self, data: bytes) -> bool:
         """Whether a message is like one that is kept; counts it."""
-        if not (self._kept and self.active):
+        if not (self.kept and self.active):
             return False
-        kept = self._kept.get(likeness(data))
+        kept = self.kept.get(likeness(data))
         if kept is None:
             return False
         kept.dropped += 1
@@ -71,9 +73,9 @@ class Quarantine:
             return None
         mark, now = likeness(seen.data), clock.wall()
         why = f"{type(error).__name__}: {ascii(str(error))[:200]}"
-        self._kept[mark] = Kept(now, why)
-        while len(self._kept) > MAX_KEPT:
-            self.release(next(iter(self._kept)))
+        self.kept[mark] = Kept(now, why)
+        while len(self.kept) > MAX_KEPT:
+            self.release(next(iter(self.kept)))
         try:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             told = "".join(traceback.format_exception(error))
@@ -85,7 +87,7 @@ class Quarantine:
 
     def release(self, mark: str) -> None:
         """Let a kind of message in again. Raises LookupError for an unknown mark."""
-        if self._kept.pop(mark, None) is None:
+        if self.kept.pop(mark, None) is None:
             raise LookupError(f"nothing with the mark {mark!r:.40} is kept")
         for suffix in ("txt", "pcap"):
             with suppress(OSError):
@@ -95,7 +97,7 @@ class Quarantine:
         """Mark, reason, time and count of each, the newest last."""
         return [
             {"mark": mark, "why": kept.why, "since": kept.since, "dropped": kept.dropped}
-            for mark, kept in self._kept.items()
+            for mark, kept in self.kept.items()
         ]
 
     def _write(self, mark: str, suffix: str, data: bytes) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from farline.media.engine import Media
 from farline.runtime import clock
 from farline.runtime.ids import RealIds
+from farline.runtime.sip_connections import SipConnections
 from farline.runtime.sip_listen import Listener
 from farline.runtime.sip_orders import SipOrders
 from farline.runtime.sip_ports import SipPorts
@@ -27,11 +27,9 @@ from farline.sip.effects import (
     KeptAlive,
     Lookup,
     Open,
-    Opened,
     Received,
     Send,
 )
-from farline.sip.transport import Address, Flow, Transport
 from farline.store.state import Persist
 from farline.trace.events import Note, Refused, Trace
 
@@ -42,8 +40,8 @@ if TYPE_CHECKING:
     from farline.media.engine import MediaReply, MediaRequest
     from farline.runtime.quarantine import Quarantine
     from farline.runtime.sip_ports import Calls
-    from farline.runtime.sip_stream import Connection
     from farline.sip.dns import Found, Question
+    from farline.sip.transport import Address, Flow, Transport
     from farline.trace.events import Direction, Event
 
 __all__ = ["Listener", "SipDriver"]
@@ -52,6 +50,8 @@ log = logging.getLogger(__name__)
 
 TIMER_GRAIN = 0.005
 """Seconds: timers of a core are looked after no oftener, all that are due together."""
+TOLERANCE = 0.0005
+"""Seconds: a timer that comes sooner by less does not move the one that is set."""
 
 
 class SipDriver:
@@ -100,12 +100,7 @@ class SipDriver:
         self._quarantine = quarantine
         self._keep = keep
         self._ports = SipPorts(self, listeners)
-        self._streams: dict[int, Connection] = {}
-        self._accepted: Counter[str] = Counter()
-        self._websockets: Counter[tuple[str, str]] = Counter()
-        """How many each source has on an interface."""
-
-        self._next_token = 0
+        self.connections = SipConnections(self, self._ports)
         self._orders = SipOrders(self)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -135,8 +130,7 @@ class SipDriver:
         if self._timer is not None:
             self._timer.cancel()
         await self._ports.stop()
-        for stream in list(self._streams.values()):
-            stream.close()
+        self.connections.close_all()
         await self._orders.stop()
 
     def ports(self, interface: str) -> dict[Transport, int]:
@@ -146,13 +140,6 @@ class SipDriver:
     def listener(self, interface: str) -> Listener:
         """How an interface listens, also one that is gone."""
         return self._ports.listener(interface)
-
-    def close_at(self, interface: str, transport: Transport, local: Address) -> None:
-        """Close the connections that were accepted at a port."""
-        for stream in list(self._streams.values()):
-            at = stream.interface, stream.kind, stream.local
-            if stream.ticket is None and at == (interface, transport, local):
-                stream.close()
 
     # ---- to the core ----
 
@@ -173,6 +160,7 @@ class SipDriver:
         self._after()
 
     def _after(self) -> None:
+        """Do what the core says; what is to be kept is written down before anything leaves."""
         poll = self.core.poll
         changes: list[Persist] = []
         outputs: list[object] = []
@@ -185,18 +173,21 @@ class SipDriver:
             self._keep(changes)
         for output in outputs:
             if isinstance(output, Send):
-                self._send(output.flow, output.data, output.ds_byte)
+                self._send(output)
             else:
                 self._perform(output)
         deadline = self.core.next_deadline()
-        if deadline is None or self._stopped:
+        if deadline is not None and (self._timer is None or deadline.at < self._timer_at):
+            self._arm(deadline.at)
+
+    def _arm(self, at: float) -> None:
+        if self._stopped:
             return
-        if self._timer is None or deadline.at < self._timer_at - 0.0005:
-            if self._timer is not None:
-                self._timer.cancel()
-            delay = max(TIMER_GRAIN, deadline.at - clock.monotonic())
-            self._timer_at = deadline.at
-            self._timer = asyncio.get_running_loop().call_later(delay, self._expired)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = at - TOLERANCE
+        delay = max(TIMER_GRAIN, at - clock.monotonic())
+        self._timer = asyncio.get_running_loop().call_later(delay, self._expired)
 
     def _expired(self) -> None:
         self._timer = None
@@ -204,11 +195,12 @@ class SipDriver:
 
     def received(self, flow: Flow, data: bytes) -> None:
         """A whole message came in."""
-        if self._quarantine is not None and self._quarantine.holds(data):
+        quarantine, ports = self._quarantine, self._ports
+        if quarantine is not None and quarantine.kept and quarantine.holds(data):
             text = "like a message that made a handler fail"
             self.event(Refused("quarantine", text, flow.interface, shown(flow.remote)))
             return
-        if self._ports.refuses(flow, data):
+        if ports.ending and ports.refuses(flow, data):
             text = "nothing begins on a port that ends"
             self.event(Refused("port", text, flow.interface, shown(flow.remote)))
             return
@@ -224,9 +216,7 @@ class SipDriver:
         elif isinstance(output, Open):
             self._orders.open(output)
         elif isinstance(output, Close):
-            stream = self._streams.get(output.flow.token)
-            if stream is not None:
-                stream.close()
+            self.connections.close(output.flow)
         elif isinstance(output, Media):
             self._orders.do_media(output)
         elif isinstance(output, Lookup):
@@ -234,76 +224,27 @@ class SipDriver:
         elif self.on_output is not None:
             self.on_output(output)
 
-    def _send(self, flow: Flow, data: bytes, ds_byte: int | None) -> None:
+    def _send(self, output: Send) -> None:
+        flow, data = output.flow, output.data
         if not flow.token:
-            udp = self._ports.udp(flow)
+            ports = self._ports
+            udp = ports.udp(flow) if ports.ending else ports.udp_of.get(flow.interface)
             if udp is not None:
-                udp.send(data, flow.remote, ds_byte)
+                udp.send(data, flow.remote, output.ds_byte)
         else:
-            stream = self._streams.get(flow.token)
+            stream = self.connections.by_token.get(flow.token)
             if stream is None:
                 asyncio.get_running_loop().call_soon(
                     self.handle, Closed(flow, "connection is gone")
                 )
                 return
-            if ds_byte is not None:
-                stream.mark(ds_byte)
+            if output.ds_byte is not None:
+                stream.mark(output.ds_byte)
             stream.send(data)
         if self._trace is not None and len(data) > 4 and data[0] >= 0x20:
             self._seen("out", flow, data)
 
-    # ---- connections (called by StreamConnection) ----
-
-    def admit(self, connection: Connection) -> bool:
-        """Whether one more accepted connection fits the interface's limits."""
-        if connection.ticket is not None:
-            return True
-        interface, remote = connection.interface, connection.remote
-        limits = self._ports.listener(interface).limits
-        full = ""
-        if self._accepted[interface] >= limits.max_connections:
-            full = f"limit {limits.max_connections}"
-        elif connection.kind.is_websocket:
-            if self._websockets[interface, remote.host] >= limits.websockets_per_source:
-                full = f"limit {limits.websockets_per_source} of one source"
-            else:
-                self._websockets[interface, remote.host] += 1
-        if full:
-            self.refused("connections", full, interface, remote)
-            return False
-        self._accepted[interface] += 1
-        connection.admitted = True
-        return True
-
-    def opened(self, connection: Connection) -> Flow:
-        """Number a new connection and tell the core."""
-        connection.mark(self._ports.ds_byte(connection.interface))
-        self._next_token += 1
-        flow = Flow(
-            self._next_token,
-            connection.interface,
-            connection.kind,
-            connection.local,
-            connection.remote,
-        )
-        self._streams[flow.token] = connection
-        self.handle(Opened(flow, connection.ticket))
-        return flow
-
-    def closed(self, connection: Connection, flow: Flow | None, reason: str) -> None:
-        """Forget a connection and tell the core; `flow` None: SIP never began on it."""
-        if connection.admitted:
-            connection.admitted = False
-            self._accepted[connection.interface] -= 1
-            if connection.kind.is_websocket:
-                self._leave(connection.interface, connection.remote.host)
-        if flow is not None and self._streams.pop(flow.token, None) is not None:
-            self.handle(Closed(flow, reason))
-
-    def _leave(self, interface: str, host: str) -> None:
-        self._websockets[interface, host] -= 1
-        if not self._websockets[interface, host]:
-            del self._websockets[interface, host]
+    # ---- what connections and ports tell ----
 
     def pong(self, flow: Flow) -> None:
         """A keep-alive was answered."""

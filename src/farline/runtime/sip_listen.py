@@ -25,6 +25,8 @@ BACKLOG = 1024
 MAX_FLOWS = 4096
 """Peers on UDP whose flow is remembered."""
 ACCEPTED_AT_ONCE = 32
+FIRST_LETTER = 0x40
+"""What begins with a byte from here on is SIP or nothing, and no keep-alive of any kind."""
 
 
 @dataclass(frozen=True)
@@ -88,27 +90,27 @@ class UdpSocket(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Hand on a message."""
-        if len(data) < 12 and not data.strip(b"\r\n\0 "):
-            self.driver.kept_alive(self._flow(addr))  # of a phone behind NAT: nothing to answer
+        flow = self._flows.get(addr) or self._new_flow(addr)
+        if len(data) >= 12 and data[0] >= FIRST_LETTER:
+            self.driver.received(flow, data)
+        elif len(data) < 12 and not data.strip(b"\r\n\0 "):
+            self.driver.kept_alive(flow)  # of a phone behind NAT: nothing to answer
         elif is_stun(data):
-            self.driver.kept_alive(self._flow(addr), data)
+            self.driver.kept_alive(flow, data)
         else:
-            self.driver.received(self._flow(addr), data)
+            self.driver.received(flow, data)
 
-    def _flow(self, addr: tuple[str, int]) -> Flow:
-        """The flow of a peer; a phone's comes again and again."""
-        known = self._flows.get(addr)
-        if known is None:
-            if len(self._flows) >= MAX_FLOWS:
-                self._flows.clear()
-            remote = Address(addr[0], addr[1])
-            known = Flow(0, self.interface, Transport.UDP, self.local, remote)
-            self._flows[addr] = known
-        return known
+    def _new_flow(self, addr: tuple[str, int]) -> Flow:
+        """The flow of a peer, remembered: a phone's comes again and again."""
+        if len(self._flows) >= MAX_FLOWS:
+            self._flows.clear()
+        remote = Address(addr[0], addr[1])
+        flow = self._flows[addr] = Flow(0, self.interface, Transport.UDP, self.local, remote)
+        return flow
 
     def send(self, data: bytes, remote: Address, ds_byte: int | None = None) -> None:
         """Send one message; `ds_byte`: its own, where that is not the socket's."""
-        if self.transport is None or self.transport.is_closing():
+        if self.transport is None:
             return
         if ds_byte is not None and ds_byte != self.ds_byte:
             if self._raw is None:  # loops do not let others send by their sockets
@@ -134,6 +136,7 @@ class UdpSocket(asyncio.DatagramProtocol):
         """Neither hear nor send any more."""
         if self.transport is not None:
             self.transport.abort()
+            self.transport = None
 
     def mark(self, ds_byte: int) -> None:
         """The DS byte of what has none of its own, from now on."""
@@ -143,6 +146,7 @@ class UdpSocket(asyncio.DatagramProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is closed."""
+        self.transport = None
         self.closed.set()
         if self._raw is not None:
             self._raw.close()

@@ -66,8 +66,12 @@ class SipPorts:
 
         self._classes = {listener.interface: listener.qos for listener in listeners}
         self._open: dict[Place, UdpSocket | StreamServer] = {}
-        self._udp: dict[str, UdpSocket] = {}
-        self._ending: dict[tuple[str, Transport, Address], Ending] = {}
+        self.udp_of: dict[str, UdpSocket] = {}
+        """The socket of each interface; while ports are ending, `udp` finds the right one."""
+
+        self.ending: dict[tuple[str, Transport, Address], Ending] = {}
+        """Ports that go on for some calls."""
+
         self._looking: asyncio.Task[None] | None = None
 
     # ---- what there is ----
@@ -90,15 +94,15 @@ class SipPorts:
 
     def udp(self, flow: Flow) -> UdpSocket | None:
         """The socket that a datagram of a flow leaves by."""
-        if self._ending:
-            ending = self._ending.get((flow.interface, Transport.UDP, flow.local))
+        if self.ending:
+            ending = self.ending.get((flow.interface, Transport.UDP, flow.local))
             if ending is not None and isinstance(ending.socket, UdpSocket):
                 return ending.socket
-        return self._udp.get(flow.interface)
+        return self.udp_of.get(flow.interface)
 
     def refuses(self, flow: Flow, data: bytes) -> bool:
         """Whether a message begins something on a port that ends."""
-        if not self._ending or (flow.interface, flow.transport, flow.local) not in self._ending:
+        if not self.ending or (flow.interface, flow.transport, flow.local) not in self.ending:
             return False
         return _GOES_ON.match(data) is None and _TO_TAG.search(data, 0, 8192) is None
 
@@ -120,7 +124,7 @@ class SipPorts:
         taken = {place.held for place in wanted if place not in self._open}
         in_the_way = {place: sock for place, sock in gone.items() if place.held in taken}
         await self._close(in_the_way.values())
-        self._end_now({key for key, one in self._ending.items() if _held(key) in taken})
+        self._end_now({key for key, one in self.ending.items() if _held(key) in taken})
         fresh: dict[Place, UdpSocket | StreamServer] = {}
         try:
             for place, listener in wanted.items():
@@ -135,28 +139,28 @@ class SipPorts:
         self._former |= self._listeners
         self._listeners = {listener.interface: listener for listener in listeners}
         self._open = {place: fresh.get(place) or self._open[place] for place in wanted}
-        self._udp = {}
+        self.udp_of = {}
         for place, sock in self._open.items():
             self._note(place, sock, wanted[place])
         for place, sock in gone.items():
             if place not in in_the_way:
                 self._end(place, sock, calls())
-        if self._ending and self._looking is None:
+        if self.ending and self._looking is None:
             self._looking = asyncio.ensure_future(self._look(calls))
 
     def remark(self, classes: Mapping[str, int]) -> None:
         """Give interfaces other DS bytes, for what has none of its own."""
         for interface, ds_byte in classes.items():
             self._classes[interface] = ds_byte
-            if interface in self._udp:
-                self._udp[interface].mark(ds_byte)
+            if interface in self.udp_of:
+                self.udp_of[interface].mark(ds_byte)
 
     async def stop(self) -> None:
         """Close every port."""
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
-        for sock in (*self._open.values(), *(one.socket for one in self._ending.values())):
+        for sock in (*self._open.values(), *(one.socket for one in self.ending.values())):
             sock.close()
 
     # ---- how ----
@@ -187,7 +191,7 @@ class SipPorts:
     def _note(self, place: Place, sock: UdpSocket | StreamServer, listener: Listener) -> None:
         """What of a listener its socket goes by."""
         if isinstance(sock, UdpSocket):
-            self._udp[place.interface] = sock
+            self.udp_of[place.interface] = sock
             sock.mark(self._classes.setdefault(place.interface, listener.qos))
         else:
             self._classes.setdefault(place.interface, listener.qos)
@@ -201,7 +205,7 @@ class SipPorts:
     ) -> None:
         users = {call for call, at in calls.items() if (place.interface, place.transport) in at}
         key = (place.interface, place.transport, sock.local)
-        self._ending[key] = Ending(sock, users)
+        self.ending[key] = Ending(sock, users)
         if users:
             text = f"{place.transport} {sock.local} for {len(users)} calls only"
             self._driver.event(Note("port ends", text, place.interface))
@@ -210,19 +214,19 @@ class SipPorts:
 
     async def _look(self, calls: Calls) -> None:
         """Close ports once their calls are over."""
-        while self._ending:
+        while self.ending:
             await asyncio.sleep(LOOK_SECONDS)
             there = calls()
-            for ending in self._ending.values():
+            for ending in self.ending.values():
                 ending.calls &= set(there)
-            self._end_now({key for key, one in self._ending.items() if not one.calls})
+            self._end_now({key for key, one in self.ending.items() if not one.calls})
         self._looking = None
 
     def _end_now(self, keys: Set[tuple[str, Transport, Address]]) -> None:
         for key in keys:
             interface, transport, local = key
-            self._ending.pop(key).socket.close()
-            self._driver.close_at(*key)
+            self.ending.pop(key).socket.close()
+            self._driver.connections.close_at(*key)
             self._driver.event(Note("port closed", f"{transport} {local}", interface))
 
     async def _close(self, sockets: Iterable[UdpSocket | StreamServer]) -> None:

@@ -83,7 +83,7 @@ class Connection(asyncio.Protocol):
             self.raw.abort()
             return
         self.remote = Address(*peer[:2])
-        if not self.driver.admit(self):
+        if not self.driver.connections.admit(self):
             self.raw.abort()
             return
         self._connected()
@@ -93,7 +93,7 @@ class Connection(asyncio.Protocol):
 
     def _begin(self) -> None:
         """SIP can flow: number the connection."""
-        self._flow = self.driver.opened(self)
+        self._flow = self.driver.connections.opened(self)
 
     def _limit(self, seconds: float, why: str) -> None:
         self._unlimit()
@@ -120,7 +120,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the driver, once."""
         self._unlimit()
-        self.driver.closed(self, self._flow, str(exc) if exc else "closed")
+        self.driver.connections.closed(self, self._flow, str(exc) if exc else "closed")
 
     def send(self, data: bytes) -> None:
         """Send one message, or a keep-alive."""

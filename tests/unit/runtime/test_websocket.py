@@ -130,7 +130,7 @@ async def test_the_handshake_must_end(door, said):
     writer.write(said)
     assert await reader.read() == b""
     assert (await door.refusal()).detail == "no WebSocket handshake"
-    assert door.driver._accepted["out"] == 0
+    assert door.driver.connections.accepted["out"] == 0
     writer.close()
 
 

@@ -93,7 +93,7 @@ class Pair:
             if isinstance(event, OpenFailed):
                 return event.reason
             if isinstance(event, Opened) and event.ticket == 7:
-                stream = self.driver._streams[event.flow.token]
+                stream = self.driver.connections.by_token[event.flow.token]
                 return stream.raw.get_extra_info("ssl_object")
 
 
