@@ -94,6 +94,8 @@ def _obstacle(sender: StreamStats) -> str:
 
 def _not_leaving(sender: StreamStats, receiver: StreamStats) -> str | None:
     """Why what a side sends does not leave towards the other; None: it does."""
+    if receiver.sent_packets is None:
+        return None
     missing = sender.received_packets - receiver.sent_packets
     if missing < FEW and receiver.sent_packets > 0:
         return None
@@ -108,8 +110,8 @@ def _not_leaving(sender: StreamStats, receiver: StreamStats) -> str | None:
         return f"{nothing}: no address of it is known"
     # What was held back before (a hold) is counted, and packets of another codec are not as many.
     missing -= receiver.untargeted_packets + receiver.unsent_packets
-    lost = missing >= FEW and sender.transcoding is None
-    return nothing if lost or not receiver.sent_packets else None
+    comparable = sender.transcoding is None or not receiver.sent_packets
+    return nothing if missing >= FEW and comparable else None
 
 
 def at_the_end(stats: Sequence[StreamStats]) -> str:

@@ -159,8 +159,9 @@ class StreamStats(msgspec.Struct, frozen=True):
     """address:port that we lock onto; None before the first accepted packet"""
     received_packets: int
     received_bytes: int
-    sent_packets: int
-    sent_bytes: int
+    sent_packets: int | None
+    """None: the engine does not count what it sends (rtpengine 10)."""
+    sent_bytes: int | None
     refused_packets: int
     """Packets from a source that may not latch, or that is not the latched one."""
     last_seen_ms: int | None

@@ -90,6 +90,11 @@ def test_a_few_packets_on_the_way_are_no_fault():
     assert all(one.works for one in found)
 
 
+def test_an_engine_that_does_not_count_what_it_sends_is_not_accused():
+    ports = replace(MOBILE, sent_packets=None), replace(OFFICE, sent_packets=None)
+    assert all(one.works for one in diagnose(ports))
+
+
 def test_a_hold_that_is_over_is_no_fault():
     found = diagnose((replace(MOBILE, sent_packets=400, untargeted_packets=600), OFFICE))
     assert all(one.works for one in found)

@@ -192,6 +192,7 @@ def test_counters_are_read_by_side_and_stream():
     rtp, rtcp = reply_of(Query("s"), document, PLACES, 1000.0).stats
     assert (rtp.side, rtp.index, rtp.kind, rtp.local) == ("inside", 0, "rtp", "10.0.0.7:34000")
     assert (rtp.latched, rtp.received_packets, rtp.received_bytes) == ("10.0.0.9:4000", 7, 700)
+    assert (rtp.sent_packets, rtp.sent_bytes) == (None, None)
     assert (rtp.refused_packets, rtp.last_seen_ms) == (1, 10_000)
     assert (rtcp.kind, rtcp.latched, rtcp.last_seen_ms) == ("rtcp", None, None)
     assert packets(document) == 9

@@ -196,8 +196,8 @@ def _stream(tag: str, index: int, stream: Document, wall: float) -> StreamStats:
         latched=_endpoint(section(stream.get("endpoint"))) if received else None,
         received_packets=received,
         received_bytes=number(counters.get("bytes")) or 0,
-        sent_packets=number(sent.get("packets")) or 0,
-        sent_bytes=number(sent.get("bytes")) or 0,
+        sent_packets=number(sent.get("packets")),
+        sent_bytes=number(sent.get("bytes")),
         refused_packets=number(counters.get("errors")) or 0,
         last_seen_ms=max(0, round((wall - last) * 1000)) if received and last else None,
     )

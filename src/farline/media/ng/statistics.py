@@ -53,7 +53,7 @@ def _stream(one: StreamStats, counters: dict[str, int], wall: float) -> Part:
         "local port": port,
         "flags": [one.kind.upper(), *(["confirmed"] if one.latched else [])],
         "stats": counters,
-        "stats_out": {"packets": one.sent_packets, "bytes": one.sent_bytes},
+        "stats_out": {"packets": one.sent_packets or 0, "bytes": one.sent_bytes or 0},
     }
     if one.latched is not None:
         peer, peer_port = _split(one.latched)
