@@ -19,6 +19,7 @@ from farline.runtime.control import ControlError, call
 from farline.runtime.role import ROLES
 
 MEDIA_ROLES = ("media", "office-media")
+ELSEWHERE = ": rtpengine relays here, `farline show border` has its nodes"
 
 
 def show(
@@ -43,7 +44,8 @@ def show(
         narrowed = {"call": asyncio.run(_media_name(run_dir, call_name))} if call_name else {}
         state = asyncio.run(call(run_dir / "control" / f"{role}.sock", "show", **narrowed))
     except ControlError as error:
-        typer.echo(str(error), err=True)
+        elsewhere = role == "media" and asyncio.run(_other_engine(run_dir))
+        typer.echo(f"{error}{ELSEWHERE if elsewhere else ''}", err=True)
         raise typer.Exit(1) from None
     if as_json:
         typer.echo(json.dumps(state, indent=2))
@@ -57,6 +59,14 @@ def _wide_console() -> Console:
     """The terminal; what reads a pipe gets lines as wide as the table of `print_media`."""
     console = Console()
     return console if console.is_terminal else Console(width=max(console.width, WIDEST))
+
+
+async def _other_engine(run_dir: Path) -> bool:
+    """Whether the border that runs there has its media relayed by rtpengine."""
+    try:
+        return "media nodes" in await call(run_dir / "control" / "border.sock", "show")
+    except ControlError:
+        return False
 
 
 async def _media_name(run_dir: Path, name: str) -> str:
