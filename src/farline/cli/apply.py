@@ -57,7 +57,7 @@ def apply(
     """
     seconds = None if confirm_within is None else _seconds(confirm_within)
     try:
-        text = config.read_text(encoding="utf-8")
+        text = config.read_bytes().decode()
         _, warnings = check_text(text, config, secrets)
     except (OSError, UnicodeDecodeError) as error:
         unread = ConfigError([Problem(str(config), f"cannot be read: {error}")])

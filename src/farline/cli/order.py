@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ import typer
 from farline.cli.files import check_text, fail_config, say_warnings
 from farline.config import ConfigError, Problem
 from farline.config.order import OrderError, moved, names
+from farline.runtime.whole_file import replace_file
 from farline.trace.summary import printable
 
 
@@ -44,7 +44,7 @@ def order(
         if item is not None:
             text = moved(text, place, item, before=before, after=after)
             _, warnings = check_text(text, config, secrets)
-            _write(config, text)
+            replace_file(config, text.encode())
             if not as_json:
                 say_warnings(warnings, config)
         shown = names(text, place)
@@ -60,14 +60,3 @@ def order(
         return
     for number, name in enumerate(shown, 1):
         typer.echo(f"{number:>4}  {printable(name)}")
-
-
-def _write(config: Path, text: str) -> None:
-    """The file, whole or not at all, with the mode that it had. Raises OSError."""
-    fresh = config.with_name(f".{config.name}.new")
-    descriptor = os.open(
-        fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, config.stat().st_mode & 0o777
-    )
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as out:
-        out.write(text)
-    fresh.replace(config)

@@ -72,6 +72,10 @@ def _parse(text: str) -> CommentedMap:
         raise ConfigError([Problem("file", f"not YAML: {error.problem}", line=line)]) from None
     except YAMLError as error:
         raise ConfigError([Problem("file", f"not YAML: {error}")]) from None
+    except RecursionError:
+        raise ConfigError(
+            [Problem("file", "not YAML that is read here: nested too deep")]
+        ) from None
     if tree is None:
         return CommentedMap()
     if not isinstance(tree, CommentedMap):

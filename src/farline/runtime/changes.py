@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,6 +19,7 @@ from farline.config.diff import LIVE, NOTHING, diff
 from farline.runtime import clock
 from farline.runtime.control import ControlError, ControlServer
 from farline.runtime.role import roles_of
+from farline.runtime.whole_file import replace_file
 from farline.store.versions import Pending
 
 if TYPE_CHECKING:
@@ -82,13 +82,13 @@ class Changes:
         """Put back a version whose time to be confirmed ran out while nothing ran."""
         pending = self.versions.pending()
         if pending is not None and clock.wall() >= pending.until:
-            self._write(self.versions.text(pending.back_to))
+            replace_file(self.file, self.versions.text(pending.back_to).encode())
             self.versions.run(pending.back_to)
             self._notice(f"version {pending.number} was not confirmed: back to {pending.back_to}")
 
     def begin(self) -> None:
         """Note the file's text, which was checked, as what runs from now on."""
-        text = self.file.read_text(encoding="utf-8")
+        text = self.file.read_bytes().decode()
         running = self.versions.running()
         if running is not None and self.versions.text(running.number) == text:
             return
@@ -129,14 +129,18 @@ class Changes:
                 await self._expire(pending)
 
     async def _expire(self, pending: Pending) -> None:
-        self._notice(f"version {pending.number} was not confirmed in time: going back")
-        try:
-            reason = f"version {pending.number} was not confirmed"
-            await self.rollback(pending.back_to, SYSTEM, reason, restart=True)
-        except (ChangeError, ConfigError) as error:
-            # It cannot go back: saying so once and staying is better than trying for ever.
-            log.error("version %d stays: %s", pending.number, error)
-            self.versions.confirm()
+        async with self._busy:
+            if self.versions.pending() != pending:
+                return  # somebody confirmed it, or went back, at the last moment
+            self._notice(f"version {pending.number} was not confirmed in time: going back")
+            why = f"as version {pending.back_to}: version {pending.number} was not confirmed"
+            try:
+                text = self.versions.text(pending.back_to)
+                await self._bring(text, SYSTEM, why, None, restart=True)
+            except (ConfigError, LookupError, OSError, RuntimeError) as error:
+                # Saying so once and staying is better than trying for ever.
+                self._notice(f"version {pending.number} stays, it cannot go back: {error}")
+                self.versions.confirm()
 
     # ---- commands ----
 
@@ -218,18 +222,27 @@ class Changes:
         if dry_run:
             return {"version": None, **told}
         if roles and not restart:
+            concerned = (one for one in changes if not set(roles).isdisjoint(one.by))
             raise ChangeError(
                 f"these changes need {', '.join(roles)} to start again; with --restart they do: "
-                + "; ".join(_places(changes, roles))
+                + "; ".join(f"{one.place} ({', '.join(one.by)})" for one in concerned)
             )
         version = self.versions.add(text, author, reason, clock.wall())
+        if confirm_within is not None:
+            # Known before the file is written: who dies in between goes back in time all the same.
+            self._run(version, running, confirm_within)
         await self._take(version, text, running, changes, roles)
-        until = None if confirm_within is None else clock.wall() + confirm_within
-        pending = None if until is None else Pending(version.number, running.number, until)
-        self.versions.run(version.number, pending)
+        until = self._run(version, running, confirm_within)
         self._changed.set()
         self._notice(f"version {version.number} runs ({author}: {reason})")
         return {"version": version.number, "confirm_until": until, **told}
+
+    def _run(self, version: Version, before: Version, confirm_within: float | None) -> float | None:
+        """Note that a version runs; until when it has to be confirmed."""
+        until = None if confirm_within is None else clock.wall() + confirm_within
+        pending = None if until is None else Pending(version.number, before.number, until)
+        self.versions.run(version.number, pending)
+        return until
 
     async def _take(
         self,
@@ -240,18 +253,19 @@ class Changes:
         roles: Sequence[str],
     ) -> None:
         """Write the file and let the roles go by it; all goes back when one of them does not."""
-        self._write(text)
         live = any(LIVE in one.by for one in changes) and "border" not in roles
         done: list[str] = []
         try:
+            replace_file(self.file, text.encode())
             if live:
                 await self.fleet.take_over("border")
             for role in roles:
                 done.append(role)
                 await self.fleet.restart(role)
-        except ControlError as error:
-            self._write(self.versions.text(running.number))
+        except (ControlError, OSError) as error:
+            self.versions.run(running.number)
             self.versions.refuse(version.number)
+            replace_file(self.file, self.versions.text(running.number).encode())
             if live:
                 await self.fleet.take_over("border")
             for role in done:
@@ -284,22 +298,3 @@ class Changes:
             if older and version.sha256 != running.sha256:
                 return version.number
         raise ChangeError("there is no version to go back to")
-
-    def _write(self, text: str) -> None:
-        """The deployment file, whole or not at all, with the mode that it had."""
-        mode = self.file.stat().st_mode & 0o777 if self.file.exists() else 0o600
-        fresh = self.file.with_name(f".{self.file.name}.new")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        fresh.chmod(mode)
-        fresh.replace(self.file)
-
-
-def _places(changes: Sequence[Change], roles: Sequence[str]) -> list[str]:
-    """Where the changes stand that need these roles to start again."""
-    return [
-        f"{one.place} ({', '.join(one.by)})" for one in changes if not set(roles).isdisjoint(one.by)
-    ]

@@ -7,7 +7,6 @@ Master keys stand in these files. So they lie in a tmpfs where there is one, in 
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from farline.media.records import MEDIA, MediaRecordError
 from farline.runtime.leftovers import Hold, beat, remove_dead
 from farline.runtime.secret_directory import empty_parent
 from farline.runtime.tls.identity import DtlsIdentity
+from farline.runtime.whole_file import replace_file
 from farline.store.sqlite import StoreError
 from farline.store.state import JournalState, MemoryState, Persist
 
@@ -31,15 +31,6 @@ log = logging.getLogger(__name__)
 
 PINS = Path("/sys/fs/bpf/farline")
 """Where the fast path pins what outlives a process: a directory for each instance and version."""
-
-
-def _write_secret(path: Path, data: bytes) -> None:
-    """Write a file for nobody else; at every moment it is whole or not there."""
-    new = path.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
-    new.replace(path)
 
 
 def clear_dead_pins(instance: str, pins: Path = PINS) -> None:
@@ -89,7 +80,7 @@ class MediaMemory:
             log.warning("the certificate of DTLS is made anew: %s: %s", path, error)
         made = DtlsIdentity.make()
         try:
-            _write_secret(path, made.to_bytes())
+            replace_file(path, made.to_bytes(), 0o600)
         except OSError as error:
             log.error("the certificate of DTLS is not written down: %s", error)
         return made

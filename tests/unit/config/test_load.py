@@ -127,3 +127,8 @@ def test_secrets_file_is_a_flat_mapping():
     assert load_secrets("ruel: '12'\n") == {"ruel": "12"}
     with pytest.raises(ConfigError):
         load_secrets("- a")
+
+
+def test_what_is_nested_without_end_is_said_and_not_a_crash():
+    with pytest.raises(ConfigError, match="nested too deep"):
+        load_deployment("[" * 20_000, {})

@@ -160,3 +160,72 @@ def test_what_ran_out_while_nothing_ran_goes_back_at_the_start(changes, file):
     changes.begin()
     assert file.read_text() == TEXT
     assert changes.versions.running().number == 1
+
+
+class Killed(BaseException):
+    """The process ends here, without a word."""
+
+
+async def test_killed_in_the_middle_of_a_change_that_waits_to_be_confirmed(
+    tmp_path, file, roles, monkeypatch
+):
+    """The file is written and the roles take it over: it goes back in time all the same."""
+
+    def begin():
+        made = Changes(Versions(tmp_path / "v.sqlite"), file, load, roles)
+        made.before_start()
+        made.begin()
+        return made
+
+    def load(text):
+        return load_deployment(text, SECRETS)
+
+    async def dies(_role):
+        raise Killed
+
+    monkeypatch.setattr(roles, "take_over", dies)
+    with pytest.raises(Killed):
+        await apply(begin(), NARROW, confirm_within=300)
+    assert file.read_text() == NARROW
+    again = begin()
+    assert again.history()["pending"]["number"] == again.versions.running().number == 2
+    now = clock.wall()
+    monkeypatch.setattr(clock, "wall", lambda: now + 301)
+    assert begin().versions.running().number == 1
+    assert file.read_text() == TEXT
+
+
+async def test_a_role_that_refuses_leaves_nothing_to_be_confirmed(changes, roles, file):
+    roles.refuses = "198.51.100.0/24"
+    with pytest.raises(ChangeError, match="version 1 runs on"):
+        await apply(changes, NARROW, confirm_within=300)
+    told = changes.history()
+    assert told["pending"] is None and file.read_text() == TEXT
+    assert [one["state"] for one in told["versions"]] == ["refused", "running"]
+
+
+async def test_confirmed_at_the_last_moment_stays(changes, file):
+    await apply(changes, NARROW, confirm_within=300)
+    pending = changes.versions.pending()
+    changes.confirm()  # while the time ran out, and another command was still at work
+    await changes._expire(pending)
+    assert file.read_text() == NARROW
+
+
+async def test_who_cannot_go_back_says_so_and_goes_on(changes, file, monkeypatch):
+    await apply(changes, NARROW, confirm_within=300)
+    said = []
+    monkeypatch.setattr(changes, "_notice", said.append)
+    file.unlink()
+    file.mkdir()
+    await changes._expire(changes.versions.pending())
+    assert "version 2 stays, it cannot go back" in said[-1]
+    assert changes.history()["pending"] is None
+
+
+async def test_a_file_that_is_a_link_stays_one(tmp_path, changes, file):
+    real = file.rename(tmp_path / "real.yaml")
+    file.symlink_to(real)
+    await apply(changes, NARROW)
+    assert file.is_symlink() and real.read_text() == NARROW
+    assert real.stat().st_mode & 0o777 == 0o640

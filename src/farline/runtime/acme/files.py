@@ -14,6 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from farline.config import Secret
 from farline.runtime.tls.making import common_name, key_pem, new_key, unsigned
+from farline.runtime.whole_file import replace_file
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -102,19 +103,12 @@ def account_key(path: Path) -> Secret:
 
 def write(profile: TlsServerProfile, base: Path, chain: bytes, key: bytes) -> None:
     """Put certificate and key in the place of those that are there. Raises OSError."""
-    _replace(base / profile.key, key, 0o600)
-    _replace(base / profile.certificate, chain, 0o644)
-
-
-def _replace(path: Path, data: bytes, mode: int) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    for path, data, mode in (
+        (base / profile.key, key, 0o600),
+        (base / profile.certificate, chain, 0o644),
+    ):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        replace_file(path, data, mode)
 
 
 def _self_signed(names: tuple[str, ...], now: datetime) -> tuple[bytes, bytes]:
