@@ -191,7 +191,7 @@ async def listens(site, port):
 async def test_a_change_that_nobody_confirms_goes_back(site, tmp_path):
     text = site.prepared.config.read_text()
     other = tmp_path / "other.yaml"
-    other.write_text(re.sub(r"via_host: .*", "via_host: nobody*", text))
+    other.write_text(re.sub(r"via_host: .*", "via_host: nobody.example", text))
     secrets = ("--secrets", str(site.prepared.config.with_name("secrets.yaml")))
     status, _ = await command(site, "apply", str(other), *secrets, "--confirm-within", "1s")
     assert status == 0

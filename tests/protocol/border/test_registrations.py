@@ -222,3 +222,20 @@ def test_service_route_is_kept_and_used(world, phone):
     assert world.take(phone.flow).get("Service-Route") is None
     world.receive(phone.flow, phone.request("MESSAGE", f"sip:3003@{DOMAIN}"))
     assert world.take(phone.upstream).values("Route") == ["<sip:10.10.10.20;lr>"]
+
+
+def test_tries_of_a_stranger_do_not_keep_a_phone_out(world, phone):
+    """As many bindings as a user may have, none of them accepted: those of others do not count."""
+
+    def tried(host, port):
+        other = Phone(world, user=phone.user, ip=host, port=port)
+        request = other.request(
+            "REGISTER", f"sip:{DOMAIN}", to=f"<sip:{phone.user}@{DOMAIN}>", call=f"{host}{port}",
+            Contact=f"<sip:{phone.user}@{host}:{port}>",
+        )  # fmt: skip
+        world.receive(other.flow, request)
+        return world.unread(other.flow)[-1].status
+
+    said = [tried("203.0.113.9", 5000 + number) for number in range(12)]
+    assert said == [100] * 9 + [503] * 3
+    assert tried("192.168.67.99", 6000) == 100

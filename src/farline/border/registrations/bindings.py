@@ -90,14 +90,21 @@ class BindingTable:
         self._leave_flow(binding)
         binding.phone = None
 
-    def full(self, user: str, domain: str) -> str | None:
-        """Why no further binding fits; None when one does."""
+    def full(self, user: str, domain: str, host: str) -> str | None:
+        """Why no further binding of somebody at `host` fits; None when one does.
+
+        What others only tried to register does not count: it would keep the phone itself out.
+        """
         if len(self._by_subid) >= self._limits.total:
             return f"{self._limits.total} bindings"
         if self.pending >= self._limits.pending:
             return f"{self._limits.pending} registrations under way"
-        if len(self._of_aor.get((user, domain.lower()), ())) >= self._limits.per_user:
-            return f"{self._limits.per_user} bindings of {user}@{domain}"
+        most = self._limits.per_user
+        if len(self._of_aor.get((user, domain.lower()), ())) >= most and most <= sum(
+            one.registered or (one.phone is not None and one.phone.remote.host == host)
+            for one in self.of_aor(user, domain)
+        ):
+            return f"{most} bindings of {user}@{domain}"
         return None
 
     def add(

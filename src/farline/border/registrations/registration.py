@@ -169,7 +169,7 @@ def _binding(
     if known is not None:
         known.subscriber = subscriber  # which a changed configuration may decide anew
         return known
-    full = context.bindings.full(user, domain)
+    full = context.bindings.full(user, domain, tx.flow.remote.host)
     if full is not None:
         return full
     binding = context.bindings.add(

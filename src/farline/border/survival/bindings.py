@@ -32,7 +32,7 @@ def restore_binding(context: Context, key: str, value: bytes) -> None:
     if context.bindings.by_key(record.key) is not None or not record.key:
         raise RecordError("a second one of the same contact")
     is_way = record.key[0] == WORD
-    full = context.bindings.full(record.user, record.domain)
+    full = context.bindings.full(record.user, record.domain, "")
     if full is not None and not is_way:
         raise RecordError(f"there are {full} already")
     subscriber = _beginning(context, record)
