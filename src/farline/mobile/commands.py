@@ -205,6 +205,3 @@ class TextReceived:
 
     sender: str
     text: str
-
-
-Output = RegistrationNews | CallNews | NeedMedia | MediaNews | MediaEnded | TextReceived

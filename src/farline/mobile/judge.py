@@ -119,14 +119,6 @@ def judge(
     return Judgement(finding, reason, correlation, lag * 1000.0 / RATE, delay, frames, lost)
 
 
-def one_way(first: Judgement, second: Judgement) -> str | None:
-    """For the two directions of a call: which of them is dead ("first", "second"), if just one."""
-    silent = [one.finding is Finding.SILENCE for one in (first, second)]
-    if silent[0] == silent[1]:
-        return None
-    return "first" if silent[0] else "second"
-
-
 def _verdict(
     correlation: float, alike: float, lost: int, frames: int, required: float
 ) -> tuple[Finding, str]:

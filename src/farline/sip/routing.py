@@ -1,4 +1,4 @@
-"""Where a request goes next: Route (RFC 3261 sections 16.4, 16.6, 16.12) and RFC 3263 as a choice.
+"""Where a request goes next: Route (RFC 3261 sections 16.6, 16.12) and RFC 3263 as a choice.
 
 Nothing here resolves a name: a `Hop` with a numeric host has an address, any other is for the
 resolver outside.
@@ -14,8 +14,6 @@ from farline._core import NameAddr, Uri, WireError
 from farline.sip.transport import Address, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from farline._core import Message
 
 MAX_ROUTES = 64
@@ -41,29 +39,6 @@ class Hop:
             return None
         transport = self.transport or Transport.UDP
         return Address(self.host, self.port or transport.default_port)
-
-
-def take_own_routes(request: Message, ours: Callable[[Uri], bool]) -> list[Uri]:
-    """Undo what we recorded (RFC 3261 section 16.4): remove the leading Routes that are ours.
-
-    A strict router before us has put our Record-Route into the Request-URI; then the last Route is
-    the Request-URI proper. Returns the URIs of ours that were taken off, first one first: their
-    parameters say what we noted in them. Raises WireError(400, ..., "Route").
-    """
-    taken: list[Uri] = []
-    own = _own_request_uri(request, ours)
-    if own is not None:
-        taken.append(own)
-    for _ in range(MAX_ROUTES):
-        values = request.values("Route")
-        if not values:
-            break
-        route = NameAddr.parse(values[0]).uri
-        if not ours(route):
-            break
-        request.pop("Route")
-        taken.append(route)
-    return taken
 
 
 def next_hop(request: Message) -> Uri:
@@ -124,16 +99,3 @@ def is_numeric(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _own_request_uri(request: Message, ours: Callable[[Uri], bool]) -> Uri | None:
-    """Put the last Route into the Request-URI when that is a Record-Route of ours (16.4)."""
-    values = request.values("Route")
-    if not values:
-        return None
-    target = Uri.parse(request.uri)
-    if target.param("lr") is None or not ours(target):
-        return None
-    request.uri = str(NameAddr.parse(values[-1]).uri)
-    request.set_all("Route", values[:-1])
-    return target

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from farline.mobile.judge import Finding, judge, one_way, through_codec
+from farline.mobile.judge import Finding, judge, through_codec
 from farline.mobile.wav import FRAME, read_wav
 
 SPEECH = Path(__file__).parents[3] / "src/farline/lab/speech"
@@ -116,11 +116,3 @@ def test_silence_cannot_be_judged():
 def test_unknown_codec_has_no_control():
     with pytest.raises(ValueError, match="G729"):
         through_codec(np.zeros(160, np.int16), "G729")
-
-
-def test_one_way_names_the_dead_direction(speech):
-    good, dead = judge(speech, recorded(speech)), judge(speech, np.zeros(8000, np.int16))
-    assert one_way(good, dead) == "second"
-    assert one_way(dead, good) == "first"
-    assert one_way(good, good) is None
-    assert one_way(dead, dead) is None

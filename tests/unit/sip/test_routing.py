@@ -9,12 +9,6 @@ from farline.sip import Address, Transport, routing
 from farline.sip.routing import Hop
 from farline.testing import sip_request
 
-US = "10.10.10.7"
-
-
-def ours(uri: Uri) -> bool:
-    return uri.host == US
-
 
 def having(uri: str, *routes: str):
     request = sip_request("BYE", uri)
@@ -22,35 +16,8 @@ def having(uri: str, *routes: str):
     return request
 
 
-def test_our_routes_are_taken_off_and_others_stay() -> None:
-    request = having(
-        "sip:3001@phone",
-        f"<sip:{US};lr;subid_ipcs=1>, <sip:{US};lr;x=2>, <sip:far;lr>",
-        f"<sip:{US};lr;y>",
-    )
-    taken = routing.take_own_routes(request, ours)
-    assert [str(uri) for uri in taken] == [f"sip:{US};lr;subid_ipcs=1", f"sip:{US};lr;x=2"]
-    assert request.values("Route") == ["<sip:far;lr>", f"<sip:{US};lr;y>"]
-    assert request.uri == "sip:3001@phone"
-
-
-def test_without_routes_nothing_happens() -> None:
-    request = having("sip:3001@phone")
-    assert routing.take_own_routes(request, ours) == []
-    assert str(routing.next_hop(request)) == "sip:3001@phone"
-
-
-def test_a_strict_router_before_us_is_undone() -> None:
-    request = having(f"sip:{US};lr;subid_ipcs=1", "<sip:far;lr>", "<sip:3001@phone>")
-    taken = routing.take_own_routes(request, ours)
-    assert [str(uri) for uri in taken] == [f"sip:{US};lr;subid_ipcs=1"]
-    assert request.uri == "sip:3001@phone" and request.values("Route") == ["<sip:far;lr>"]
-
-
-def test_our_contact_as_request_uri_is_no_strict_router() -> None:
-    request = having(f"sip:3001@{US};subid_ipcs=1", f"<sip:{US};lr>")
-    assert len(routing.take_own_routes(request, ours)) == 1
-    assert request.uri == f"sip:3001@{US};subid_ipcs=1"
+def test_without_routes_the_request_uri_is_next() -> None:
+    assert str(routing.next_hop(having("sip:3001@phone"))) == "sip:3001@phone"
 
 
 def test_a_loose_next_hop_is_the_first_route() -> None:
@@ -70,7 +37,7 @@ def test_routes_are_bounded_and_must_be_readable() -> None:
     with pytest.raises(WireError):
         routing.next_hop(having("sip:a@b", *["<sip:p;lr>"] * 65))
     with pytest.raises(WireError):
-        routing.take_own_routes(having("sip:a@b", "<<"), ours)
+        routing.next_hop(having("sip:a@b", "<<"))
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from farline.config import Rules
     from farline.config.policy_rules import Codecs
 
-EVERYTHING = Wanted()
-
 
 @dataclass(frozen=True, slots=True)
 class MediaPolicy:
