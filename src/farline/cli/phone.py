@@ -24,7 +24,8 @@ from farline.mobile.commands import CallState
 from farline.mobile.line import Account
 from farline.mobile.steps import StepError
 from farline.runtime.ids import RealIds
-from farline.runtime.phones.phone import Phone, PhoneOptions, client_tls, local_address
+from farline.runtime.phones.phone import Phone, PhoneOptions
+from farline.runtime.phones.reaching import client_tls, local_address
 from farline.sip.transport import Transport
 
 

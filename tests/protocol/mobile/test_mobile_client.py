@@ -23,7 +23,7 @@ from farline.mobile.resolve import resolve
 from farline.mobile.steps import Door, StepError
 from farline.runtime.phones import mobile
 from farline.runtime.phones.mobile import MobileClient, MobileOptions
-from farline.runtime.phones.phone import client_tls
+from farline.runtime.phones.reaching import client_tls
 from farline.runtime.sip import Listener, SipDriver
 from farline.runtime.tls.lab_authority import make_certificates
 from farline.sip.transport import Address, Transport

@@ -15,7 +15,8 @@ from farline.mobile.line import Account
 from farline.mobile.offer import Local
 from farline.mobile.steps import Door, StepError
 from farline.mobile.wav import read_wav
-from farline.runtime.phones.phone import Phone, PhoneOptions, client_tls, local_address
+from farline.runtime.phones.phone import Phone, PhoneOptions
+from farline.runtime.phones.reaching import client_tls, local_address
 from farline.runtime.sip import Listener, SipDriver
 from farline.runtime.tls.lab_authority import make_certificates
 from farline.sip.transport import Address, Transport

@@ -12,7 +12,7 @@ from farline.config import Secret
 from farline.mobile.asks import Fetch
 from farline.mobile.rest import RestClient
 from farline.mobile.steps import Door, StepError
-from farline.runtime.phones.phone import client_tls
+from farline.runtime.phones.reaching import client_tls
 from farline.runtime.tls.lab_authority import make_certificates
 from farline.sip.digest import Challenge, Credentials, ha1, response
 from farline.testing import SeededIds

@@ -22,7 +22,8 @@ from farline.mobile.rest import RestClient
 from farline.mobile.steps import Door, Step, StepError
 from farline.runtime import clock
 from farline.runtime.ids import RealIds
-from farline.runtime.phones.phone import Phone, PhoneOptions, client_tls, local_address
+from farline.runtime.phones.phone import Phone, PhoneOptions
+from farline.runtime.phones.reaching import client_tls, local_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,6 @@ What happens is told as plain dictionaries (`on_event`), the form in which the c
 from __future__ import annotations
 
 import asyncio
-import socket
-import ssl
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +40,7 @@ from farline.runtime.sip import Listener, SipDriver
 from farline.sip.transport import Address, Transport
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
     from pathlib import Path
 
@@ -286,21 +285,3 @@ class Phone:
             write_wav(path, recording)
             event["file"] = str(path)
         self._event(event)
-
-
-def client_tls(ca: Path | None, *, insecure: bool) -> ssl.SSLContext:
-    """How servers are verified. Raises OSError, ssl.SSLError for a file that is no authority."""
-    context = ssl.create_default_context(cafile=None if ca is None else str(ca))
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def local_address(remote: str, port: int = 9) -> str:
-    """The address that this machine would use towards `remote`. Raises OSError without a route."""
-    family = socket.AF_INET6 if ":" in remote else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.connect((remote, port))  # nothing is sent
-        return str(probe.getsockname()[0])
