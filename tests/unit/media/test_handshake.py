@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from farline.media.engine import Answer, MediaReply, Offer, Side
+from farline.media.relay_control import RelayControl
 from farline.media.sessions import MediaSessions
 from farline.sdp import Fingerprint, parse
 from farline.testing import SeededIds
@@ -24,7 +25,7 @@ PLAIN = "c=IN IP4 10.10.10.13\r\nm=audio 40752 RTP/AVP 8\r\n"
 
 
 @dataclass
-class Relay:
+class Relay(RelayControl):
     """Notes what it is told, by side."""
 
     ice_of: dict[int, tuple[str, str] | None] = field(default_factory=dict)
@@ -46,20 +47,6 @@ class Relay:
 
     def ice(self, session, stream, side, credentials, /):
         self.ice_of[side] = credentials
-
-    def withhold(self, session, stream, side, withheld, /): ...
-
-    def bundle(self, session, carrier, side, mid_extension, members, /): ...
-
-    def transcode(self, session, stream, sides, /): ...
-
-    def describe(self, session, stream, side, formats, /): ...
-
-    def gather(self, gathering, /): ...
-
-    def hold(self, session, held, /): ...
-
-    def close(self, session, stream, /): ...
 
     def query(self, session, /):
         return []

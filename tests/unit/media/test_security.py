@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from farline.media.engine import Answer, Offer, Query, Side
+from farline.media.relay_control import RelayControl
 from farline.media.sessions import MediaSessions
 from farline.media.wire import MediaWireError, decode_request, encode_request
 from farline.sdp import Crypto, parse
@@ -19,7 +20,7 @@ SAVP, AVP = "RTP/SAVP", "RTP/AVP"
 
 
 @dataclass
-class Notebook:
+class Notebook(RelayControl):
     """What the relay was told of keys, by stream and side; None: in the clear."""
 
     keys: dict[tuple[int, int], object] = field(default_factory=dict)
@@ -37,22 +38,8 @@ class Notebook:
     def signal(self, session, stream, side, **_said):
         self.keys.setdefault((stream, side), None)
 
-    def withhold(self, session, stream, side, withheld, /): ...
-
-    def bundle(self, session, carrier, side, mid_extension, members, /): ...
-
-    def transcode(self, session, stream, sides, /): ...
-
-    def dial(self, session, side, digit, duration_ms, /): ...
-
     def describe(self, session, stream, side, formats, /):
         assert session == "call"
-
-    def gather(self, gathering, /): ...
-
-    def hold(self, session, held, /): ...
-
-    def close(self, session, stream, /): ...
 
     def query(self, session, /):
         return []
