@@ -24,11 +24,11 @@ from farline.border.routing.upstream import Upstreams
 from farline.border.shield.dos import Guards
 from farline.border.shield.stage import Shield
 from farline.border.survival.keeper import Keeper
+from farline.border.topology import audit
 from farline.border.topology.hiding import Hider
 from farline.border.trunks.accounts import Accounts
 from farline.border.trunks.credentials import Credentials
 from farline.border.trunks.ways import Ways
-from farline.config import TopologyAudit
 from farline.sip import responses
 from farline.sip.effects import Send
 from farline.sip.schedule import Schedule
@@ -49,12 +49,6 @@ if TYPE_CHECKING:
     from farline.sip import Address, Flow, Message
     from farline.sip.ids import Ids
     from farline.sip.transaction import ClientTransaction, Manner, ServerTransaction, Timers
-
-AUDITED = frozenset(
-    {"From", "To", "Via", "Call-ID", "Record-Route", "Route", "Contact", "Warning", "body",
-     "WWW-Authenticate", "Proxy-Authenticate", "Refer-To", "Replaces"}
-)  # fmt: skip
-"""Places that are counted by name; what a peer calls its headers is no counter of ours."""
 
 _REQUESTS = {side: f"requests.{side}" for side in Side}
 
@@ -172,15 +166,8 @@ class Context:
             self.out.append(output)
         for binding in self.bindings.registered_on(flow).values():
             binding.nat.heard_at = self.now  # what we send keeps the flow open too
-        if not self.plan.is_outer(flow.interface) or not self.hider.leaks(output.data):
-            return
-        strange = flow.interface in self.plan.outsiders or self.is_outside(flow)
-        for where, what in self.hider.findings(output.data) if strange else ():
-            self.counters["audit.leaks"] += 1
-            self.counters[f"audit.{where}" if where in AUDITED else "audit.other"] += 1
-            action = "reported only" if self.hider.report_only else "it cannot be replaced"
-            text = f"{what} in {where} of a message to {flow.remote}: {action}"
-            self.decided("audit", f"leak in {where}", text, TopologyAudit.form)
+        if self.plan.is_outer(flow.interface) and self.hider.leaks(output.data):
+            audit.report(self, output)
 
     def heard(self, flow: Flow) -> bool:
         """Something came: the NAT of a phone holds the flow. Whether one is registered on it."""

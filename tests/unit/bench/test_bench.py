@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from farline.config.load import load_deployment
+
 BENCH = Path(__file__).parents[3] / "bench"
 
 
@@ -65,3 +67,13 @@ def test_standard_error_reads_whose_turn_it_is(media, capsys):
         "srtp vs rtpengine: run 2 of 2, ours",
         "srtp vs rtpengine: run 2 of 2, peer",
     ]
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_the_border_that_is_measured_can_be_started(monkeypatch, transport):
+    monkeypatch.syspath_prepend(str(BENCH))
+    signaling = importlib.import_module("signaling")
+    words = {"PORTS": signaling.PORTS[transport], "TRANSPORT": signaling.INNER[transport].upper()}
+    deployment = load_deployment(signaling.filled("border.yaml", **words), {})
+    assert deployment.border is not None
+    assert deployment.border.signaling_interfaces
