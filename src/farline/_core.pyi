@@ -6,6 +6,9 @@ from typing import Literal, Protocol, Self, TypeAlias, TypedDict, final, type_ch
 
 __all__ = [
     "MAX_MESSAGE",
+    "MAX_SDP",
+    "MAX_SDP_LINE",
+    "MAX_SDP_MEDIA",
     "BencodeError",
     "Crossing",
     "Finder",
@@ -13,11 +16,13 @@ __all__ = [
     "NameAddr",
     "Relay",
     "RelayError",
+    "SdpFault",
     "StreamFramer",
     "Uri",
     "Via",
     "WireError",
     "read_bencode",
+    "read_sdp",
     "rewrite_sdp",
     "write_bencode",
 ]
@@ -323,6 +328,32 @@ def write_bencode(value: _Encodable, behind: bytes, /) -> bytes:
     """
 
 # ---- descriptions (rust/sdp) ----
+
+MAX_SDP: int
+"""Largest description, in bytes (32768)."""
+MAX_SDP_LINE: int
+"""Longest line of it, without its letter and its end (4096)."""
+MAX_SDP_MEDIA: int
+"""Most m= sections (16)."""
+
+class SdpFault(ValueError):
+    """A description that cannot be used. `args` is (line, reason); line 0: as a whole."""
+
+_Line: TypeAlias = tuple[str, int, str, tuple[str, ...]]
+_Section: TypeAlias = tuple[
+    _Line, str | None, tuple[int, str | None] | None, bool, str, tuple[bytes, ...]
+]
+
+def read_sdp(
+    data: bytes, /
+) -> tuple[tuple[bytes, bytes, bytes, str], str | None, tuple[bytes, ...], list[_Section]]:
+    """Read a description. Raises SdpFault.
+
+    (Of o=: user, session, version, address; the address of the session's c= line; its a= lines,
+    trimmed; its m= sections.) A section is (kind in lower case, port, protocol in upper case,
+    formats), the address of its own c= line, port and address of a=rtcp, whether it has
+    a=rtcp-mux, its direction (or the session's), its a= lines, trimmed.
+    """
 
 def rewrite_sdp(
     data: bytes,

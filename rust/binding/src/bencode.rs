@@ -6,6 +6,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyMapping, PyString};
 
+use crate::bytes::latin_1;
+
 type Entry<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
 
 create_exception!(_core, BencodeError, PyValueError);
@@ -52,19 +54,11 @@ fn read<'py>(py: Python<'py>, value: &Value<'_>) -> PyResult<Bound<'py, PyAny>> 
         Value::Dictionary(entries) => {
             let found = PyDict::new(py);
             for (key, one) in entries {
-                found.set_item(text(py, key), read(py, one)?)?;
+                found.set_item(latin_1(py, key), read(py, one)?)?;
             }
             found.into_any()
         }
     })
-}
-
-/// One character a byte (ISO 8859-1), so that any bytes are a key.
-fn text<'py>(py: Python<'py>, key: &[u8]) -> Bound<'py, PyString> {
-    match std::str::from_utf8(key) {
-        Ok(plain) if plain.is_ascii() => PyString::new(py, plain),
-        _ => PyString::new(py, &key.iter().copied().map(char::from).collect::<String>()),
-    }
 }
 
 fn write(value: &Bound<'_, PyAny>, out: &mut Writer, depth: usize) -> PyResult<()> {
@@ -108,7 +102,7 @@ fn write_entries(entries: &[Entry<'_>], out: &mut Writer, depth: usize) -> PyRes
         if key.is_ascii() {
             out.bytes(key.as_bytes());
         } else {
-            out.bytes(&latin_1(key)?);
+            out.bytes(&to_latin_1(key)?);
         }
         write(one, out, depth + 1)?;
     }
@@ -116,8 +110,8 @@ fn write_entries(entries: &[Entry<'_>], out: &mut Writer, depth: usize) -> PyRes
     Ok(())
 }
 
-/// The reverse of `text`.
-fn latin_1(key: &str) -> PyResult<Vec<u8>> {
+/// The reverse of `latin_1`.
+fn to_latin_1(key: &str) -> PyResult<Vec<u8>> {
     let bytes: Option<_> = key.chars().map(|one| u8::try_from(one).ok()).collect();
     bytes.ok_or_else(|| PyValueError::new_err("a key is not of ISO 8859-1"))
 }

@@ -2,6 +2,7 @@
 use pyo3::prelude::*;
 
 mod bencode;
+mod bytes;
 mod media;
 mod sdp;
 mod voice;

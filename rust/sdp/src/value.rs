@@ -13,20 +13,35 @@ pub(crate) fn trimmed(mut text: &[u8]) -> &[u8] {
         }
         text = rest;
     }
-    &text[..trimmed_end(text)]
+    trimmed_end(text)
 }
 
-fn trimmed_end(text: &[u8]) -> usize {
+/// Without blanks behind it.
+pub(crate) fn trimmed_end(text: &[u8]) -> &[u8] {
     let last = text.iter().rposition(|byte| !is_blank(*byte));
-    last.map_or(0, |last| last + 1)
+    &text[..last.map_or(0, |last| last + 1)]
+}
+
+/// The words between blanks.
+pub(crate) fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| is_blank(*byte))
+        .filter(|word| !word.is_empty())
+}
+
+/// The first word, and what follows it.
+pub(crate) fn first_word(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let begin = text.iter().position(|byte| !is_blank(*byte))?;
+    let text = &text[begin..];
+    let end = text.iter().position(|byte| is_blank(*byte));
+    Some(text.split_at(end.unwrap_or(text.len())))
 }
 
 /// Where `IP4 10.0.0.1` stands at the end of a value: where its type begins, where its address does,
 /// and where that ends.
 fn place(value: &[u8]) -> Option<(usize, usize, usize)> {
-    let end = trimmed_end(value);
+    let end = trimmed_end(value).len();
     let address = value[..end].iter().rposition(|byte| is_blank(*byte))? + 1;
-    let kind = trimmed_end(&value[..address]).checked_sub(3)?;
+    let kind = trimmed_end(&value[..address]).len().checked_sub(3)?;
     let named = value[kind..kind + 2].eq_ignore_ascii_case(b"IP");
     (named && matches!(value[kind + 2], b'4' | b'6')).then_some((kind, address, end))
 }
