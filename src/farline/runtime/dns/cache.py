@@ -48,6 +48,12 @@ class DnsCache:
         self._entries.move_to_end(question)
         return entry.found
 
+    def standing_in(self, question: Question, now: float) -> Found | None:
+        """What stood in for servers that did not answer, when they were asked last."""
+        entry = self._entries.get(question)
+        stands = entry is not None and entry.found.stale and entry.stale_until > now
+        return entry.found if entry is not None and stands else None
+
     def put(self, question: Question, found: Found, ttl: float, now: float) -> None:
         """Keep what a server said for `ttl` seconds."""
         longest = MAX_TTL if found.records else MAX_NEGATIVE_TTL
@@ -57,7 +63,7 @@ class DnsCache:
     def failed(self, question: Question, failure: Found, now: float) -> Found:
         """No server answers: what was known before, else the failure; for a short time."""
         entry = self._entries.get(question)
-        if entry is not None and entry.found.records and entry.stale_until > now:
+        if entry is not None and entry.stale_until > now:
             found, until = replace(entry.found, stale=True), entry.stale_until
         else:
             found, until = failure, 0.0

@@ -33,6 +33,8 @@ LIFETIME_SECONDS = 3.0
 """For one question, all servers and tries together."""
 
 TRY_SECONDS = 1.0
+STAND_IN_SECONDS = 0.2
+"""How long servers that were silent a moment ago may take before an old answer stands in."""
 MAX_UNDER_WAY = 1000
 NEGATIVE_TTL = 30.0
 """For an absent name whose zone says nothing."""
@@ -67,16 +69,25 @@ class Resolver:
         self.cache = DnsCache()
 
     async def ask(self, question: Question) -> Found:
-        """The records of a question; from the cache while they hold."""
-        known = self.cache.get(question, clock.monotonic())
+        """The records of a question; from the cache while they hold.
+
+        While no server answers, only the first to ask waits for long: from then on what stands in
+        for the answer is soon given, and the servers are asked meanwhile (RFC 8767 section 5).
+        """
+        now = clock.monotonic()
+        known = self.cache.get(question, now)
         if known is not None:
             return known
+        known = self.cache.standing_in(question, now)
         task = self._under_way.get(question)
         if task is None:
             if len(self._under_way) >= MAX_UNDER_WAY:
                 return Found(error=f"{MAX_UNDER_WAY} look-ups are under way")
             task = self._under_way[question] = asyncio.ensure_future(self._ask(question))
             task.add_done_callback(lambda _: self._under_way.pop(question, None))
+        if known is not None:
+            done, _ = await asyncio.wait({task}, timeout=STAND_IN_SECONDS)
+            return task.result() if done else known
         return await asyncio.shield(task)
 
     def show(self) -> dict[str, object]:

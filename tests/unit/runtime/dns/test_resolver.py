@@ -92,6 +92,27 @@ async def test_old_answers_stand_in_for_silent_servers(server, monkeypatch):
     assert not (await resolver.ask(A)).stale
 
 
+async def test_only_the_first_to_ask_waits_for_silent_servers(server, monkeypatch):
+    """Each question of a search (NAPTR, SRV, A, AAAA) would take its time else, again and again."""
+    now = 1000.0
+    monkeypatch.setattr(module.clock, "monotonic", lambda: now)
+    monkeypatch.setattr(module, "LIFETIME_SECONDS", 0.2)
+    monkeypatch.setattr(module, "TRY_SECONDS", 0.1)
+    resolver, absent = Resolver([server.address]), Question("v6.test", "A")
+    for question in (A, absent):
+        assert not (await resolver.ask(question)).stale
+    server.silent = True
+    now += 301
+    for question in (A, absent):
+        assert (await resolver.ask(question)).stale
+    assert (await resolver.ask(absent)).error == "has no A record"
+    now += 6
+    resolver._resolver.lifetime = resolver._resolver.timeout = 100.0
+    async with asyncio.timeout(20):
+        assert (await resolver.ask(A)).stale
+        assert (await resolver.ask(absent)).stale
+
+
 async def test_nobody_there():
     resolver = Resolver([Address("127.0.0.1", 9)])
     assert (await resolver.ask(A)).error
