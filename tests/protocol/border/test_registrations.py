@@ -3,7 +3,7 @@
 import pytest
 
 from farline.sip import responses
-from farline.testing.border import BorderWorld
+from farline.testing.border import BorderWorld, changed
 from farline.testing.border_phone import DOMAIN, Phone
 
 
@@ -94,6 +94,34 @@ def test_a_stranger_cannot_move_anothers_binding(world, phone):
     assert binding["phone"] == "192.168.67.61:10057"
     assert binding["contact"] == phone.contact
     phone.call_office()
+
+
+def test_a_stranger_cannot_bring_anothers_binding_under_another_flow(guide_border):
+    """It is judged by its own flow; the binding stays under the phone's until it is accepted."""
+    (own,) = guide_border.subscriber_flows
+    guests = own.model_copy(update={"name": "Guests", "source_subnet": "203.0.113.0/24"})
+    world = BorderWorld(changed(guide_border, subscriber_flows=(guests, own)))
+    phone = Phone(world)
+    phone.register()
+    stranger = world.accept("IPORWB1Sig", "203.0.113.9", 4000)
+    contact = f'<{phone.contact}>;+sip.instance="{phone.instance}";reg-id=1'
+
+    def register(status):
+        request = phone.request(
+            "REGISTER", f"sip:{DOMAIN}", to=f"<sip:3001@{DOMAIN}>", call="evil", Contact=contact
+        )
+        world.receive(stranger, request)
+        inner = world.take(phone.upstream)
+        answer = responses.make(inner, status, to_tag="x", headers=(("Expires", "180"),))
+        answer.set_all("Contact", inner.all("Contact") if status == 200 else [])
+        world.receive(phone.upstream, answer)
+        assert [one.value for one in world.decisions("flow")][-1] == "Guests"
+        (binding,) = bindings(world)
+        return binding["flow"]
+
+    assert register(401) == own.name
+    assert register(200) == "Guests"
+    assert register(401) == "Guests"
 
 
 def test_other_ways_to_the_user_are_not_shown(world, phone):

@@ -49,6 +49,9 @@ class Binding:
 
     expires_at: float
     registered: bool = False
+    held_under: str = ""
+    """The subscriber flow of the last REGISTER that was accepted."""
+
     outbound: bool = False
     """The phone speaks RFC 5626 (it sent reg-id): a lost flow is then told with 430."""
 

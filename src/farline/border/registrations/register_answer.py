@@ -76,6 +76,7 @@ def _accept(context: Context, way: Binding, want: Wanted, flow: Flow, granted: f
     moved = binding.phone != flow
     if moved and not first and binding.phone is not None:
         binding.nat.moved(binding.phone, flow, context.now)
+    binding.subscriber = want.subscriber
     context.bindings.register(binding, flow, want.contact, context.now + granted + lease.SLACK)
     binding.outbound = want.outbound
     binding.path, binding.push = want.path, want.push

@@ -32,6 +32,22 @@ def register(context: Context, operation: Operation, tx: ServerTransaction) -> S
         context.reject(tx, "registration", Verdict(verdict.value, verdict.because, verdict.form))
         return
     registration = verdict.value
+    for want in registration.wanted:
+        want.binding.subscriber = want.subscriber
+    try:
+        yield from _serve(context, operation, tx, registration, verdict)
+    finally:
+        _put_back(context, registration, tx)
+
+
+def _serve(
+    context: Context,
+    operation: Operation,
+    tx: ServerTransaction,
+    registration: Registration,
+    verdict: Verdict[Registration | Refusal],
+) -> Steps:
+    """What the flow that the REGISTER came under makes of it."""
     context.decided("flow", registration.binding.subscriber.name, verdict.because, verdict.form)
     way = registration.binding
     context.marking.belongs(tx.flow, way.subscriber)
@@ -63,6 +79,15 @@ def register(context: Context, operation: Operation, tx: ServerTransaction) -> S
             return
     context.refused("upstream", f"{registration.binding.aor}: no next hop answers", tx.flow)
     _survive(context, registration, tx, passage.status)
+
+
+def _put_back(context: Context, registration: Registration, tx: ServerTransaction) -> None:
+    """A REGISTER of somebody else that was not accepted leaves bindings under their own flow."""
+    flows = context.plan.border.subscriber_flows
+    for binding in (want.binding for want in registration.wanted):
+        name = binding.held_under
+        if name and binding.subscriber.name != name and binding.phone != tx.flow:
+            binding.subscriber = next((f for f in flows if f.name == name), binding.subscriber)
 
 
 def _answered_here(context: Context, registration: Registration, tx: ServerTransaction) -> bool:

@@ -29,6 +29,9 @@ class Wanted:
     """One Contact of a REGISTER: the binding that it means and the URI to reach the phone at."""
 
     binding: Binding
+    subscriber: SubscriberFlow
+    """The flow that the REGISTER came under; the binding's own once it is accepted."""
+
     contact: str
     header: str
     uri: Uri
@@ -143,6 +146,7 @@ def _want(
         return Verdict(Refusal(503, "full"), binding)
     return Wanted(
         binding,
+        subscriber,
         str(contact.uri),
         str(contact),
         contact.uri,
@@ -167,7 +171,6 @@ def _binding(
     key = contact_key(user, domain, contact)
     known = context.bindings.by_key(key)
     if known is not None:
-        known.subscriber = subscriber  # which a changed configuration may decide anew
         return known
     full = context.bindings.full(user, domain, tx.flow.remote.host)
     if full is not None:
