@@ -32,7 +32,8 @@ def check(
     warning is said and refuses nothing (status 0); an error refuses the deployment (status 2).
 
     With --probe it goes to the network: names of next hops are looked up, every address is tried,
-    and those that do not answer are named, as warnings.
+    and those that do not answer are named, as warnings; so are rtpengine nodes that do not answer,
+    or are to record and do not.
 
     Example: farline check examples/guide.yaml
     """

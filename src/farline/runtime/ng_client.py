@@ -26,11 +26,12 @@ from farline.media.engine import (
 )
 from farline.media.ng.client import NgPlaces, document_of, packets, reply_of
 from farline.media.ng.message import section, text
-from farline.media.reports import MediaTimeout
+from farline.media.reports import CallRecorded, MediaTimeout
 from farline.runtime import clock
 from farline.runtime.ids import RealIds
 from farline.runtime.media import interface_classes, media_timeout
 from farline.runtime.ng_node import NgNode, NodeError
+from farline.runtime.ng_recording import RecordingWatch, records_calls
 from farline.sdp import SdpError, parse
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class NgSettings:
     timeout_seconds: float = 60.0
     """Without a packet for so long a session is reported."""
     ping_seconds: float = 2.0
+    records: bool = False
+    """Policies record calls: each node is asked whether it does."""
 
 
 def ng_settings(border: Border) -> NgSettings:
@@ -68,7 +71,8 @@ def ng_settings(border: Border) -> NgSettings:
         {name: asked[0] for name, asked in classes.items() if asked},
         dials(border),
     )
-    return NgSettings(engine.nodes, places, media_timeout(border), engine.ping_seconds)
+    timeout, records = media_timeout(border), records_calls(border)
+    return NgSettings(engine.nodes, places, timeout, engine.ping_seconds, records)
 
 
 @dataclass(slots=True)
@@ -97,10 +101,10 @@ class NgClient:
     def __init__(
         self,
         settings: NgSettings,
-        on_report: Callable[[MediaTimeout], None],
+        on_report: Callable[[MediaTimeout | CallRecorded], None],
         ids: Ids | None = None,
     ) -> None:
-        """`on_report` is called on the event loop for every session found silent."""
+        """`on_report` is called on the event loop for silent sessions, and for recordings."""
         self._settings = settings
         self._on_report = on_report
         self._ids = ids or RealIds()
@@ -109,6 +113,9 @@ class NgClient:
             NgNode(node.address, node.port, node.weight, self._ids, self._noticed)
             for node in settings.nodes
         ]
+        self._recording = RecordingWatch(
+            settings.places, self._ids, on_report, wanted=settings.records
+        )
         self._sessions: dict[str, _Session] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -134,6 +141,7 @@ class NgClient:
             with suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
+        await self._recording.stop()
         for node in self._nodes:
             await node.stop()
 
@@ -150,6 +158,7 @@ class NgClient:
         return [
             f"{node} {'up' if node.up else 'down'}, weight {node.weight}, "
             f"{count[id(node)]} sessions, {node.lost} requests lost, {node.strays} stray answers"
+            f"{self._recording.shown(node)}"
             for node in self._nodes
         ]
 
@@ -227,6 +236,8 @@ class NgClient:
         except NodeError as error:
             return MediaReply(error=str(error), status=503)
         reply = reply_of(request, document, places, clock.wall())
+        if reply.error is None:
+            self._recording.answered(node, request, document)
         if reply.error is None and isinstance(request, Offer):
             session.offer_held = held
         elif reply.error is None and isinstance(request, Answer):
@@ -256,6 +267,7 @@ class NgClient:
         return session
 
     def _noticed(self) -> None:
+        self._recording.noticed(self._nodes)
         if any(node.up for node in self._nodes):
             self._up.set()
         else:

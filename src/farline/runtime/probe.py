@@ -17,6 +17,9 @@ from farline.border.plan import Plan
 from farline.border.routing import stage as routing
 from farline.config import Problem
 from farline.runtime.dns.resolver import Resolver
+from farline.runtime.ids import RealIds
+from farline.runtime.ng_client import ng_settings
+from farline.runtime.ng_recording import check_nodes
 from farline.runtime.tls.profiles import TlsError, client_context
 from farline.sip import Address, Transport
 from farline.sip.locate import Located, Place
@@ -41,7 +44,10 @@ class _Hop:
 
 
 async def probe(deployment: Deployment, base: Path) -> list[Problem]:
-    """A warning for each next hop that resolves to nothing, and each address not reached."""
+    """A warning for each next hop that resolves to nothing, and each address not reached.
+
+    And for each rtpengine node that does not answer, or is to record and does not.
+    """
     border = deployment.border
     if border is None:
         return []
@@ -53,7 +59,8 @@ async def probe(deployment: Deployment, base: Path) -> list[Problem]:
         for within, rule, hop in profile.all_hops
     ]
     found = await asyncio.gather(*(_hop(deployment, base, resolver, gate, one) for one in hops))
-    return [problem for problems in found for problem in problems]
+    nodes = await check_nodes(border, ng_settings(border).places, RealIds())
+    return [problem for problems in (*found, nodes) for problem in problems]
 
 
 async def _hop(
