@@ -70,6 +70,8 @@ def test_a_reinvite_after_an_event_keeps_its_numbers_on_both_legs(load_border):
         ("application/dtmf-relay", b"Signal=5\r\nDuration=240\r\n", "5", 240),
         ("application/dtmf-relay", b"Signal= *\r\n", "*", 160),
         ("application/dtmf-relay", b"Signal=11\nDuration=100\n", "#", 100),
+        ("application/dtmf-relay", b"Signal=7\r\nDuration=99999\r\n", "7", 5000),
+        ("application/dtmf-relay", b"Signal=7\r\nDuration=100000\r\n", "7", 5000),
         ("application/dtmf", b"9\r\n", "9", 160),
         ("Application/DTMF; x=y", b"Signal=d", "D", 160),
     ],

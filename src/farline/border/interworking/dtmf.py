@@ -33,11 +33,13 @@ if TYPE_CHECKING:
 FIELD = "Global Policies > Server Interworking: DTMF Support"
 DEFAULT_MS = 160
 """The duration of an INFO that names none."""
+LONGEST_MS = 5_000
+"""A digit takes the place of speech: longer ones are cut."""
 MAX_INSERTED = 1_000
 """Requests of ours in one dialog; more digits than anybody presses in a call."""
 
 _SIGNAL = re.compile(rb"(?im)^\s*Signal\s*=\s*([0-9A-D*#])\s*$")
-_DURATION = re.compile(rb"(?im)^\s*Duration\s*=\s*([0-9]{1,5})\s*$")
+_DURATION = re.compile(rb"(?im)^\s*Duration\s*=\s*([0-9]{1,9})\s*$")
 _DIGIT = re.compile(rb"\s*([0-9A-Da-d*#])\s*\Z")
 _CODES = {10: "*", 11: "#", 12: "A", 13: "B", 14: "C", 15: "D"}
 """Some phones write the event's number instead of its sign."""
@@ -71,7 +73,7 @@ def digit_of(message: Message) -> tuple[str, int] | None:
     else:
         return None
     duration = _DURATION.search(body)
-    return digit, int(duration[1]) if duration is not None else DEFAULT_MS
+    return digit, min(int(duration[1]), LONGEST_MS) if duration is not None else DEFAULT_MS
 
 
 def wants_events(context: Context, session: Session | None, sender: Side) -> bool:
@@ -94,9 +96,12 @@ def to_stream(
         return False
     towards = media.sides_from(session.voice_of(sender))[1]
     reply = yield Ask(Dial(media.media, towards.name, *digit))
+    if reply.error is not None:
+        context.decided("dtmf", "INFO", f"the media engine plays no event: {reply.error}", FIELD)
+        return False
     said = f"a digit from INFO becomes a telephone-event towards {towards.name}"
-    context.decided("dtmf", "event", reply.error or said, FIELD)
-    return reply.error is None
+    context.decided("dtmf", "event", said, FIELD)
+    return True
 
 
 def to_info(context: Context, session: Session, report: DigitDialled) -> None:
