@@ -54,17 +54,29 @@ def test_what_survives_is_looked_at_no_more_and_still_goes_without_references() 
     assert gc.get_freeze_count() < before - YOUNG
 
 
-def test_an_old_cycle_goes_once_as_much_was_set_aside_as_is_held(collector: Collector) -> None:
+def old_cycle() -> tuple[weakref.ref[Knot], list[list[int]]]:
+    """A cycle that was set aside before it was dropped, and what came with it."""
     knot = Knot()
-    kept = held(1)
-    watched = weakref.ref(knot)
-    del knot
+    return weakref.ref(knot), held(1)
+
+
+def test_an_old_cycle_goes_once_twice_as_much_is_held(collector: Collector) -> None:
+    knot, kept = old_cycle()
     kept += held(1)
-    assert watched() is not None
-    assert not collector.is_due
-    while not collector.is_due:
-        assert len(kept) < 3 * gc.get_freeze_count()
-        kept += held(1)
-    collector.look()
-    assert watched() is None
-    assert not collector.is_due
+    collector.check()
+    assert knot() is not None
+    most = 2 * gc.get_freeze_count()
+    while knot() is not None:
+        assert len(kept) < most
+        kept += held(5)
+        collector.check()
+
+
+def test_what_came_and_went_is_no_reason_to_look_at_all(collector: Collector) -> None:
+    knot, _kept = old_cycle()
+    held_before = gc.get_freeze_count()
+    came = 0
+    while came < 3 * held_before:
+        came += len(held(100))
+        collector.check()
+    assert knot() is not None
