@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, ClassVar, Literal
 
 import re2
@@ -9,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from farline.config.base import Form, Name
 from farline.config.rule_values import HeaderName
+from farline.config.server import host_text
 
 FORM = "Global Profiles > Server Interworking"
 EarlySdp = Literal["none", "sdp", "no_sdp"]
@@ -42,8 +44,22 @@ def compiled(text: str) -> re2._Regexp:
         raise ValueError(f"{text!r} is no regular expression: {said}") from None
 
 
+def _groups_are_there(expression: str, template: str) -> None:
+    r"""Raises ValueError where a template names a group (\1) that its expression has not."""
+    there = compiled(expression).groups if expression else 0
+    for number in map(int, GROUP.findall(template)):
+        if number > there:
+            raise ValueError(f"\\{number}: the expression has {there} groups in brackets")
+
+
+GROUP = re.compile(r"\\([1-9])")
+"""What stands for a group's text in a template; every other character stands for itself."""
+
 Expression = Annotated[str, Field(max_length=MAX_EXPRESSION), AfterValidator(_expression)]
 """A regular expression of RE2: no back references, no look-around."""
+
+DomainValue = Annotated[str, AfterValidator(lambda text: host_text(text) if text else text)]
+"""A host name or an address, or nothing."""
 
 OneLine = Annotated[str, Field(max_length=1024, pattern=r"^[^\x00-\x1f]*$")]
 
@@ -77,8 +93,7 @@ class UriRule(Form):
     user_value: str = Field("", max_length=128, pattern=r"^[^\s<>@\";]*$", title="User Value")
     r"""Remove: takes the matched part away. Replace: puts this in its place, \1 for a group."""
     domain_action: Literal["none", "replace"] = Field("none", title="Domain Action")
-    domain_value: str = Field("", max_length=255, pattern=r"^[A-Za-z0-9.:\[\]-]*$",
-                              title="Domain Value")  # fmt: skip
+    domain_value: DomainValue = Field("", max_length=255, title="Domain Value")
 
     @model_validator(mode="after")
     def _does_something(self) -> UriRule:
@@ -86,6 +101,7 @@ class UriRule(Form):
             raise ValueError("User Action needs a User Regex: it says which part is meant")
         if self.domain_action == "replace" and not self.domain_value:
             raise ValueError("Domain Action replace needs a Domain Value")
+        _groups_are_there(self.user_regex, self.user_value if self.user_action == "replace" else "")
         if self.user_action == "none" and self.domain_action == "none":
             raise ValueError("the rule does nothing: choose a User Action or a Domain Action")
         return self
@@ -112,6 +128,11 @@ class HeaderRule(Form):
             raise ValueError(f"{self.header} is the border's own work and not for rules")
         if self.action == "add" and not self.value:
             raise ValueError("Add needs a Value")
+        if self.action == "add" and self.match:
+            raise ValueError("Add has no Match: it looks at no value that there is")
+        if self.action == "remove" and self.value:
+            raise ValueError("Remove has no Value")
+        _groups_are_there(self.match, self.value if self.match else "")
         return self
 
 

@@ -47,13 +47,14 @@ def is_name(text: str) -> bool:
     return is_numeric(text) or _NAME.fullmatch(text) is not None
 
 
-def _host(text: str) -> str:
+def host_text(text: str) -> str:
+    """A host in the spelling that the wire is compared with. Raises ValueError."""
     if not is_name(text):
         raise ValueError(f"{text!r} is neither an IP address nor a host name")
     return canonical_host(text.strip("[]"))
 
 
-HostText = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_host)]
+HostText = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(host_text)]
 """An IP address or a host name, in the one spelling that the wire is compared with."""
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from farline.config.interworking import HeaderRule, UriRule
 from farline.sip import responses
 from farline.testing.border_phone import DOMAIN, OFFICE, inner, registered
 
@@ -15,6 +16,7 @@ URI = f"sip:3003@{DOMAIN}"
         ("user_action: add_suffix, user_value: '0'", "30030", DOMAIN),
         ("user_regex: '^30', user_action: remove", "03", DOMAIN),
         (r"user_regex: '^(\d)0(.*)', user_action: replace, user_value: '\2-\1'", "03-3", DOMAIN),
+        (r"user_regex: '^30(7)?', user_action: replace, user_value: '\1-'", "-03", DOMAIN),
         ("domain_action: replace, domain_value: pbx.lan", "3003", "pbx.lan"),
         ("user_regex: '^4', user_action: add_prefix, user_value: '9'", "3003", DOMAIN),
         ("domain_regex: nowhere, user_action: add_prefix, user_value: '9'", "3003", DOMAIN),
@@ -48,6 +50,7 @@ def test_phones_and_dialogs_keep_their_names(with_profile):
         ("header: X-Site, action: remove, match: zzz", ["a; b=1"]),
         ("header: X-Site, action: replace, value: new", ["new"]),
         (r"header: X-Site, action: replace, match: 'b=(\d)', value: 'c=\1'", ["a; c=1"]),
+        (r"header: X-Site, action: replace, match: 'b=1', value: 'ü:\'", ["a; ü:\\"]),
         ("header: X-Site, action: remove, method: INVITE", ["a; b=1"]),
         ("header: X-Site, action: remove, direction: from_server", ["a; b=1"]),
     ],
@@ -65,3 +68,23 @@ def test_header_manipulation_from_the_server(with_profile):
         phone.upstream, responses.make(message, 200, to_tag="x", headers=(("Server", "IPO/11"),))
     )
     assert phone.world.take(phone.flow).get("Server") is None
+
+
+@pytest.mark.parametrize(
+    ("form", "fields", "said"),
+    [
+        (
+            UriRule,
+            {"user_regex": "^(30)", "user_action": "replace", "user_value": r"\2"},
+            "1 groups",
+        ),
+        (UriRule, {"domain_action": "replace", "domain_value": "a:5060"}, "nor a host name"),
+        (HeaderRule, {"action": "replace", "match": "a", "value": r"\1"}, "0 groups"),
+        (HeaderRule, {"action": "add", "match": "a", "value": "b"}, "Add has no Match"),
+        (HeaderRule, {"action": "remove", "value": "b"}, "Remove has no Value"),
+    ],
+)
+def test_rules_that_would_fail_on_every_message(form, fields, said):
+    header = {"header": "X-Site"} if form is HeaderRule else {}
+    with pytest.raises(ValueError, match=said):
+        form(**header, **fields)

@@ -7,11 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farline.config.interworking import DEFAULT_INTERWORKING, InterworkingProfile, compiled
+from farline.config.interworking import (
+    DEFAULT_INTERWORKING,
+    GROUP,
+    InterworkingProfile,
+    compiled,
+)
 from farline.sip import NameAddr, Uri, WireError, headers
 from farline.sip.transaction import Manner
 
 if TYPE_CHECKING:
+    import re2
+
     from farline.config.interworking import HeaderRule, UriRule
     from farline.sip import Message
 
@@ -118,7 +125,7 @@ class _UriRule:
             user += rule.user_value
         elif self._user is not None and rule.user_action in ("remove", "replace"):
             into = rule.user_value if rule.user_action == "replace" else ""
-            user = self._user.sub(into, user, 1)[:MAX_VALUE]
+            user = _replaced(self._user, into, user, 1)
         if rule.user_action != "none":
             uri = Uri.build(
                 uri.host, user=user or None, port=uri.port, params=uri.params, scheme=uri.scheme
@@ -151,8 +158,17 @@ class _HeaderRule:
             elif self._match.search(value) is None:
                 kept.append(value)
             elif rule.action == "replace":
-                kept.append(self._match.sub(rule.value, value)[:MAX_VALUE])
+                kept.append(_replaced(self._match, rule.value, value))
         message.set_all(rule.header, [value for value in kept if value])
+
+
+def _replaced(pattern: re2._Regexp, template: str, text: str, most: int = 0) -> str:
+    r"""A text with what is found in it replaced; `\1` is a group's text. `most`: 0 is all."""
+
+    def expanded(found: re2._Match) -> str:
+        return GROUP.sub(lambda one: found.group(int(one[1])) or "", template)
+
+    return str(pattern.sub(expanded, text, most))[:MAX_VALUE]
 
 
 def _manner(profile: InterworkingProfile) -> Manner | None:
