@@ -15,7 +15,7 @@ from farline.border.topology.stage import (
     outward_request,
     outward_response,
 )
-from farline.sip import WireError
+from farline.sip import NameAddr, WireError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -292,8 +292,6 @@ def _count_up(out: Message, near: End, request: Message) -> None:
 
 
 def with_tag(name: str, tag: str) -> str:
-    """A From or To with this tag instead of the one it has."""
-    head, _, rest = name.partition(";tag=")
-    after = rest.partition(";")
-    tail = f";{after[2]}" if after[1] else ""
-    return f"{head};tag={tag}{tail}" if tag else f"{head}{tail}"
+    """A From or To with this tag instead of the one it has. Raises WireError."""
+    parsed = NameAddr.parse(name)
+    return str(parsed.with_param("tag", tag) if tag else parsed.without_param("tag"))

@@ -4,7 +4,7 @@ import pytest
 
 from farline.border import Reconfigured
 from farline.config import ConfigError, Secret, TopologyAudit, TopologyHidingProfile
-from farline.sip import responses
+from farline.sip import NameAddr, responses
 from farline.testing.border import BorderWorld, changed
 from farline.testing.border_phone import DOMAIN, OFFICE, Phone, offer
 
@@ -415,3 +415,33 @@ def test_call_id_of_the_office_is_a_leak_until_a_rule_hides_it(hidden):
     world, phone = hidden(rule("Call-ID"))
     from_office(world, phone, call=f"1@{OFFICE}")
     assert "audit.leaks" not in world.core.show()["counters"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "<sip:3001@{}>;TAG=phone",
+        "<sip:3001@{}> ; tag = phone",
+        '"x;tag=zz" <sip:3001@{}>;tag=phone;y=1',
+        '<sip:3001@{}>;x=";tag=q";tag=phone',
+    ],
+)
+def test_a_dialog_whose_names_are_hidden_goes_on_however_its_tag_is_written(hidden, name):
+    world, phone = hidden(rule("From"), rule("To"))
+    whole, shown = NameAddr.parse(name.format(DOMAIN)), NameAddr.parse(name.format(OURS_IN))
+    invite = phone.request("INVITE", f"sip:3003@{DOMAIN}", body=offer(), From=str(whole))
+    world.receive(phone.flow, invite)
+    world.take(phone.flow)
+    inner = world.take(phone.upstream)
+    assert inner.get("From") == str(shown)
+    phone.office_answer(inner, 200, body=offer(OFFICE, 40750))
+    world.take(phone.flow)
+    world.receive(phone.flow, phone.in_dialog("ACK", cseq=phone.cseq, From=str(whole)))
+    ack = NameAddr.parse(world.take(phone.upstream).get("From"))
+    assert (ack.display, ack.uri.host) == (whole.display, OURS_IN)
+    assert [pair for pair in ack.params if pair[0].lower() == "tag"] == [("tag", "phone")]
+    bye = phone.office_request("BYE", to_tag="phone", call="call-1", To=str(shown))
+    world.receive(phone.upstream, bye)
+    to = NameAddr.parse(world.take(phone.flow).get("To"))
+    assert (to.display, to.uri.host) == (whole.display, DOMAIN)
+    assert [pair for pair in to.params if pair[0].lower() == "tag"] == [("tag", "phone")]
