@@ -40,6 +40,10 @@ def apply(
         str | None,
         typer.Option(help="Goes back by itself unless `farline confirm` comes in time: 90s, 5m."),
     ] = None,
+    on: Annotated[
+        int | None,
+        typer.Option(help="Only if this version still runs: nobody's change between is undone."),
+    ] = None,
     restart: Restart = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the differences.")] = False,
     secrets: Annotated[
@@ -76,6 +80,7 @@ def apply(
         confirm_within=seconds,
         restart=restart,
         dry_run=dry_run,
+        on=on,
     )
     _tell(result, as_json)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from farline.config import ConfigError
 from farline.config.diff import LIVE, NOTHING, diff
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from farline.config import Deployment
     from farline.config.diff import Change
+    from farline.runtime.fleet import Fleet
     from farline.store.versions import Version, Versions
 
 log = logging.getLogger(__name__)
@@ -41,19 +42,6 @@ LONGEST_CONFIRM = 24 * 3600.0
 
 class ChangeError(RuntimeError):
     """A change that is not made; the text says why and what to do."""
-
-
-class Fleet(Protocol):
-    """The running roles, as a change needs them."""
-
-    def roles(self) -> Sequence[str]:
-        """Names of the running roles, in the order of starting."""
-
-    async def take_over(self, role: str) -> None:
-        """Let a role read the deployment file and go by it. Raises ControlError."""
-
-    async def restart(self, role: str) -> None:
-        """End a role's process and wait until the next one answers. Raises ControlError."""
 
 
 class Changes:
@@ -153,12 +141,21 @@ class Changes:
         confirm_within: float | None = None,
         restart: bool = False,
         dry_run: bool = False,
+        on: int | None = None,
     ) -> dict[str, Any]:
-        """Bring a text to run. Raises ConfigError for a bad one, ChangeError for what cannot be."""
+        """Bring a text to run, if `on` only in the place of that version.
+
+        Raises ConfigError for a bad one, ChangeError for what cannot be.
+        """
         if confirm_within is not None and not 1 <= confirm_within <= LONGEST_CONFIRM:
             raise ChangeError(f"confirm within 1 s to {LONGEST_CONFIRM:.0f} s")
         async with self._busy:
-            waiting = self.versions.pending()
+            runs, waiting = self._running().number, self.versions.pending()
+            if on not in (None, runs):
+                raise ChangeError(
+                    f"version {runs} runs, not {on}: somebody was quicker; look at "
+                    f"farline versions --show {runs}"
+                )
             if waiting is not None and not dry_run:
                 raise ChangeError(
                     f"version {waiting.number} waits to be confirmed: farline confirm, or "

@@ -98,6 +98,14 @@ async def test_a_bad_file_changes_nothing(changes, roles, file):
     assert len(changes.history()["versions"]) == 1
 
 
+async def test_of_two_editors_of_one_version_the_second_hears_of_the_first(changes, file):
+    assert (await apply(changes, NARROW, on=1))["version"] == 2
+    for dry_run in (False, True):
+        with pytest.raises(ChangeError, match="version 2 runs, not 1: somebody was quicker"):
+            await apply(changes, PORTS, on=1, dry_run=dry_run)
+    assert file.read_text() == NARROW
+
+
 async def test_a_dry_run_only_says(changes, roles, file):
     told = await apply(changes, PORTS, dry_run=True)
     assert (told["version"], told["restart"]) == (None, ["media", "border"])
