@@ -22,13 +22,7 @@ from farline.media.negotiation import Negotiation, Place
 from farline.media.opening import close_stream, open_streams
 from farline.media.sharing import Sharing
 from farline.media.telling import Telling
-from farline.sdp import (
-    MediaPorts,
-    SdpError,
-    ip_version,
-    rewrite,
-    unfolded,
-)
+from farline.sdp import MediaPorts, SdpError, ip_version, rewrite, unfolded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -183,10 +177,10 @@ class MediaSession:
             self.relay.hold(self.name, self.held)
         recorders.record(self)
 
-    def stream_index(self, number: int) -> int | None:
-        """The m= line of one of the relay's stream numbers."""
-        known = [*self.streams.items(), *self.fresh.items()]
-        return next((index for index, stream in known if stream.number == number), None)
+    def stream_indices(self) -> dict[int, int]:
+        """The m= line of each of the relay's stream numbers."""
+        known = (*self.fresh.items(), *self.streams.items())
+        return {stream.number: index for index, stream in known}
 
     def newest(self, index: int) -> Stream | None:
         """The stream of an m= line that was opened last; None: there is none."""

@@ -188,7 +188,8 @@ def _drawing(ids: Ids) -> Draw:
 
 
 def _stats(session: MediaSession, ports: Iterable[PortStats]) -> tuple[StreamStats, ...]:
-    known = ((session.stream_index(port["stream"]), port) for port in ports)
+    indices = session.stream_indices()
+    known = ((indices.get(port["stream"]), port) for port in ports)
     return tuple(
         StreamStats(
             side=session.sides[port["side"]].name,

@@ -54,6 +54,8 @@ def read_formats(words: Sequence[str], attributes: Iterable[bytes]) -> tuple[For
     maps: dict[int, tuple[str, int, int]] = {}
     parameters: dict[int, str] = {}
     for attribute in attributes:
+        if not attribute.startswith((b"rtpmap:", b"fmtp:")):
+            continue
         if (found := _RTPMAP.match(attribute)) is not None:
             channels = int(found[4] or b"1")
             maps.setdefault(int(found[1]), (found[2].decode("ascii"), int(found[3]), channels))
