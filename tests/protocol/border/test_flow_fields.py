@@ -153,6 +153,23 @@ def test_presence_server_address(guide_border):
     assert world.take(phone.flow).status == 503
 
 
+@pytest.mark.parametrize("contact", ["*", None])
+def test_a_phone_that_a_contact_host_let_in_may_ask_and_leave(guide_border, contact):
+    """A REGISTER without a Contact (a question) or with `*` names no host."""
+    world = world_of(guide_border, subscriber_flows={"contact_host": "172.22.33.0/24"})
+    phone, stranger = Phone(world), Phone(world, user="3002", port=10058)
+    phone.register()
+    for one, status in ((phone, 100), (stranger, 403)):
+        aor = f"<sip:{one.user}@{DOMAIN}>"
+        request = one.request("REGISTER", f"sip:{DOMAIN}", to=aor, cseq=9, Expires="0")
+        request.remove("Contact")
+        if contact is not None:
+            request.add("Contact", contact)
+        world.receive(one.flow, request)
+        assert world.take(one.flow).status == status
+    assert world.take(phone.upstream).get("Contact") == contact
+
+
 @pytest.mark.parametrize("transport", ["UDP", "TCP"])
 def test_presence_server_by_name(load_border, transport):
     """Over UDP too; the second address where the first refuses."""

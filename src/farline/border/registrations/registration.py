@@ -74,7 +74,7 @@ class _Told(NamedTuple):
 
 def understand(context: Context, tx: ServerTransaction) -> Verdict[Registration | Refusal]:
     """Whether a REGISTER is served, and what it means; makes the pending bindings that it needs."""
-    found = flows.decide(context.plan, Exchange(tx.request, tx.flow))
+    found = _known_flow(context, tx) or flows.decide(context.plan, Exchange(tx.request, tx.flow))
     if found.value is None:
         return Verdict(Refusal(403, "no-flow"), found.because)
     if found.value.source == "click_to_call":
@@ -96,6 +96,24 @@ def understand(context: Context, tx: ServerTransaction) -> Verdict[Registration 
     if isinstance(way, str):
         return Verdict(Refusal(503, "full"), way)
     return Verdict(Registration(way, tuple(wanted), told.everything), found.because, found.form)
+
+
+def _known_flow(context: Context, tx: ServerTransaction) -> Verdict[SubscriberFlow | None] | None:
+    """Of a registered phone whose REGISTER names no Contact (RFC 3261 sections 10.2.2, 10.2.3).
+
+    It is the flow that the phone registered by: Contact Host has nothing to look at.
+    """
+    if (tx.request.get("Contact") or "*").strip() != "*":
+        return None
+    try:
+        user = NameAddr.parse(tx.request.get("From") or "").uri.user or ""
+    except WireError:
+        return None
+    phone = context.bindings.registered_on(tx.flow).get(user)
+    if phone is None:
+        return None
+    flow = phone.subscriber
+    return Verdict(flow, f"{phone.aor} registered by {flow.name}", f"{flow.form}: {flow.name}")
 
 
 def _refused(verdict: Verdict[Refusal]) -> Verdict[Registration | Refusal]:
