@@ -4,44 +4,27 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fastpath::Fastpath;
-use pyo3::create_exception;
-use pyo3::exceptions::{PyException, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use relay::{Codec, Content, Credentials, Format, Hash, Options, Place, Remote, Terms};
+use relay::{Content, Credentials, Options, Place, Remote};
 
+mod raised;
 mod told;
 mod words;
 
 use crate::voice::VoiceObject;
-use told::{report, stats};
+use raised::{OrRaise, RelayError};
+use told::{all_stats, report};
 use words::{
-    address, fast_path_settings, interface, ip, member, protection, side_index, AddressTuple,
-    InterfaceTuple, KeysTuple, MemberTuple,
+    address, fast_path_settings, format, interface, ip, member, protection, side_index, terms,
+    AddressTuple, FormatTuple, InterfaceTuple, KeysTuple, MemberTuple,
 };
-
-create_exception!(_core, RelayError, PyException);
 
 /// Adds this file's classes to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("RelayError", module.py().get_type::<RelayError>())?;
     module.add_class::<Relay>()
-}
-
-fn failed(error: &relay::RelayError) -> PyErr {
-    let status = match error {
-        relay::RelayError::Exhausted(_) => 503,
-        _ => 500,
-    };
-    Python::attach(|py| {
-        let raised = RelayError::new_err((status, error.to_string()));
-        let value = raised.value(py);
-        let named = value.setattr("status", status);
-        match named.and_then(|()| value.setattr("reason", error.to_string())) {
-            Ok(()) => raised,
-            Err(other) => other,
-        }
-    })
 }
 
 /// The relay's threads and ports.
@@ -87,7 +70,7 @@ impl Relay {
             });
             relay::Relay::start_beside(interfaces, options, kernel, state.as_deref(), place)
         });
-        let mut relay = started.map_err(|error| failed(&error))?;
+        let mut relay = started.or_raise()?;
         if let Some((certificate, key)) = identity {
             if !relay.identify(certificate, key) {
                 return Err(PyValueError::new_err("not a certificate with its key"));
@@ -108,7 +91,7 @@ impl Relay {
         let content = if rtp { Content::Rtp } else { Content::Raw };
         let names = [interfaces.0.as_str(), interfaces.1.as_str()];
         let opened = py.detach(|| self.0.open(session, stream, names, content));
-        opened.map(|[a, b]| (a, b)).map_err(|error| failed(&error))
+        opened.map(|[a, b]| (a, b)).or_raise()
     }
 
     #[pyo3(signature = (session, stream, interfaces, rtp, ports, /))]
@@ -125,13 +108,12 @@ impl Relay {
         let names = [interfaces.0.as_str(), interfaces.1.as_str()];
         let ports = [ports.0, ports.1];
         let done = py.detach(|| self.0.reopen(session, stream, names, content, ports));
-        done.map_err(|error| failed(&error))
+        done.or_raise()
     }
 
     #[pyo3(signature = (session, stream, /))]
     fn resume(&self, session: &str, stream: u16) -> PyResult<()> {
-        let done = self.0.resume(session, stream);
-        done.map_err(|error| failed(&error))
+        self.0.resume(session, stream).or_raise()
     }
 
     fn restored(&self) {
@@ -159,8 +141,9 @@ impl Relay {
             muted,
             muxed,
         };
-        let done = self.0.signal(session, stream, side_index(side)?, remote);
-        done.map_err(|error| failed(&error))
+        self.0
+            .signal(session, stream, side_index(side)?, remote)
+            .or_raise()
     }
 
     #[pyo3(signature = (session, stream, side, keys, /, *, closed = false))]
@@ -173,8 +156,9 @@ impl Relay {
         closed: bool,
     ) -> PyResult<()> {
         let wanted = protection(keys, closed)?;
-        let done = self.0.protect(session, stream, side_index(side)?, wanted);
-        done.map_err(|error| failed(&error))
+        self.0
+            .protect(session, stream, side_index(side)?, wanted)
+            .or_raise()
     }
 
     #[pyo3(signature = (session, stream, side, fingerprints, /, *, active))]
@@ -186,20 +170,10 @@ impl Relay {
         fingerprints: Vec<(String, Vec<u8>)>,
         active: bool,
     ) -> PyResult<()> {
-        let known = |(name, digest): (String, Vec<u8>)| {
-            let hash = Hash::from_name(&name);
-            hash.map(|hash| (hash, digest))
-                .ok_or_else(|| PyValueError::new_err(format!("no hash function {name:?}")))
-        };
-        let terms = Terms {
-            fingerprints: fingerprints
-                .into_iter()
-                .map(known)
-                .collect::<PyResult<_>>()?,
-            active,
-        };
-        let done = self.0.shake(session, stream, side_index(side)?, terms);
-        done.map_err(|error| failed(&error))
+        let terms = terms(fingerprints, active)?;
+        self.0
+            .shake(session, stream, side_index(side)?, terms)
+            .or_raise()
     }
 
     #[pyo3(signature = (session, stream, side, credentials, /))]
@@ -212,8 +186,9 @@ impl Relay {
     ) -> PyResult<()> {
         let credentials =
             credentials.map(|(fragment, password)| Credentials { fragment, password });
-        let done = self.0.ice(session, stream, side_index(side)?, credentials);
-        done.map_err(|error| failed(&error))
+        self.0
+            .ice(session, stream, side_index(side)?, credentials)
+            .or_raise()
     }
 
     #[pyo3(signature = (session, stream, side, formats, /))]
@@ -222,16 +197,12 @@ impl Relay {
         session: &str,
         stream: u16,
         side: usize,
-        formats: Vec<(u8, String, u32)>,
+        formats: Vec<FormatTuple>,
     ) -> PyResult<()> {
-        let format = |(payload_type, name, clock): (u8, String, u32)| Format {
-            payload_type,
-            clock,
-            codec: Codec::from_name(&name),
-        };
         let formats = formats.into_iter().map(format).collect();
-        let done = self.0.describe(session, stream, side_index(side)?, formats);
-        done.map_err(|error| failed(&error))
+        self.0
+            .describe(session, stream, side_index(side)?, formats)
+            .or_raise()
     }
 
     #[pyo3(signature = (gathering, /))]
@@ -250,22 +221,21 @@ impl Relay {
             Some((one, other)) => Some([one.read()?, other.read()?]),
             None => None,
         };
-        let done = self.0.transcode(session, stream, sides);
-        done.map_err(|error| failed(&error))
+        self.0.transcode(session, stream, sides).or_raise()
     }
 
     #[pyo3(signature = (session, stream, side, withheld, /))]
     fn withhold(&self, session: &str, stream: u16, side: usize, withheld: bool) -> PyResult<()> {
-        let done = self
-            .0
-            .withhold(session, stream, side_index(side)?, withheld);
-        done.map_err(|error| failed(&error))
+        self.0
+            .withhold(session, stream, side_index(side)?, withheld)
+            .or_raise()
     }
 
     #[pyo3(signature = (session, side, digit, duration_ms, /))]
     fn dial(&self, session: &str, side: usize, digit: char, duration_ms: u64) -> PyResult<()> {
-        let done = self.0.dial(session, side_index(side)?, digit, duration_ms);
-        done.map_err(|error| failed(&error))
+        self.0
+            .dial(session, side_index(side)?, digit, duration_ms)
+            .or_raise()
     }
 
     #[pyo3(signature = (session, carrier, side, mid_extension, members, /))]
@@ -279,36 +249,33 @@ impl Relay {
     ) -> PyResult<()> {
         let members = members.into_iter().map(member).collect();
         let side = side_index(side)?;
-        let done = self
-            .0
-            .bundle(session, carrier, side, mid_extension, members);
-        done.map_err(|error| failed(&error))
+        self.0
+            .bundle(session, carrier, side, mid_extension, members)
+            .or_raise()
     }
 
     #[pyo3(signature = (session, stream, stem, /))]
     fn record(&self, session: &str, stream: u16, stem: Option<&str>) -> PyResult<()> {
-        let done = self.0.record(session, stream, stem);
-        done.map_err(|error| failed(&error))
+        self.0.record(session, stream, stem).or_raise()
     }
 
     #[pyo3(signature = (name, samples, rate, /))]
     fn music(&self, name: &str, samples: &[u8], rate: u32) -> PyResult<()> {
         let pairs = samples.chunks_exact(2);
         let samples = pairs.map(|two| i16::from_ne_bytes([two[0], two[1]]));
-        let done = self.0.music(name, samples.collect(), rate);
-        done.map_err(|error| failed(&error))
+        self.0.music(name, samples.collect(), rate).or_raise()
     }
 
     #[pyo3(signature = (session, stream, side, name, /))]
     fn play(&self, session: &str, stream: u16, side: usize, name: Option<&str>) -> PyResult<()> {
-        let done = self.0.play(session, stream, side_index(side)?, name);
-        done.map_err(|error| failed(&error))
+        self.0
+            .play(session, stream, side_index(side)?, name)
+            .or_raise()
     }
 
     #[pyo3(signature = (session, stream, to, /))]
     fn fork(&self, session: &str, stream: u16, to: Option<u16>) -> PyResult<()> {
-        let done = self.0.fork(session, stream, to);
-        done.map_err(|error| failed(&error))
+        self.0.fork(session, stream, to).or_raise()
     }
 
     fn repaired(&self) -> Vec<String> {
@@ -317,14 +284,12 @@ impl Relay {
 
     #[pyo3(signature = (session, held, /))]
     fn hold(&self, session: &str, held: bool) -> PyResult<()> {
-        self.0.hold(session, held).map_err(|error| failed(&error))
+        self.0.hold(session, held).or_raise()
     }
 
     #[pyo3(signature = (session, stream, /))]
     fn close(&self, session: &str, stream: u16) -> PyResult<()> {
-        self.0
-            .close(session, stream)
-            .map_err(|error| failed(&error))
+        self.0.close(session, stream).or_raise()
     }
 
     #[pyo3(signature = (session, /))]
@@ -333,12 +298,8 @@ impl Relay {
         py: Python<'py>,
         session: &str,
     ) -> PyResult<Option<Vec<Bound<'py, PyDict>>>> {
-        let found = py
-            .detach(|| self.0.query(session))
-            .map_err(|error| failed(&error))?;
-        found
-            .map(|ports| ports.iter().map(|one| stats(py, one)).collect())
-            .transpose()
+        let found = py.detach(|| self.0.query(session)).or_raise()?;
+        all_stats(py, found)
     }
 
     #[pyo3(signature = (session, /))]
@@ -347,12 +308,8 @@ impl Relay {
         py: Python<'py>,
         session: &str,
     ) -> PyResult<Option<Vec<Bound<'py, PyDict>>>> {
-        let found = py
-            .detach(|| self.0.delete(session))
-            .map_err(|error| failed(&error))?;
-        found
-            .map(|ports| ports.iter().map(|one| stats(py, one)).collect())
-            .transpose()
+        let found = py.detach(|| self.0.delete(session)).or_raise()?;
+        all_stats(py, found)
     }
 
     fn sessions(&self) -> Vec<String> {
@@ -360,7 +317,7 @@ impl Relay {
     }
 
     fn reports<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
-        let found = self.0.reports().map_err(|error| failed(&error))?;
+        let found = self.0.reports().or_raise()?;
         found.iter().map(|one| report(py, one)).collect()
     }
 

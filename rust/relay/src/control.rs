@@ -1,5 +1,6 @@
 //! What the rest of the process holds: interfaces, port pools, and the way to the workers.
 
+mod services;
 mod starting;
 mod streams;
 mod telling;

@@ -53,7 +53,17 @@ pub(super) fn report<'py>(py: Python<'py>, told: &Report) -> PyResult<Bound<'py,
     Ok(dict)
 }
 
-pub(super) fn stats<'py>(py: Python<'py>, port: &PortStats) -> PyResult<Bound<'py, PyDict>> {
+/// The counters of a session's ports; None: there is no such session.
+pub(super) fn all_stats<'py>(
+    py: Python<'py>,
+    found: Option<Vec<PortStats>>,
+) -> PyResult<Option<Vec<Bound<'py, PyDict>>>> {
+    found
+        .map(|ports| ports.iter().map(|one| stats(py, one)).collect())
+        .transpose()
+}
+
+fn stats<'py>(py: Python<'py>, port: &PortStats) -> PyResult<Bound<'py, PyDict>> {
     let kind = match port.kind {
         Kind::Rtp => "rtp",
         Kind::Rtcp => "rtcp",

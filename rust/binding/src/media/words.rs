@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use fastpath::{Hook, Settings};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use relay::{Interface, MasterKey, Member, Protection, Suite};
+use relay::{Codec, Format, Hash, Interface, MasterKey, Member, Protection, Suite, Terms};
 
 /// (name, ip, first, last, start, traffic class), as `_core.pyi` says.
 pub(super) type InterfaceTuple = (String, String, u16, u16, Option<u16>, u8);
@@ -13,6 +13,8 @@ pub(super) type InterfaceTuple = (String, String, u16, u16, Option<u16>, u8);
 pub(super) type KeysTuple = (String, Vec<u8>, Vec<u8>);
 /// Stream, a=mid, payload types, sources.
 pub(super) type MemberTuple = (u16, Vec<u8>, Vec<u8>, Vec<u32>);
+/// Payload type, encoding name, clock.
+pub(super) type FormatTuple = (u8, String, u32);
 /// An IP address and a port.
 pub(super) type AddressTuple = (String, u16);
 
@@ -56,6 +58,31 @@ pub(super) fn member((stream, mid, payload_types, sources): MemberTuple) -> Memb
         payload_types: known.fold(0, |bits, one| bits | 1 << one),
         sources,
     }
+}
+
+/// An encoding name that nobody knows is a codec like others.
+pub(super) fn format((payload_type, name, clock): FormatTuple) -> Format {
+    Format {
+        payload_type,
+        clock,
+        codec: Codec::from_name(&name),
+    }
+}
+
+/// Whose certificate a DTLS handshake must show, and whether we begin it.
+pub(super) fn terms(fingerprints: Vec<(String, Vec<u8>)>, active: bool) -> PyResult<Terms> {
+    let known = |(name, digest): (String, Vec<u8>)| {
+        let hash = Hash::from_name(&name);
+        hash.map(|hash| (hash, digest))
+            .ok_or_else(|| PyValueError::new_err(format!("no hash function {name:?}")))
+    };
+    Ok(Terms {
+        fingerprints: fingerprints
+            .into_iter()
+            .map(known)
+            .collect::<PyResult<_>>()?,
+        active,
+    })
 }
 
 pub(super) fn side_index(side: usize) -> PyResult<usize> {
