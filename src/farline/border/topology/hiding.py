@@ -21,7 +21,10 @@ _ESCAPED = r"(?<=%[0-9A-Fa-f]{2})"
 """Behind an escaped character: `%4010.10.10.13` names a host, though a digit stands before it."""
 
 _V4 = rf"(?:(?<![\d.])|{_ESCAPED})(?P<v4>(?:\d{{1,3}}\.){{3}}\d{{1,3}})(?!\.?\d)"
-_V6 = r"\[?(?<![0-9A-Fa-f:])(?P<v6>(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f.]*)\]?"
+_V6 = (
+    rf"\[?(?:(?<![0-9A-Fa-f:])|{_ESCAPED})(?P<v6>(?:[0-9A-Fa-f]{{0,4}}:){{2,7}}"
+    r"(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{1,4}|(?<=::)))\]?"
+)
 _PORT = r"(?::\d{1,5})?"
 NEVER = r"(?!)"
 """A pattern that nothing matches: there is no inside."""
@@ -29,8 +32,9 @@ NEVER = r"(?!)"
 _DIALOG = r"(?P<dialog>[?&]Replaces=[^&;>]*|\bcall-?id=(?:\"[^\"<]*\"|'[^'<]*'))"
 """The Call-ID of another dialog within a Refer-To or XML: it stays where Call-IDs stay."""
 
-_DOT = re.compile("%2e", re.IGNORECASE)
-"""Nobody needs to escape a dot, and an escaped one means the same (RFC 3986 section 2.3)."""
+_MARK = re.compile("%(?:2e|3a|5b|5d)", re.IGNORECASE)
+"""What addresses are made of; in the headers of a URI it means the same with and without an escape
+(hnv-unreserved, RFC 3261 section 25.1)."""
 
 CREDENTIALS = frozenset(
     {
@@ -95,7 +99,7 @@ class Hider:
         """The first inside address or name in a text, "" when there is none."""
         if self._text_hint(text) is None:
             return ""
-        text = _with_dots(text)
+        text = _plain(text)
         for match in self._named.finditer(text):
             at = self._begins(match)
             if at >= 0:
@@ -109,7 +113,7 @@ class Hider:
             at = -1 if match["dialog"] else self._begins(match)
             return match[0] if at < 0 else match[0][: at - match.start()] + instead
 
-        plain = _with_dots(text)
+        plain = _plain(text)
         cleaned = self._cleaned.sub(swap, plain)
         return text if cleaned == plain else cleaned
 
@@ -177,6 +181,6 @@ class Hider:
         return match.end("v6") - len(tail) if "." in tail and tail in self._inside else -1
 
 
-def _with_dots(text: str) -> str:
-    """The text without escaped dots."""
-    return _DOT.sub(".", text) if "%2" in text else text
+def _plain(text: str) -> str:
+    """The text with the marks of addresses as themselves."""
+    return _MARK.sub(lambda match: chr(int(match[0][1:], 16)), text) if "%" in text else text

@@ -91,7 +91,7 @@ def hints(inside: InsideAddresses) -> tuple[str, ...]:
     for ip in inside.exact:
         found.add(_first_group(ip) if ":" in ip else ip)
     if found:
-        found |= {":ffff:", "%2e"}  # an IPv4 address in IPv6 (RFC 4291 section 2.5.5.2), a dot
+        found |= {":ffff:", "%2e", "%3a"}  # IPv4 in IPv6 (RFC 4291 section 2.5.5.2), marks escaped
     return tuple(hint for hint in found if not any(o != hint and o in hint for o in found))
 
 

@@ -1,11 +1,13 @@
 """The last look at what goes outside."""
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
 from farline.border.plan import Plan
 from farline.border.topology.hiding import Hider
+from farline.border.topology.inside import InsideAddresses
 from farline.config import load_deployment
 from farline.sip import Message
 
@@ -72,3 +74,23 @@ def test_sdp_keeps_addresses_where_addresses_belong(hider):
     hider.clean_message(message, domain="d", address="1.2.3.4:5060")
     assert message.body == b"v=0\r\na=candidate:1 1 UDP 1 1.2.3.4 40750 typ host\r\n"
     assert message.get("Content-Length") == str(len(message.body))
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("<sip:x@[FD00:10:0::13]:5060;maddr=fd00:10::7>", "<sip:x@X;maddr=X>"),
+        ("seen at fd00:10::13.", "seen at X."),
+        ("fd00:10::13: no answer", "X: no answer"),
+        ("fd00:10::, [fd00:10::10.0.0.1]:5060", "X, X"),
+        ("text%20fd00:10::13%20", "text%20X%20"),
+        ("?Route=%3Csip%3A%5Bfd00%3A10%3A%3A13%5D%3A5060%3E", "?Route=%3Csip:X%3E"),
+        ("sip%3A%5Bfd00%3A11%3A%3A1%5D fd00:11::1.", "sip%3A%5Bfd00%3A11%3A%3A1%5D fd00:11::1."),
+    ],
+)  # fmt: skip
+def test_clean_ipv6(monkeypatch, text, cleaned):
+    inside = InsideAddresses(PLAN.border)
+    monkeypatch.setattr(inside, "networks", (ip_network("fd00:10::/64"),))
+    hider = Hider(inside)
+    assert hider.clean(text, "X") == cleaned
+    assert text == cleaned or (hider.leaks(text.encode()) and hider.names_inside(text))
