@@ -16,7 +16,6 @@ from farline.lab.lab import Lab
 from farline.media.g711 import decode_alaw
 from farline.mobile.wav import write_wav
 from farline.testing.deployment import REGISTERED, event, heard, prepare_site, running, spoken
-from farline.testing.deployment import phones as make_phones
 from farline.testing.sipp import listening
 
 pytest.importorskip("baresip", reason="the PyPI package baresip-python is missing")
@@ -86,12 +85,6 @@ def site(tmp_path_factory):
     with closing(site), running(Lab(site.prepared, lambda _text: None)):
         yield site
     assert site.trouble() == []
-
-
-@pytest.fixture
-async def phones(site, tmp_path):
-    async with make_phones(site, tmp_path) as made:
-        yield made
 
 
 def one_side(path, channel, out):

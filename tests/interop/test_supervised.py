@@ -14,7 +14,6 @@ from farline.runtime.control import call
 from farline.runtime.supervisor import wait_ready
 from farline.runtime.trace_files import read_records
 from farline.testing.deployment import CLI, REGISTERED, event, heard, prepare_site, talk_seconds
-from farline.testing.deployment import phones as make_phones
 from farline.trace.events import MessageSeen
 from farline.trace.reader import Reader
 
@@ -52,12 +51,6 @@ def site(tmp_path_factory):
             site.supervisor.terminate()
             site.supervisor.wait(60)
     assert site.trouble() == []
-
-
-@pytest.fixture
-async def phones(site, tmp_path):
-    async with make_phones(site, tmp_path) as made:
-        yield made
 
 
 async def speak(site, phones, meanwhile=None):

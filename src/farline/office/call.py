@@ -9,7 +9,7 @@ either leg    Ended -> hang up the other, one call record
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from farline.office.causes import Cause, cause_of
 from farline.office.events import (
@@ -32,21 +32,8 @@ if TYPE_CHECKING:
     from farline.office.events import LegEvent, Ringing
     from farline.office.leg import Leg
     from farline.office.stack import Stack
+    from farline.office.switchboard import Switchboard
     from farline.office.transfer import Transfer
-    from farline.sip import Message
-    from farline.sip.transaction import ServerTransaction
-
-
-class Switchboard(Protocol):
-    """What a call needs of the switch."""
-
-    def ended(self, call: Call, cause: Cause, now: float) -> None:
-        """The call is over."""
-
-    def transfer(
-        self, call: Call, leg: Leg, tx: ServerTransaction, message: Message, now: float
-    ) -> None:
-        """`leg` wants its partner to call somebody else."""
 
 
 class Call:
