@@ -30,7 +30,7 @@ def subscribe(session: MediaSession, side: Side | None, first: str) -> bytes | N
         known = session.subscription = _begin(session, side, first)
     if known.recorded is not None:
         known.copy(stream.number)
-    formats = (stream.formats[0], stream.formats[1])
+    formats = (_spoken(stream, 0), _spoken(stream, 1))
     return known.offer(formats, (stream.sends[0], stream.sends[1]), session.draw)
 
 
@@ -67,6 +67,15 @@ def _begin(session: MediaSession, side: Side, first: str) -> Subscription:
     labels = ("1", "2") if session.sides[0].name == first else ("2", "1")
     address = session.addresses[side.interface]
     return Subscription(session.name, session.relay, side, address, number, ports, labels)
+
+
+def _spoken(stream: Stream, side: int) -> list[tuple[int, str, int]]:
+    """What a side sends: in a transcoded stream its own codec, not what was added to its offer."""
+    known = stream.formats[side]
+    if stream.voices is None or stream.voices[1 - side].wakes is not None:
+        return known  # with the latter it may speak either
+    own = {stream.voices[side].codec.lower(), "telephone-event", "cn"}
+    return [one for one in known if one[1].lower() in own] or known
 
 
 def _sound(session: MediaSession) -> Stream | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from farline.media.engine import Answer, Delete, Offer, Query, Side
+from farline.media.engine import Answer, Delete, Offer, Query, Side, Subscribe, SubscribeAnswer
 from farline.media.g711 import decode_alaw, encode_alaw
 from farline.sdp import Crypto, parse
 from farline.testing.media import MediaProcess, client_of, engine, recording, served
@@ -218,3 +218,53 @@ async def test_a_codec_that_only_the_answerer_knows_is_transcoded_when_it_comes(
             assert share_of_tone(there, PHONE_HZ, 8000) > 0.9
             await hears.say(alaw(1), speaks)
             assert speaks.packets[0][8:12] == b"them", "the other direction passes"
+
+
+async def test_a_recording_server_gets_each_side_as_it_spoke(tmp_path: Path) -> None:
+    """Opus in SRTP outside, A-law inside: the copies are each side's own codec, in the clear."""
+    server = Side("recorder", "A1", "")
+    with (
+        bound(PHONE) as phone,
+        bound(OFFICE) as office,
+        bound(OFFICE) as one,
+        bound(OFFICE) as two,
+    ):
+        async with engine(tmp_path, B1, A1) as client:
+            call = Call(phone, office)
+            await call.begin(client)
+            shown = await client.perform(Subscribe("call", server, "outside"))
+            assert shown.sdp is not None, shown.error
+            offered = parse(shown.sdp).media
+            named = {it.attributes[-2]: [known.name for known in it.formats] for it in offered}
+            assert named == {b"label:1": ["opus"], b"label:2": ["PCMA"]}
+            lines = [
+                f"m=audio {ear.getsockname()[1]} RTP/AVP {media.line.formats[0]}\r\na=recvonly\r\n"
+                for ear, media in zip((one, two), offered, strict=True)
+            ]
+            head = f"v=0\r\no=- 1 1 IN IP4 {OFFICE}\r\ns=-\r\nc=IN IP4 {OFFICE}\r\nt=0 0\r\n"
+            answer = (head + "".join(lines)).encode()
+            assert (await client.perform(SubscribeAnswer("call", answer))).error is None
+            await call.talk(50)
+            call.assert_heard()
+            copies = [rtp_of(ear) for ear in (one, two)]
+    assert [{packet[1] & 0x7F for packet in heard} for heard in copies] == [{96}, {8}]
+    for heard in copies:
+        numbers = [int.from_bytes(packet[2:4]) for packet in heard]
+        assert numbers == [(numbers[0] + at) % 2**16 for at in range(50)]
+    ear = OpusPhone(PHONE_HZ)
+    spoken = np.concatenate([ear.hear(packet[12:]) for packet in copies[0]])
+    assert share_of_tone(spoken[-9600:], PHONE_HZ, RATE) > 0.8
+    spoken = decode_alaw(b"".join(packet[12:] for packet in copies[1]))
+    assert share_of_tone(spoken[-1600:], OFFICE_HZ, 8000) > 0.8
+
+
+def rtp_of(ear: socket.socket) -> list[bytes]:
+    """The packets of RTP that came."""
+    found: list[bytes] = []
+    while True:
+        try:
+            packet = ear.recv(2048)
+        except BlockingIOError:
+            return found
+        if not 64 <= packet[1] & 0x7F <= 95:
+            found.append(packet)
