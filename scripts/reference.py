@@ -2,7 +2,7 @@
 
 docs/reference/configuration.md comes from the forms in farline.config, commands.md from the command
 line's own help, trace.md from farline.trace.events; in docs/concepts/transactions.md the tables
-between the markers come from farline.sip.transaction.
+between the markers come from rust/transaction.
 """
 
 from __future__ import annotations
@@ -23,26 +23,15 @@ import typer
 from pydantic import AfterValidator
 from pydantic_core import PydanticUndefined
 
+from farline._core import transaction_tables
 from farline.cli.main import make_app
 from farline.config import Deployment, Form, Secret
 from farline.config.base import IpText, Name, Only, Port, PortRange
 from farline.config.office import Extension
-from farline.sip.transaction import (
-    invite_client,
-    invite_server,
-    non_invite_client,
-    non_invite_server,
-)
 from farline.trace import codec
 
 ROOT = Path(__file__).parents[1]
 MADE = "<!-- Written by scripts/reference.py; change the code, then run it again. -->"
-MACHINES = {
-    "invite-client": invite_client.TABLE,
-    "invite-server": invite_server.TABLE,
-    "non-invite-client": non_invite_client.TABLE,
-    "non-invite-server": non_invite_server.TABLE,
-}
 ALIASES = (
     (IpText, "IP address"),
     (Port, "port"),
@@ -359,7 +348,7 @@ def events() -> str:
 
 def with_tables(page: str) -> str:
     """The page with the tables between its markers drawn anew."""
-    for name, table in MACHINES.items():
+    for name, table in transaction_tables():
         start, end = f"<!-- {name} -->", "<!-- end -->"
         before, _, rest = page.partition(start)
         _, found, after = rest.partition(end)
@@ -369,14 +358,13 @@ def with_tables(page: str) -> str:
     return page
 
 
-def machine(table: Any) -> str:  # noqa: ANN401 - transaction.table.Table
+def machine(table: list[tuple[str, str, str, list[str]]]) -> str:
     """One machine as a diagram and as a table."""
     ways: dict[tuple[str, str], list[str]] = {}
     rows = ["| state | input | next state | actions |", "| --- | --- | --- | --- |"]
-    for (state, given), (after, actions) in table.items():
-        ways.setdefault((state.value, after.value), []).append(given.value)
-        done = ", ".join(action.value for action in actions) or "-"
-        rows.append(f"| {state.value} | {given.value} | {after.value} | {done} |")
+    for state, given, after, actions in table:
+        ways.setdefault((state, after), []).append(given)
+        rows.append(f"| {state} | {given} | {after} | {', '.join(actions) or '-'} |")
     lines = [f"    {one} --> {two}: {', '.join(names)}" for (one, two), names in ways.items()]
     return "\n".join(["```mermaid", "stateDiagram-v2", *lines, "```", "", *rows])
 

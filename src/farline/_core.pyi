@@ -1,8 +1,19 @@
 """Contract of the compiled module. Exceptions and policy are Python's; bytes are Rust's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
-from typing import Literal, Protocol, Self, TypeAlias, TypedDict, final, type_check_only
+from typing import Any, Literal, Protocol, Self, TypeAlias, TypedDict, final, type_check_only
+
+from typing_extensions import disjoint_base
+
+# Types only: at run time this module imports nothing of ours.
+from farline.sip.effects import Deadline, Send
+from farline.sip.ids import Ids
+from farline.sip.transaction.counters import Counters
+from farline.sip.transaction.events import Event
+from farline.sip.transaction.state import State
+from farline.sip.transaction.timers import Manner, Timers
+from farline.sip.transport import Address, Flow
 
 __all__ = [
     "MAX_MESSAGE",
@@ -10,6 +21,7 @@ __all__ = [
     "MAX_SDP_LINE",
     "MAX_SDP_MEDIA",
     "BencodeError",
+    "ClientTransaction",
     "Crossing",
     "Finder",
     "Message",
@@ -17,13 +29,19 @@ __all__ = [
     "Relay",
     "RelayError",
     "SdpFault",
+    "ServerTransaction",
     "StreamFramer",
+    "Transaction",
+    "Transactions",
     "Uri",
     "Via",
     "WireError",
     "read_bencode",
     "read_sdp",
+    "reason_phrase",
+    "registered_phrase",
     "rewrite_sdp",
+    "transaction_tables",
     "write_bencode",
 ]
 
@@ -45,6 +63,12 @@ class WireError(ValueError):
 
 MAX_MESSAGE: int
 """Largest message accepted, in bytes (65535)."""
+
+def reason_phrase(status: int, /) -> str:
+    """The usual reason phrase; for an unknown code that of its class."""
+
+def registered_phrase(status: int, /) -> str | None:
+    """The phrase of RFC 3261 section 21, or of a later RFC that registers the code."""
 
 @final
 class Message:
@@ -139,6 +163,18 @@ class Message:
 
     def remove(self, name: str, /) -> int:
         """Remove every line of that name, return how many there were."""
+
+    def answer(
+        self,
+        status: int,
+        reason: str,
+        to_tag: str,
+        headers: list[tuple[str, str]],
+        body: bytes,
+        content_type: str,
+        /,
+    ) -> Message:
+        """The response to this request; see `farline.sip.responses.make`. Raises WireError."""
 
     def copy(self) -> Message: ...
     def to_bytes(self) -> bytes:
@@ -371,6 +407,155 @@ def rewrite_sdp(
     whether the null address stays then; and values of a= lines to write behind its others.
     `session`: values of a= lines for the session part. Never raises for what `data` is.
     """
+
+# ---- transactions (rust/transaction) ----
+
+@disjoint_base
+class Transaction:
+    """What both sides have; the owner uses `request`, `flow`, `method`, `state` and `user`."""
+
+    user: Any
+    """Free for the owner."""
+    @property
+    def request(self) -> Message: ...
+    @property
+    def flow(self) -> Flow:
+        """Client: where the request goes. Server: where it came from."""
+
+    @property
+    def back(self) -> Flow:
+        """Where messages go. Server: `flow`, but over UDP without rport the port of the Via."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def reliable(self) -> bool:
+        """Whether its transport repeats what is lost by itself."""
+
+    @property
+    def state(self) -> State: ...
+
+@final
+class ClientTransaction(Transaction):
+    """A request of ours."""
+
+    @property
+    def via(self) -> str:
+        """Our Via value, which ACK and CANCEL repeat."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Branch and method, by which its responses find it (RFC 3261 section 17.1.3)."""
+
+@final
+class ServerTransaction(Transaction):
+    """A request of a peer."""
+
+@disjoint_base
+class Transactions:
+    """What `farline.sip.transaction.TransactionLayer` is made of."""
+
+    def __new__(
+        cls,
+        words: dict[str, type],
+        ids: Ids,
+        timers: Timers,
+        /,
+        *,
+        limit: int,
+        retry_after: int,
+        merged: bool,
+        rport: bool,
+    ) -> Self:
+        """`words`: the classes of what is given out, by their names."""
+
+    def __len__(self) -> int:
+        """Transactions now running."""
+
+    def receive(self, message: Message, flow: Flow, now: float) -> None:
+        """Take a parsed and validated message. The top Via of a request gets received and rport."""
+
+    def request(
+        self,
+        message: Message,
+        flow: Flow,
+        now: float,
+        *,
+        sent_by: Address,
+        manner: Manner | None = None,
+    ) -> ClientTransaction:
+        """Send a request (not ACK, not CANCEL) with a Via of ours prepended.
+
+        The Via is SIP/2.0/<transport> <sent_by>;branch=...; over UDP with rport. `message` is
+        the transaction's from here on. `manner`: what this peer wants otherwise; how long a
+        transaction lives is the layer's in any case.
+        """
+
+    def respond(self, tx: ServerTransaction, response: Message, now: float) -> None:
+        """Send a response: any number of 1xx, one final, and for INVITE the 2xx again and again.
+
+        What no longer fits (a response after the final one, an ended transaction, one of another
+        layer) is not sent.
+        """
+
+    def take_over(
+        self, request: Message, flow: Flow, back: Flow, now: float
+    ) -> ServerTransaction | None:
+        """Go on with an INVITE that another process had taken; no event tells of it.
+
+        Repetitions, CANCEL and ACK find it. `back`: where answers go. None: it is known already.
+        """
+
+    def cancel(
+        self, tx: ClientTransaction, now: float, headers: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        """Cancel an INVITE: at once after a 1xx, else when one comes; nothing after a final one.
+
+        `headers` go into the CANCEL (Reason). The final response arrives as ever, usually 487; the
+        answer to the CANCEL is not shown. Raises WireError: a header that cannot be written.
+        """
+
+    def send_stateless(
+        self,
+        message: Message,
+        flow: Flow,
+        *,
+        sent_by: Address | None = None,
+        manner: Manner | None = None,
+    ) -> None:
+        """Send without a transaction (ACK to a 2xx, a 2xx forwarded late).
+
+        With `sent_by` a Via of ours with a fresh branch is prepended first.
+        """
+
+    def reroute(self, tx: ServerTransaction, flow: Flow) -> None:
+        """Send the responses of `tx` to another flow from here on, its own one being lost."""
+
+    def flow_lost(self, flow: Flow, now: float) -> None:
+        """A connection is gone: requests on it fail, servers hear `ResponseLost`."""
+
+    def expire(self, now: float) -> None:
+        """Run the timers due at `now`."""
+
+    def poll(self) -> Send | Event | None:
+        """The next output, None when there is none left."""
+
+    def next_deadline(self) -> Deadline | None:
+        """The next timer, by name ("A" to "M", "100", "LATE", "CANCEL")."""
+
+    def transactions(self) -> list[ClientTransaction | ServerTransaction]:
+        """All running transactions, for looking at."""
+
+    @property
+    def connections(self) -> int:
+        """Connections that some transaction depends on."""
+
+    @property
+    def counters(self) -> Counters:
+        """What has been counted so far."""
+
+def transaction_tables() -> list[tuple[str, list[tuple[str, str, str, list[str]]]]]:
+    """The four machines by name: (state, input, next state, actions), as people read them."""
 
 # ---- media (rust/relay) ----
 

@@ -5,6 +5,7 @@ mod bencode;
 mod bytes;
 mod media;
 mod sdp;
+mod transaction;
 mod voice;
 mod wire;
 
@@ -14,5 +15,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     wire::register(module)?;
     bencode::register(module)?;
     sdp::register(module)?;
+    transaction::register(module)?;
     media::register(module)
 }

@@ -4,6 +4,7 @@
 //! lines that nobody touches leave as they came. Nothing here does I/O or knows Python.
 #![forbid(unsafe_code)]
 
+mod answer;
 mod create;
 mod crossing;
 mod edit;
@@ -14,6 +15,7 @@ mod header;
 mod message;
 mod name_addr;
 mod params;
+mod reasons;
 mod scan;
 mod tokens;
 mod uri;
@@ -23,6 +25,7 @@ mod validate;
 mod values;
 mod via;
 
+pub use answer::Answer;
 pub use crossing::Crossing;
 pub use error::Error;
 pub use finder::Finder;
@@ -30,5 +33,6 @@ pub use framer::{Broken, Frame, Framer};
 pub use message::{Message, MAX_HEADERS, MAX_MESSAGE};
 pub use name_addr::{AddrParts, NameAddr};
 pub use params::ParamText;
+pub use reasons::{reason_phrase, registered_phrase};
 pub use uri::{Uri, UriParts};
 pub use via::{Via, ViaParts};

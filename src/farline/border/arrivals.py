@@ -62,9 +62,8 @@ class Arrivals:
     def pump(self) -> None:
         """Hand out what the transaction layer has to say, until it is silent."""
         context = self._context
-        out = context.layer.out
-        while out:
-            event = out.popleft()
+        poll = context.layer.poll
+        while (event := poll()) is not None:
             if type(event) is Send:
                 context.send(event)
             else:

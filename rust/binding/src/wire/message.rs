@@ -161,6 +161,34 @@ impl Message {
         Ok(self.0.remove(&Text::of(name)?))
     }
 
+    #[pyo3(signature = (status, reason, to_tag, headers, body, content_type, /))]
+    #[allow(clippy::too_many_arguments)] // Python's arguments.
+    fn answer(
+        &self,
+        py: Python<'_>,
+        status: u16,
+        reason: &Str<'_>,
+        to_tag: &Str<'_>,
+        headers: Vec<(Str<'_>, Str<'_>)>,
+        body: &[u8],
+        content_type: &Str<'_>,
+    ) -> PyResult<Self> {
+        let texts = headers
+            .iter()
+            .map(|(name, value)| Ok((Text::of(name)?, Text::of(value)?)));
+        let texts = texts.collect::<PyResult<Vec<_>>>()?;
+        let headers: Vec<(&[u8], &[u8])> = texts.iter().map(|(n, v)| (&**n, &**v)).collect();
+        let answer = sip_wire::Answer {
+            status,
+            reason: &Text::of(reason)?,
+            to_tag: &Text::of(to_tag)?,
+            headers: &headers,
+            body,
+            content_type: &Text::of(content_type)?,
+        };
+        check(py, self.0.answer(&answer)).map(Self)
+    }
+
     fn copy(&self) -> Self {
         Self(self.0.clone())
     }

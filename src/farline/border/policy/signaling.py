@@ -8,7 +8,7 @@ from farline import sdp
 from farline.border.exchange import Refusal, Verdict
 from farline.config.policy_rules import UNLIMITED_BYTES
 from farline.sip import Message, NameAddr, WireError
-from farline.sip.responses import REASONS
+from farline.sip.responses import registered_phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -99,7 +99,7 @@ def ruled_status(rules: Rules, response: Message, direction: str) -> int | None:
 
 def with_status(response: Message, status: int) -> Message:
     """The same answer with another status."""
-    changed = Message.response(status, REASONS.get(status, "Changed"))
+    changed = Message.response(status, registered_phrase(status) or "Changed")
     for name, value in response.headers():
         changed.add(name, value)
     if response.body:

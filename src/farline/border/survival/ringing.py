@@ -105,7 +105,7 @@ class RingingKeeper:
             at=context.wall(context.now),
             came=tx.request.to_bytes(),
             caller=Way.of(tx.flow, tx.back, self._server(passage.sender)),
-            sent=client.data,
+            sent=client.request.to_bytes(),
             called=Way.of(client.flow, client.flow, self._server(passage.sender.other)),
         )
         context.keeper.keep(RINGING, self._key, records.encode(record))

@@ -1,5 +1,9 @@
-"""The transactions of RFC 3261 section 17 with RFC 6026, as tables, and the layer over them."""
+"""The transactions of RFC 3261 section 17 with RFC 6026, and the layer over them.
 
+The tables and what runs them are in rust/transaction; here are the words of its Python face.
+"""
+
+from farline._core import ClientTransaction, ServerTransaction
 from farline.sip.transaction.events import (
     AckArrived,
     CancelArrived,
@@ -13,9 +17,8 @@ from farline.sip.transaction.events import (
     TransactionEnded,
 )
 from farline.sip.transaction.layer import TransactionLayer
-from farline.sip.transaction.table import State
+from farline.sip.transaction.state import State
 from farline.sip.transaction.timers import Manner, Timers
-from farline.sip.transaction.transaction import ClientTransaction, ServerTransaction
 
 __all__ = [
     "AckArrived",

@@ -10,8 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from farline._core import Message
-    from farline.sip.transaction.transaction import ClientTransaction, ServerTransaction
+    from farline._core import ClientTransaction, Message, ServerTransaction
     from farline.sip.transport import Flow
 
 
@@ -75,7 +74,7 @@ class ResponseLost:
     """The way back is lost while `tx` is being served (RFC 6026 section 8.8, "inform the TU").
 
     The transaction waits for its final response as before; nothing is sent unless the user gives
-    it another flow (`tx.flow = ...`).
+    it another flow (`reroute`).
     """
 
     tx: ServerTransaction

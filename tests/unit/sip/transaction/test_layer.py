@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 
 from farline._core import Message
@@ -280,7 +283,7 @@ def test_merged_requests_get_482_where_asked_for(merged: bool) -> None:
     layer.expire(200.0)
     drain(layer)
     if merged:
-        assert not layer._machine.merging
+        assert len(layer) == 0
 
 
 def test_an_inside_dialog_request_is_never_merged() -> None:
@@ -297,5 +300,30 @@ def test_nothing_is_left_when_all_is_over(layer: TransactionLayer) -> None:
         layer.respond(tx, responses.make(tx.request, 200, to_tag="x"), 0.0)
         drain(layer)
     layer.expire(40.0)
-    machine = layer._machine
-    assert len(layer) == 0 and not machine._flows and layer.next_deadline() is None
+    assert len(layer) == 0 and layer.connections == 0 and layer.next_deadline() is None
+
+
+def test_a_transaction_of_another_layer_is_left_alone(layer: TransactionLayer) -> None:
+    other = TransactionLayer(ids=SeededIds())
+    tx, foreign = serve(layer, sip_request("OPTIONS")), serve(other, sip_request("OPTIONS"))
+    layer.respond(foreign, responses.make(tx.request, 200, to_tag="x"), 0.0)
+    layer.reroute(foreign, flow(TCP))
+    assert drain(layer) == [] and tx.state is foreign.state is State.TRYING
+
+
+def test_a_transaction_can_be_forgotten_with_its_user(layer: TransactionLayer) -> None:
+    """The collector sees through the layer: what a user and its transaction hold goes with it."""
+
+    class User:
+        pass
+
+    def gone() -> weakref.ref[User]:
+        user = User()
+        own = TransactionLayer(ids=SeededIds())
+        user.tx = serve(own, sip_request())
+        user.layer, user.tx.user = own, user
+        return weakref.ref(user)
+
+    seen = gone()
+    gc.collect()
+    assert seen() is None
