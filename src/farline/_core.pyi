@@ -880,8 +880,8 @@ class Relay:
         the MID's header extension; 0: not agreed.
         """
 
-    def hold(self, session: str, held: bool, /) -> None:
-        """On hold, silence is not reported."""
+    def hold(self, session: str, held: bool, silence_ms: int, /) -> None:
+        """On hold, silence is not reported; else after silence_ms, 0: after the relay's own."""
 
     def close(self, session: str, stream: int, /) -> None:
         """End one stream."""

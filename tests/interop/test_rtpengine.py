@@ -6,12 +6,14 @@ from contextlib import ExitStack, asynccontextmanager, closing
 from time import monotonic
 
 import pytest
+from msgspec.structs import replace
 
 from farline.config import MediaNode
 from farline.lab.lab import Lab
 from farline.media.engine import Answer, Delete, Offer, Query, Side
 from farline.media.ng.client import NgPlaces
-from farline.runtime.ng_client import NgClient, NgSettings
+from farline.runtime.ng_client import NgClient
+from farline.runtime.ng_settings import NgSettings
 from farline.testing.deployment import REGISTERED, event, heard, prepare_site, talk_seconds
 from farline.testing.deployment import phones as make_phones
 from farline.testing.media import bare_sdp, shown_at
@@ -188,6 +190,22 @@ async def test_a_session_without_packets_is_reported_and_a_held_one_is_not(tmp_p
             shown_at(await client.perform(Answer("lost", bare_sdp(OFFICE, 4002), INSIDE, OUTSIDE)))
             node.ask({"command": "delete", "call-id": "lost"})
             assert (await asyncio.wait_for(client.timeouts.get(), 30)).session == "lost"
+            assert client.timeouts.empty()
+
+
+async def test_each_session_has_its_own_timeout(tmp_path):
+    with ExitStack() as stack:
+        node = engine(stack, tmp_path, ONE, 37000)
+        async with client_of(node, timeout_seconds=0.4) as client:
+            for name, seconds in (("slow", 3600), ("quick", 1)):
+                outside = replace(OUTSIDE, timeout_seconds=seconds)
+                offer = Offer(name, bare_sdp(PHONE, 4000), outside, INSIDE)
+                shown_at(await client.perform(offer))
+                answer = Answer(name, bare_sdp(OFFICE, 4002), INSIDE, outside)
+                shown_at(await client.perform(answer))
+            found = await asyncio.wait_for(client.timeouts.get(), 30)
+            assert found.session == "quick"
+            assert found.silent_seconds >= 1.0
             assert client.timeouts.empty()
 
 

@@ -12,8 +12,9 @@ from farline.config import Border, MediaNode
 from farline.media.engine import Delete, Offer, Side
 from farline.media.ng.client import NgPlaces
 from farline.runtime.ids import RealIds
-from farline.runtime.ng_client import NgClient, NgSettings
+from farline.runtime.ng_client import NgClient
 from farline.runtime.ng_recording import WHY, check_nodes
+from farline.runtime.ng_settings import NgSettings
 from farline.testing.ports import free_ports
 from farline.testing.rtpengine import rtpengine
 

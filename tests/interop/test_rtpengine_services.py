@@ -12,7 +12,8 @@ from farline.config import MediaNode
 from farline.media.engine import Answer, Delete, Dial, Offer, Side
 from farline.media.g711 import decode_alaw, encode_alaw
 from farline.media.ng.client import NgPlaces
-from farline.runtime.ng_client import NgClient, NgSettings
+from farline.runtime.ng_client import NgClient
+from farline.runtime.ng_settings import NgSettings
 from farline.sdp import parse
 from farline.testing.opus import FRAME, OpusPhone, share_of_tone
 from farline.testing.peers import peers

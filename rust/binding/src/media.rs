@@ -282,9 +282,10 @@ impl Relay {
         self.0.repaired().to_vec()
     }
 
-    #[pyo3(signature = (session, held, /))]
-    fn hold(&self, session: &str, held: bool) -> PyResult<()> {
-        self.0.hold(session, held).or_raise()
+    #[pyo3(signature = (session, held, silence_ms, /))]
+    fn hold(&self, session: &str, held: bool, silence_ms: u64) -> PyResult<()> {
+        let patience = (silence_ms > 0).then_some(silence_ms);
+        self.0.hold(session, held, patience).or_raise()
     }
 
     #[pyo3(signature = (session, stream, /))]

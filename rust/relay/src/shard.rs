@@ -98,6 +98,8 @@ struct Session {
     streams: Vec<(u16, [[Key; 2]; 2])>,
     since: Millis,
     held: bool,
+    /// How long it may be silent; None: as long as all.
+    patience: Option<Millis>,
     reported: bool,
     /// The kernel was asked whether it has seen packets meanwhile.
     asked: bool,

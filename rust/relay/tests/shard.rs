@@ -214,11 +214,23 @@ fn silence_is_reported_once_and_not_on_hold() {
     assert_eq!(silence(&mut shard, 61_000), None);
     packet(&mut shard, phone, at("192.168.67.61:61000"), &rtp(), 62_000);
     assert_eq!(silence(&mut shard, 62_500), None);
-    shard.hold(CALL, true, 63_000);
+    shard.hold(CALL, true, None, 63_000);
     assert_eq!(silence(&mut shard, 200_000), None);
-    shard.hold(CALL, false, 200_000);
+    shard.hold(CALL, false, None, 200_000);
     assert_eq!(silence(&mut shard, 259_999), None);
     assert_eq!(silence(&mut shard, 260_001), Some(60_001));
+}
+
+#[test]
+fn a_session_of_its_own_patience_is_judged_by_that() {
+    let Call { mut shard, .. } = call();
+    shard.hold(CALL, false, Some(5_000), 0);
+    assert_eq!(silence(&mut shard, 4_999), None);
+    assert_eq!(silence(&mut shard, 5_000), Some(5_000));
+    shard.hold(CALL, true, Some(90_000), 6_000);
+    shard.hold(CALL, false, Some(90_000), 7_000);
+    assert_eq!(silence(&mut shard, 96_999), None);
+    assert_eq!(silence(&mut shard, 97_000), Some(90_000));
 }
 
 /// What is reported of the call's silence, where it may last a minute.
@@ -295,6 +307,6 @@ fn one_way_audio_is_reported_once_a_silence_with_who_is_silent() {
     assert_eq!(heard(&mut shard, office, inside, 10_000), None);
     assert_eq!(heard(&mut shard, phone, mobile, 17_000), None);
     assert!(heard(&mut shard, phone, mobile, 18_000).is_some());
-    shard.hold(CALL, true, 18_500);
+    shard.hold(CALL, true, None, 18_500);
     assert_eq!(heard(&mut shard, phone, mobile, 60_000), None);
 }

@@ -1,4 +1,4 @@
-"""Cross checks of subscriber flows and server flows: names, subnets, rules that must agree."""
+"""Cross checks of subscriber flows and server flows: names, subnets."""
 
 from __future__ import annotations
 
@@ -14,15 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from farline.config.deployment import Border
-    from farline.config.flows import ServerFlow, SubscriberFlow
 
 
 def check_flows(border: Border, client_tls: set[str]) -> Iterator[Problem]:
     """Every problem of single flows; `check_shadows` has those of their order."""
     yield from _flows(border, client_tls)
-    if not (bad := list(check_policies(border))):
-        yield from _agreeing(border)
-    yield from bad
+    yield from check_policies(border)
     yield from _hidden_call_ids(border)
     yield from _names_in_via(border)
 
@@ -91,30 +88,6 @@ def _flows(border: Border, client_tls: set[str]) -> Iterator[Problem]:
                     place = f"border.{kind}[{index}].{field}"
                     yield missing(place, flow, label, str(value), known)
             yield from _subnets(f"border.{kind}[{index}]", flow)
-
-
-def _agreeing(border: Border) -> Iterator[Problem]:
-    """The media timeout acts per border: flows agree."""
-    groups = border.resolved_groups()
-    kinds: tuple[tuple[str, tuple[SubscriberFlow | ServerFlow, ...]], ...] = (
-        ("subscriber_flows", border.subscriber_flows),
-        ("server_flows", border.server_flows),
-    )
-    first: int | None = None
-    for kind, flows in kinds:
-        for index, flow in enumerate(flows):
-            for rules in groups.get(flow.end_point_policy_group, ()):
-                value = rules.media.media_timeout_seconds
-                first = value if first is None else first
-                if value == first:
-                    continue
-                name = flow.end_point_policy_group
-                yield Problem(
-                    f"border.{kind}[{index}].end_point_policy_group",
-                    f"media_timeout_seconds {value} of {name!r}: other flows have {first}",
-                    "give them the same value",
-                    rules.media.form,
-                )
 
 
 def _subnets(place: str, flow: Form) -> Iterator[Problem]:

@@ -93,6 +93,8 @@ class MediaRule(Form):
     voice_qos: DsByte = Field(184, title="Voice QoS (DS byte)")
     video_qos: DsByte = Field(136, title="Video QoS (DS byte)")
     media_timeout_seconds: int = Field(60, ge=5, le=3600, title="Media Timeout")
+    """Seconds without a packet in either direction after which a call ends; of the two legs of a
+    call the shorter one counts."""
     hold_music: str = Field("", max_length=512, title="Hold Music")
     """A WAV file (16 bits, 8, 16 or 48 kHz, up to five minutes) that the flow's peer hears while
     the other side holds it and sends nothing itself; a relative path starts at the deployment

@@ -50,6 +50,14 @@ class Side(msgspec.Struct, frozen=True):
     transcoding: tuple[Codec, ...] = ()
     """Codecs, by SDP's names in lower case, that may be added to what it is offered; the engine
     transcodes where the two sides then share none."""
+    timeout_seconds: Annotated[int, msgspec.Meta(ge=0, le=3600)] = 0
+    """Without a packet on any stream for so long the session is reported; of two sides the shorter
+    counts. 0: this side says nothing of it."""
+
+
+def patience(*sides: Side) -> int:
+    """Seconds that a session of these sides may be silent; 0: as the engine has it."""
+    return min((side.timeout_seconds for side in sides if side.timeout_seconds), default=0)
 
 
 class Offer(msgspec.Struct, frozen=True):

@@ -113,8 +113,8 @@ class RelayControl(Protocol):
     ) -> None:
         """Let streams of one side share a transport: (number, mid, payload types, sources)."""
 
-    def hold(self, session: str, held: bool, /) -> None:
-        """On hold, silence is not reported."""
+    def hold(self, session: str, held: bool, silence_ms: int, /) -> None:
+        """On hold, silence is not reported; else after `silence_ms`, 0: after the relay's own."""
 
     def close(self, session: str, stream: int, /) -> None:
         """End one stream."""

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from farline.media import music as music_rules
 from farline.media import recorders
 from farline.media.agreeing import added, agree_on_codecs
+from farline.media.engine import patience
 from farline.media.errors import SessionError
 from farline.media.handshake import Handshake
 from farline.media.negotiation import Negotiation, Place
@@ -174,7 +175,7 @@ class MediaSession:
         for stream in streams:
             self.relay.resume(self.name, stream.number)
         if self.streams or self.fresh:
-            self.relay.hold(self.name, self.held)
+            self._hold(self.held)
         recorders.record(self)
 
     def stream_indices(self) -> dict[int, int]:
@@ -256,7 +257,7 @@ class MediaSession:
 
     def _hold(self, held: bool) -> None:
         self.held = held
-        self.relay.hold(self.name, held)
+        self.relay.hold(self.name, held, patience(*self.sides) * 1000)
 
     def _muxed(self, ours: Media, theirs: Media, agreed: Agreement | None) -> bool:
         """Whether RTCP shares the RTP port of a leg.

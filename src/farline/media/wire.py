@@ -3,7 +3,8 @@
 SDP travels as text with one character a byte (ISO 8859-1), so any bytes survive.
 
     {"op": "offer", "session": ..., "sdp": ..., "sender": {"name", "interface",
-     "signaling_source", "encryption", "classes", "events", "record", "music", "transcoding"},
+     "signaling_source", "encryption", "classes", "events", "record", "music", "transcoding",
+     "timeout_seconds"},
      "receiver": {...}}
     {"op": "answer", ...the same}  {"op": "delete", "session", "reason"}  {"op": "query", "session"}
     {"op": "dial", "session", "side", "digit", "duration_ms"}

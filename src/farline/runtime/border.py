@@ -17,7 +17,8 @@ from farline.runtime.countries import Countries
 from farline.runtime.dns.resolver import Resolver
 from farline.runtime.ids import RealIds
 from farline.runtime.media_client import MediaClient
-from farline.runtime.ng_client import NgClient, ng_settings
+from farline.runtime.ng_client import NgClient
+from farline.runtime.ng_settings import ng_settings
 from farline.runtime.push import PushSender
 from farline.runtime.quarantine import Quarantine
 from farline.runtime.relays.set import RelaySet

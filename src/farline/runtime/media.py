@@ -95,7 +95,7 @@ def media_rules(border: Border) -> list[MediaRule]:
 
 
 def media_timeout(border: Border) -> float:
-    """Seconds without media after which a call is over (`farline check`: the flows agree)."""
+    """The shortest of the flows' media timeouts; each call has its own."""
     timeouts = (rule.media_timeout_seconds for rule in media_rules(border))
     return float(min(timeouts, default=MediaRule().media_timeout_seconds))
 

@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from farline.config.check_media import dials
 from farline.media.engine import (
     Answer,
     Delete,
@@ -23,56 +22,28 @@ from farline.media.engine import (
     Query,
     Subscribe,
     SubscribeAnswer,
+    patience,
 )
-from farline.media.ng.client import NgPlaces, document_of, packets, reply_of
+from farline.media.ng.client import document_of, packets, reply_of
 from farline.media.ng.message import section, text
 from farline.media.reports import CallRecorded, MediaTimeout
 from farline.runtime import clock
 from farline.runtime.ids import RealIds
-from farline.runtime.media import interface_classes, media_timeout
 from farline.runtime.ng_node import NgNode, NodeError
-from farline.runtime.ng_recording import RecordingWatch, records_calls
+from farline.runtime.ng_recording import RecordingWatch
 from farline.sdp import SdpError, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from farline.config import Border, MediaNode
     from farline.media.engine import MediaRequest
     from farline.media.ng.client import NgRequest
+    from farline.runtime.ng_settings import NgSettings
     from farline.sip.ids import Ids
 
 log = logging.getLogger(__name__)
 
 MAX_SESSIONS = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class NgSettings:
-    """Of the whole client."""
-
-    nodes: Sequence[MediaNode]
-    places: NgPlaces
-    timeout_seconds: float = 60.0
-    """Without a packet for so long a session is reported."""
-    ping_seconds: float = 2.0
-    records: bool = False
-    """Policies record calls: each node is asked whether it does."""
-
-
-def ng_settings(border: Border) -> NgSettings:
-    """What a border's configuration says."""
-    engine = border.media_engine
-    named = {entry.media_interface: entry.name for entry in engine.interfaces}
-    classes = {one.name: interface_classes(border, one.name) for one in border.media_interfaces}
-    places = NgPlaces(
-        {one.name: named.get(one.name, one.name) for one in border.media_interfaces},
-        {one.name: one.ip for one in border.media_interfaces},
-        {name: asked[0] for name, asked in classes.items() if asked},
-        dials(border),
-    )
-    timeout, records = media_timeout(border), records_calls(border)
-    return NgSettings(engine.nodes, places, timeout, engine.ping_seconds, records)
 
 
 @dataclass(slots=True)
@@ -87,6 +58,8 @@ class _Session:
     names: tuple[str, str] | None = None
     """Of both sides; None: it is from before our own start."""
     offer_held: bool = False
+    timeout: float = 0.0
+    """Seconds that it may be silent; 0: as the settings say."""
     idle: bool = True
     """Not answered yet, or on hold: silence is no fault."""
     packets: int = 0
@@ -225,6 +198,7 @@ class NgClient:
             if isinstance(request, Offer | Answer):
                 held = parse(request.sdp).on_hold
                 session.names = (request.sender.name, request.receiver.name)
+                session.timeout = float(patience(request.sender, request.receiver))
             party = session.party
             if isinstance(request, Dial):
                 party = await self._other(node, request, session)
@@ -295,6 +269,6 @@ class NgClient:
         silent = now - session.changed
         if self._sessions.get(name) is not session or session.idle or session.reported:
             return
-        if lost or silent >= self._settings.timeout_seconds:
+        if lost or silent >= (session.timeout or self._settings.timeout_seconds):
             session.reported = True
             self._on_report(MediaTimeout(name, silent))

@@ -18,8 +18,8 @@ from farline.border.routing import stage as routing
 from farline.config import Problem
 from farline.runtime.dns.resolver import Resolver
 from farline.runtime.ids import RealIds
-from farline.runtime.ng_client import ng_settings
 from farline.runtime.ng_recording import check_nodes
+from farline.runtime.ng_settings import ng_settings
 from farline.runtime.tls.profiles import TlsError, client_context
 from farline.sip import Address, Transport
 from farline.sip.locate import Located, Place

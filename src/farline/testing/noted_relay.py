@@ -100,7 +100,7 @@ class NotedRelay(RelayControl):
         """Noted."""
         self.formats[stream, side] = formats
 
-    def hold(self, session: str, held: bool, /) -> None:
+    def hold(self, session: str, held: bool, silence_ms: int, /) -> None:
         """Noted."""
         self.held = held
 

@@ -87,20 +87,18 @@ def test_each_mistake_is_named_with_its_place(old, new, place, text):
     assert match[0].line is not None
 
 
-def test_flows_of_one_border_must_agree_in_their_media_rules():
+def test_flows_of_one_border_may_have_media_timeouts_of_their_own():
+    where = "media_interface: IPORWA1Media\n      secondary_media_interface: null\n"
     text = GUIDE.replace(
         "  subscriber_flows:\n",
-        "  end_point_policy_groups: [{name: slow, media_timeout_seconds: 600, voice_qos: 0}]\n"
+        "  end_point_policy_groups: [{name: slow, media_timeout_seconds: 600}]\n"
         "  subscriber_flows:\n",
-    )
-    where = "media_interface: IPORWA1Media\n      secondary_media_interface: null\n"
-    text = text.replace(
+    ).replace(
         where + "      end_point_policy_group: avaya-def-low-enc",
         where + "      end_point_policy_group: slow",
     )
-    (problem,) = problems(text)
-    assert problem.place == "border.server_flows[0].end_point_policy_group"
-    assert "media_timeout_seconds 600 of 'slow'" in problem.text
+    groups = load_deployment(text, SECRETS).border.resolved_groups()
+    assert groups["slow"][0].media.media_timeout_seconds == 600
 
 
 def test_the_line_is_that_of_the_field():

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from farline.config import ConfigError, load_deployment
-from farline.runtime.ng_client import ng_settings
+from farline.runtime.ng_settings import ng_settings
 from farline.runtime.role import roles_of
 
 GUIDE = (Path(__file__).parents[3] / "examples" / "guide.yaml").read_text(encoding="utf-8")

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from farline.media.engine import Answer, Delete, Offer, Query, Side
 from farline.media.reports import PortsExhausted
@@ -143,6 +144,23 @@ async def test_silence_is_told_to_the_client(tmp_path: Path) -> None:
         assert timeouts.empty()
     assert timeout.session == "quiet"
     assert 0.2 <= timeout.silent_seconds < 10
+
+
+async def test_each_session_is_silent_for_as_long_as_its_sides_say(tmp_path: Path) -> None:
+    """The shorter of both sides counts, and none of a session with more patience is told."""
+    path = tmp_path / "media.sock"
+    settings = MediaSettings(threads=1, timeout_seconds=0.2)
+    quick, slow = replace(OUTSIDE, timeout_seconds=1), replace(INSIDE, timeout_seconds=3600)
+    async with serving(path, settings), asking(path) as (client, timeouts):
+        for name, one, other in (
+            ("slow", replace(OUTSIDE, timeout_seconds=3600), slow), ("quick", quick, slow),
+        ):  # fmt: skip
+            await client.perform(Offer(name, bare_sdp(PHONE, 5000), one, other))
+            await client.perform(Answer(name, bare_sdp(OFFICE, 5000), other, one))
+        timeout = await timeouts.get()
+        assert timeouts.empty()
+    assert timeout.session == "quick"
+    assert timeout.silent_seconds >= 1.0
 
 
 async def test_a_call_becomes_a_fax_and_speech_again(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from farline.media.engine import Answer, Delete, Offer, Query, Side
 from farline.media.ng.client import NgPlaces
 from farline.media.ng.message import pack, unpack
 from farline.runtime.media_process import MediaPlace, MediaSettings
-from farline.runtime.ng_client import NgClient, NgSettings, ng_settings
+from farline.runtime.ng_client import NgClient
 from farline.runtime.ng_node import MAX_PENDING, NgNode, NodeError
 from farline.runtime.ng_server import NgServer
+from farline.runtime.ng_settings import NgSettings, ng_settings
 from farline.testing.chance import SeededIds
 from farline.testing.media import bare_sdp, shown_at
 from farline.testing.peers import peers

@@ -7,7 +7,7 @@ from farline.config import EndPointPolicyGroup, load_deployment
 from farline.media.engine import Offer, Side
 from farline.media.sessions import MediaSessions
 from farline.runtime.media import border_places, media_timeout
-from farline.runtime.ng_client import ng_settings
+from farline.runtime.ng_settings import ng_settings
 from farline.testing import SeededIds
 from farline.testing.border import changed
 

@@ -149,17 +149,24 @@ impl Relay {
         )
     }
 
-    /// Marks a session as held, or no longer so: on hold, silence is no time-out.
+    /// Marks a session as held, or no longer so: on hold, silence is no time-out, else it is after
+    /// `patience`; None: after the relay's own.
     ///
     /// # Errors
     /// `NoStream` where there is no such session, `Stuck`.
-    pub fn hold(&self, session: &str, held: bool) -> Result<(), RelayError> {
+    pub fn hold(
+        &self,
+        session: &str,
+        held: bool,
+        patience: Option<crate::Millis>,
+    ) -> Result<(), RelayError> {
         let (number, worker) = self.find(session, None)?;
         self.tell(
             worker,
             Command::Hold {
                 session: number,
                 held,
+                patience,
             },
         )
     }

@@ -62,6 +62,7 @@ impl Shard {
             streams: Vec::new(),
             since: now,
             held: false,
+            patience: None,
             reported: false,
             asked: false,
             one_way: Vec::new(),
@@ -112,14 +113,16 @@ impl Shard {
         self.resettle(&keys);
     }
 
-    /// Marks a session as held: silence is not reported meanwhile.
-    pub fn hold(&mut self, session: u64, held: bool, now: Millis) {
+    /// Marks a session as held: silence is not reported meanwhile, else after `patience` (None: as
+    /// for all).
+    pub fn hold(&mut self, session: u64, held: bool, patience: Option<Millis>, now: Millis) {
         if let Some(session) = self.sessions.get_mut(&session) {
             if session.held != held {
                 session.since = now;
                 session.reported = false;
             }
             session.held = held;
+            session.patience = patience;
         }
     }
 

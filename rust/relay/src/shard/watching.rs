@@ -5,8 +5,8 @@ use crate::report::{Event, Report};
 use crate::Millis;
 
 impl Shard {
-    /// Looks for digits that do not go on, and for sessions that have been silent for `limit`; each
-    /// is reported once a silence.
+    /// Looks for digits that do not go on, and for sessions that have been silent for `limit`, or
+    /// for their own; each is reported once a silence.
     pub fn tick(&mut self, limit: Millis, now: Millis) {
         self.end_digits(now);
         self.report_quality(now);
@@ -17,7 +17,7 @@ impl Shard {
                 .flat_map(|(_, keys)| keys.iter().flatten());
             let seen = keys.filter_map(|key| self.slots[key.index()].port.as_ref()?.last_seen);
             let idle = now.saturating_sub(seen.fold(session.since, Millis::max));
-            let silent = !session.held && idle >= limit;
+            let silent = !session.held && idle >= session.patience.unwrap_or(limit);
             // What the kernel relays is not seen here: it is asked, and the next look decides.
             let asking = silent && !session.asked;
             session.asked = silent;

@@ -86,6 +86,7 @@ pub(crate) enum Command {
     Hold {
         session: u64,
         held: bool,
+        patience: Option<Millis>,
     },
     /// Play music towards a side; None: no longer.
     Play {

@@ -189,7 +189,11 @@ impl State {
             } => self
                 .shard
                 .bundle(session, side, carrier, mid_extension, members),
-            Command::Hold { session, held } => self.shard.hold(session, held, now),
+            Command::Hold {
+                session,
+                held,
+                patience,
+            } => self.shard.hold(session, held, patience, now),
             Command::Play {
                 session,
                 stream,

@@ -141,8 +141,9 @@ def _media_side(
     classes = (("audio", rule.voice_qos), ("video", rule.video_qos))
     latches = source if rules.border.nat else ""
     record, music, more = rules.recording.record_to_file, rule.hold_music, rule.audio.transcoding
+    timeout = rule.media_timeout_seconds
     return MediaSide(
-        name, interface, latches, rule.encryption, classes, events, record, music, more
+        name, interface, latches, rule.encryption, classes, events, record, music, more, timeout
     )
 
 
