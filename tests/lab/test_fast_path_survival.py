@@ -34,8 +34,8 @@ version: 1
 border:
   interfaces: [{name: A1, enabled: true}, {name: B1, enabled: true}]
   networks:
-    - {name: in, default_gateway: 10.93.2.1, prefix: 255.255.255.0, interface: A1, addresses: [{ip: 10.93.2.1}]}
-    - {name: out, default_gateway: 10.93.1.1, prefix: 255.255.255.0, interface: B1, addresses: [{ip: 10.93.1.1}]}
+    - {name: in, default_gateway: 10.93.2.2, prefix: 255.255.255.0, interface: A1, addresses: [{ip: 10.93.2.1}]}
+    - {name: out, default_gateway: 10.93.1.2, prefix: 255.255.255.0, interface: B1, addresses: [{ip: 10.93.1.1}]}
   media_interfaces:
     - {name: mi, network: in, ip: 10.93.2.1, port_range: 36000-36999}
     - {name: mo, network: out, ip: 10.93.1.1, port_range: 36000-36999}
