@@ -96,32 +96,118 @@ def test_a_stranger_cannot_move_anothers_binding(world, phone):
     phone.call_office()
 
 
-def test_a_stranger_cannot_bring_anothers_binding_under_another_flow(guide_border):
-    """It is judged by its own flow; the binding stays under the phone's until it is accepted."""
-    (own,) = guide_border.subscriber_flows
-    guests = own.model_copy(update={"name": "Guests", "source_subnet": "203.0.113.0/24"})
-    world = BorderWorld(changed(guide_border, subscriber_flows=(guests, own)))
-    phone = Phone(world)
-    phone.register()
+def guests_border(border, *changes, **fields):
+    """The guide's border with a second subscriber flow, that of 203.0.113.0/24."""
+    (own,) = border.subscriber_flows
+    guests = {"name": "Guests", "source_subnet": "203.0.113.0/24", **fields}
+    return changed(border, subscriber_flows=(own.model_copy(update=guests), own), **dict(changes))
+
+
+def from_elsewhere(world, phone):
+    """The phone's REGISTER from an address of the second flow; its flow there."""
     stranger = world.accept("IPORWB1Sig", "203.0.113.9", 4000)
     contact = f'<{phone.contact}>;+sip.instance="{phone.instance}";reg-id=1'
+    to = f"<sip:3001@{DOMAIN}>"
+    request = phone.request("REGISTER", f"sip:{DOMAIN}", to=to, call="evil", Contact=contact)
+    world.receive(stranger, request)
+    assert world.decisions("flow")[-1].value == "Guests"
+    return stranger
+
+
+def answer_register(world, flow, status):
+    inner = world.take(flow)
+    answer = responses.make(inner, status, to_tag="x", headers=(("Expires", "180"),))
+    answer.set_all("Contact", inner.all("Contact") if status == 200 else [])
+    world.receive(flow, answer)
+
+
+def test_a_stranger_cannot_bring_anothers_binding_under_another_flow(guide_border):
+    """It is judged by its own flow; the binding stays under the phone's until it is accepted."""
+    world = BorderWorld(guests_border(guide_border))
+    phone = Phone(world)
+    phone.register()
+    own = guide_border.subscriber_flows[0].name
 
     def register(status):
-        request = phone.request(
-            "REGISTER", f"sip:{DOMAIN}", to=f"<sip:3001@{DOMAIN}>", call="evil", Contact=contact
-        )
-        world.receive(stranger, request)
-        inner = world.take(phone.upstream)
-        answer = responses.make(inner, status, to_tag="x", headers=(("Expires", "180"),))
-        answer.set_all("Contact", inner.all("Contact") if status == 200 else [])
-        world.receive(phone.upstream, answer)
-        assert [one.value for one in world.decisions("flow")][-1] == "Guests"
+        from_elsewhere(world, phone)
+        before = bindings(world)[0]["flow"]
+        answer_register(world, phone.upstream, status)
         (binding,) = bindings(world)
-        return binding["flow"]
+        return before, binding["flow"]
 
-    assert register(401) == own.name
-    assert register(200) == "Guests"
-    assert register(401) == "Guests"
+    assert register(401) == (own, own)
+    assert register(200) == (own, "Guests")
+    assert register(401) == ("Guests", "Guests")
+    assert world.opened == [phone.upstream]
+
+
+@pytest.fixture
+def other_way(guide_border):
+    """A world whose second flow leads to the same call server by a profile of its own."""
+    (profile,) = guide_border.routing_profiles
+    other = profile.model_copy(update={"name": "guests"})
+    border = guests_border(
+        guide_border, ("routing_profiles", (profile, other)), routing_profile="guests"
+    )
+    world = BorderWorld(border)
+    phone = Phone(world)
+    phone.register()
+    return world, phone
+
+
+@pytest.mark.parametrize("outcome", ["403", "silence", "lost"])
+def test_a_refused_register_leaves_the_way_of_a_binding_alone(other_way, outcome):
+    """From the first moment on: its own connection, token, flow and record."""
+    world, phone = other_way
+    before, kept = bindings(world), world.memory.load()
+    lasts = dict.fromkeys(("expires_in", "phone_lease_left", "nat"))
+    stranger = from_elsewhere(world, phone)
+    assert world.closed == []
+    tried = world.opened[-1]
+    assert tried != phone.upstream
+    phone.call_office()  # while the REGISTER is under way
+    phone.world.receive(phone.flow, phone.in_dialog("BYE"))
+    phone.office_answer(world.take(phone.upstream), 200)
+    world.take(phone.flow)
+    assert world.take(stranger).status == 100
+    if outcome == "silence":
+        world.wait(33)
+    elif outcome == "lost":
+        world.refusing.add(tried.remote)
+        world.close(tried)
+    else:
+        answer_register(world, tried, 403)
+    assert world.take(stranger).status == {"403": 403, "silence": 408, "lost": 503}[outcome]
+    assert set(world.closed) <= {tried}
+    (after,), (was,) = bindings(world), before
+    assert {**after, **lasts} == {**was, **lasts}
+    assert [record for record in world.memory.load() if record in kept] == kept
+    phone.call_office(call="call-9")
+
+
+def test_an_accepted_register_takes_its_way_with_it(other_way):
+    world, phone = other_way
+    stranger = from_elsewhere(world, phone)
+    tried = world.opened[-1]
+    answer_register(world, tried, 200)
+    assert world.closed == [phone.upstream]
+    phone.flow, phone.upstream = stranger, tried
+    phone.call_office()
+    assert bindings(world)[0]["flow"] == "Guests"
+
+
+def test_a_call_that_began_meanwhile_keeps_the_way_until_it_ends(other_way):
+    world, phone = other_way
+    stranger = from_elsewhere(world, phone)
+    tried = world.opened[-1]
+    phone.call_office()
+    answer_register(world, tried, 200)
+    assert world.closed == [tried]
+    phone.flow = stranger
+    assert [one.status for one in world.unread(stranger)] == [100, 200]
+    world.receive(stranger, phone.in_dialog("BYE"))
+    phone.office_answer(world.take(phone.upstream), 200)
+    assert bindings(world)[0]["flow"] == "Guests"
 
 
 def test_other_ways_to_the_user_are_not_shown(world, phone):

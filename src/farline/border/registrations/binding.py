@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from farline.border.exchange import Side
 from farline.border.registrations.nat import NatTime
+from farline.sip import Address, Flow, Transport
 
 if TYPE_CHECKING:
     from farline.border.policy.leg_rules import Legs
     from farline.border.routing.upstream import Upstream
     from farline.border.topology.line import Line
     from farline.config import ServerFlow, SubscriberFlow
-    from farline.sip import Flow, NameAddr
+    from farline.sip import NameAddr
     from farline.sip.schedule import Alarm
 
 BindingKey = tuple[str, ...]
@@ -49,9 +50,6 @@ class Binding:
 
     expires_at: float
     registered: bool = False
-    held_under: str = ""
-    """The subscriber flow of the last REGISTER that was accepted."""
-
     outbound: bool = False
     """The phone speaks RFC 5626 (it sent reg-id): a lost flow is then told with 430."""
 
@@ -103,6 +101,12 @@ class Binding:
     def is_way(self) -> bool:
         """Whether it joins two servers."""
         return self.peer is not None
+
+    @property
+    def seat(self) -> Flow:
+        """The phone's flow; of one whose connection is lost the interface only."""
+        nowhere, interface = Address("", 0), self.subscriber.signaling_interface
+        return self.phone or Flow(0, interface, Transport.TCP, nowhere, nowhere)
 
     def configured(self, side: Side) -> SubscriberFlow | ServerFlow | None:
         """The flow (of the forms) of a side's leg; None where no server was reached yet."""

@@ -174,7 +174,6 @@ class BindingTable:
         if binding.phone != flow:
             self._leave_flow(binding)
         binding.phone = binding.last_flow = flow
-        binding.held_under = binding.subscriber.name
         binding.contact = contact
         binding.expires_at = binding.phone_until = expires_at
         there = self._by_flow.get(flow)
@@ -185,7 +184,6 @@ class BindingTable:
 
     def restore(self, binding: Binding) -> None:
         """Take in a registered binding of the process before this one."""
-        binding.held_under = binding.subscriber.name
         self._by_subid[binding.subid] = binding
         self._by_key[binding.key] = binding
         aor = (binding.user, binding.domain.lower())

@@ -105,6 +105,8 @@ def same_phone(registration: Registration, tx: ServerTransaction) -> str:
         return "it is not registered"
     if binding.phone != tx.flow:
         return "it comes by another flow"
+    if binding.subscriber.name != want.subscriber.name:
+        return f"it comes under {want.subscriber.name}, not {binding.subscriber.name}"
     if want.contact != binding.contact:
         return "the Contact is another"
     if want.path != binding.path:

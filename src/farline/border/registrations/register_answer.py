@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farline.border.registrations import lease
+from farline.border.registrations import lease, trial
 from farline.border.registrations.expiry import lead, watch_expiry
 from farline.border.topology.line import make_line
 from farline.sip import NameAddr, WireError
@@ -43,6 +43,7 @@ def learn(
         if given is None or given[1] <= 0:
             leaving.append(want.binding)
             continue
+        trial.accepted(context, registration, want)
         _accept(context, registration.binding, want, flow, given[1])
         mine = given[0].with_uri(want.uri)
         short = lease.for_phone(want, given[1])

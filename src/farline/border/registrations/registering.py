@@ -8,7 +8,7 @@ from farline.border.calls.teardown import drop_binding
 from farline.border.exchange import Refusal, Side, Verdict
 from farline.border.passage import Passage
 from farline.border.policy.screening import screen_flow
-from farline.border.registrations import lease, outbound
+from farline.border.registrations import lease, outbound, trial
 from farline.border.registrations.expiry import prolong, wait_for
 from farline.border.registrations.register_answer import keep_answer, learn
 from farline.border.registrations.registration import understand
@@ -32,12 +32,11 @@ def register(context: Context, operation: Operation, tx: ServerTransaction) -> S
         context.reject(tx, "registration", Verdict(verdict.value, verdict.because, verdict.form))
         return
     registration = verdict.value
-    for want in registration.wanted:
-        want.binding.subscriber = want.subscriber
+    trial.begin(registration)
     try:
         yield from _serve(context, operation, tx, registration, verdict)
     finally:
-        _put_back(context, registration, tx)
+        trial.end(context, registration)
 
 
 def _serve(
@@ -79,15 +78,6 @@ def _serve(
             return
     context.refused("upstream", f"{registration.binding.aor}: no next hop answers", tx.flow)
     _survive(context, registration, tx, passage.status)
-
-
-def _put_back(context: Context, registration: Registration, tx: ServerTransaction) -> None:
-    """A REGISTER of somebody else that was not accepted leaves bindings under their own flow."""
-    flows = context.plan.border.subscriber_flows
-    for binding in (want.binding for want in registration.wanted):
-        name = binding.held_under
-        if name and binding.subscriber.name != name and binding.phone != tx.flow:
-            binding.subscriber = next((f for f in flows if f.name == name), binding.subscriber)
 
 
 def _answered_here(context: Context, registration: Registration, tx: ServerTransaction) -> bool:
@@ -158,7 +148,8 @@ def _name_contacts(registration: Registration, out: Message) -> None:
         return
     lines = []
     for want in registration.wanted:
-        line = want.binding.line or registration.binding.line
+        line = None if trial.is_moved(want) else want.binding.line
+        line = line or registration.binding.line
         if line is not None:
             text = line.inward.contact(want.header)
             lines.append(text.replace(f"={line.subid}", f"={want.binding.subid}"))

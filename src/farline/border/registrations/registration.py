@@ -61,6 +61,9 @@ class Registration:
     everything: bool = False
     """Contact is `*`: remove all bindings of the address."""
 
+    held: Binding | None = None
+    """The registered binding that `binding` only stands for, until it is accepted (`trial`)."""
+
 
 class _Told(NamedTuple):
     """What stands in a REGISTER, read and no more."""

@@ -16,7 +16,7 @@ from farline.border.routing.links import udp_flow
 from farline.border.routing.next_hops import NextHops
 from farline.border.steps import Connect, Dial, Operation, Unreachable
 from farline.border.topology.line import make_line
-from farline.sip import Address, Flow, Transport
+from farline.sip import Flow, Transport
 from farline.sip.effects import Close
 
 if TYPE_CHECKING:
@@ -123,6 +123,19 @@ class Upstreams:
         self._leave(upstream)
         self._assign(upstream, None)
         self._release(upstream, None)
+
+    def take_over(self, binding: Binding, trial: Binding) -> None:
+        """A binding goes the way of its stand-in from here on, and leaves its own."""
+        upstream, own = trial.upstream, binding.upstream
+        if upstream is None or upstream is own:
+            return
+        trial.upstream = None
+        if own is not None:
+            self._release(own, upstream.flow)
+            self.close(binding)
+        binding.upstream = upstream
+        if upstream.flow in self._by_flow:
+            self._by_flow[upstream.flow] = binding
 
     # ---- the search for a way ----
 
@@ -237,16 +250,12 @@ class Upstreams:
             self._context.links.join(flow, upstream)
         elif flow.token:
             self._by_flow[flow] = binding
-        phone = binding.phone
-        if phone is None:
-            interface = binding.subscriber.signaling_interface
-            phone = Flow(0, interface, Transport.TCP, Address("", 0), Address("", 0))
         binding.line = make_line(
             self._context.plan,
             subid=binding.subid,
             domain=binding.domain,
             subscriber=binding.subscriber,
-            phone=phone,
+            phone=binding.seat,
             server=server,
             candidate=candidate,
         )

@@ -34,7 +34,7 @@ class Keeper:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._bindings: dict[str, Binding] = {}
+        self._bindings: set[str] = set()
         self._sessions: dict[SessionKey, Session] = {}
         self._others: dict[tuple[str, str], bytes | None] = {}
         self.kept: set[tuple[str, str]] = set()
@@ -42,7 +42,7 @@ class Keeper:
 
     def binding(self, binding: Binding) -> None:
         """Something of a binding changed that must outlive the process."""
-        self._bindings[binding.subid] = binding
+        self._bindings.add(binding.subid)
 
     def session(self, session: Session) -> None:
         """The same of a session."""
@@ -55,8 +55,8 @@ class Keeper:
     def flush(self) -> None:
         """Put out the changes of this turn, before everything else that it put out."""
         if self._bindings:
-            for binding in self._bindings.values():
-                self._change(BINDING, binding.subid, self._binding_value(binding))
+            for subid in self._bindings:
+                self._change(BINDING, subid, self._binding_value(subid))
             self._bindings.clear()
         if self._sessions:
             for session in self._sessions.values():
@@ -79,10 +79,11 @@ class Keeper:
             return
         self._context.out.appendleft(Persist(noun, key, value))
 
-    def _binding_value(self, binding: Binding) -> bytes | None:
+    def _binding_value(self, subid: str) -> bytes | None:
         """A binding's record; None when it is to be forgotten."""
         context = self._context
-        if not binding.registered or context.bindings.by_subid(binding.subid) is not binding:
+        binding = context.bindings.by_subid(subid)
+        if binding is None or not binding.registered:
             return None
         where = binding.last_flow
         if where is None:
