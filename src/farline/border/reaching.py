@@ -188,7 +188,7 @@ class Reaching:
         if profile.next_hop_in_dialog or current is None or len(profile.next_hops) < 2:
             return None
         value = far.routes[0] if far.routes else far.target
-        if current.remote.host in value or routing.names(value, current):
+        if routing.names_host(value, current):
             return None
         for hop in profile.next_hops:
             if hop.fixed is not None:

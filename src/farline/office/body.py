@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farline.sip import WireError
+from farline.sip import WireError, headers
 
 if TYPE_CHECKING:
     from farline.sip import Message
@@ -46,7 +46,7 @@ def description(message: Message) -> bytes | None:
     """The SDP that a message carries, None for none. Raises WireError(415) for another body."""
     if not message.body:
         return None
-    kind = (message.get("Content-Type") or "").partition(";")[0].strip().lower()
+    kind = headers.media_type(message)
     if kind != "application/sdp":
         raise WireError(415, "only application/sdp", "Content-Type")
     if message.get("Content-Encoding") is not None:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from farline._core import Message, NameAddr, Via, WireError
+from farline._core import Message, NameAddr, Uri, Via, WireError
 from farline.sip.transport import Address, Transport
 
 MAX_SECONDS = 2**32 - 1
@@ -176,6 +176,19 @@ def via_address(via: Via) -> Address:
     """Host and port of a Via's sent-by, the port being the transport's own where none stands."""
     known = Transport.__members__.get(via.transport.upper(), Transport.UDP)
     return Address(via.host, via.port or known.default_port)
+
+
+def media_type(message: Message) -> str:
+    """The type in Content-Type, in lower case and without parameters; "" without one."""
+    return (message.get("Content-Type") or "").partition(";")[0].strip().lower()
+
+
+def uri_of(value: str) -> Uri | None:
+    """The URI of a Route, Record-Route or Contact, or a plain one; None for an unreadable one."""
+    try:
+        return NameAddr.parse(value).uri if "<" in value else Uri.parse(value)
+    except WireError:
+        return None
 
 
 def split_params(text: str, where: str) -> tuple[str, dict[str, str]]:

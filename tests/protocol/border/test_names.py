@@ -186,16 +186,17 @@ def test_ignore_route_header(load_border):
     assert routed(world, "<sip:10.10.10.14;lr;transport=tcp>") == FIRST
 
 
-def moved_call(load_border, *changes):
+def moved_call(load_border, *changes, hops=(FIRST, SECOND)):
     """A call that began at the first hop; then the phone's way went to the second."""
-    world = BorderWorld(load_border(*TWO, *changes))
+    first, second = hops
+    world = BorderWorld(load_border(*(changes if second is not SECOND else (*TWO, *changes))))
     phone = Phone(world)
     phone.register()
     phone.call_office()
     world.close(phone.upstream)
-    world.refusing.add(FIRST)
+    world.refusing.add(first)
     world.receive(phone.flow, phone.request("MESSAGE", f"sip:3003@{DOMAIN}", call="m"))
-    assert world.opened[-1].remote == SECOND
+    assert world.opened[-1].remote == second
     world.refusing.clear()
     world.receive(phone.flow, phone.in_dialog("BYE"))
     return world.opened[-1].remote
@@ -203,6 +204,13 @@ def moved_call(load_border, *changes):
 
 def test_a_dialog_stays_where_it_began(load_border):
     assert moved_call(load_border) == FIRST
+
+
+def test_a_next_hop_is_known_by_its_whole_address(load_border):
+    """The phone's way leads to 10.10.10.1 now, whose name 10.10.10.13 begins with."""
+    second = "10.10.10.1"
+    changes = [(old, new.replace(str(SECOND.host), second)) for old, new in TWO]
+    assert moved_call(load_border, *changes, hops=(FIRST, Address(second, 5060))) == FIRST
 
 
 def test_next_hop_in_dialog(load_border):

@@ -132,6 +132,30 @@ def test_guessed_passwords_close_the_address_of_record_to_strangers_only(guide_b
     owner.register(cseq=2, call="again")
 
 
+@pytest.mark.parametrize(
+    ("challenge", "status"),
+    [
+        ('Digest realm="a",nonce="n", stale = "TRUE"', 200),
+        ('Digest realm="stale=true",nonce="n"', 403),
+        ('Digest realm="a",nonce="n",stale=false', 403),
+    ],
+)
+def test_an_old_nonce_is_no_wrong_password(guide_border, challenge, status):
+    """As the challenge says it, not as its text looks."""
+    world = with_shield(guide_border, aor_failures=3, ban_after=0)
+    bad = Phone(world, ip="203.0.113.1", port=5060)
+    for number in range(3):
+        guess(world, bad, number)
+        told = responses.make(world.take(world.opened[-1]), 401, to_tag="x")
+        told.add("WWW-Authenticate", challenge)
+        world.receive(world.opened[-1], told)
+    guess(world, bad, 4)
+    if status == 200:
+        assert world.take(world.opened[-1]).method == "REGISTER"
+    else:
+        assert world.refusals()[-1].reason == "passwords"
+
+
 def test_a_flood_of_strangers_leaves_the_phones_theirs(guide_border):
     world = with_shield(guide_border, interface_per_second=20, ban_after=0)
     good = Phone(world)

@@ -151,6 +151,26 @@ def test_via_address(via: str, address: Address) -> None:
     assert headers.via_address(Via.parse(via)) == address
 
 
+@pytest.mark.parametrize(
+    ("value", "host"),
+    [("<sip:a;lr>", "a"), ('"<sip:b>" <sip:c@d>;x=1', "d"), ("sip:e:5070", "e"), ("<sip:", None)],
+)
+def test_uri_of(value: str, host: str | None) -> None:
+    uri = headers.uri_of(value)
+    assert (uri.host if uri is not None else None) == host
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [(None, ""), ("Application/SDP ; charset=utf-8", "application/sdp"), (";", "")],
+)
+def test_media_type(value: str | None, kind: str) -> None:
+    message = Message.request("MESSAGE", "sip:a")
+    if value is not None:
+        message.add("Content-Type", value)
+    assert headers.media_type(message) == kind
+
+
 @given(st.text(max_size=80))
 def test_parameters_are_read_or_refused(text: str) -> None:
     try:

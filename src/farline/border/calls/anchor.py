@@ -22,6 +22,7 @@ from farline.media.engine import Side as MediaSide
 from farline.sdp import SdpError, parse
 from farline.sdp.fields import address_type
 from farline.sdp.narrow import without_ice
+from farline.sip import headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -97,15 +98,14 @@ def description(message: Message) -> bytes | None:
     """The SDP of a message; None when it has none. Other bodies are not looked into."""
     if not message.body or message.method not in ANCHORED:
         return None
-    kind = (message.get("Content-Type") or "").partition(";")[0].strip().lower()
-    return message.body if kind == "application/sdp" else None
+    return message.body if headers.media_type(message) == "application/sdp" else None
 
 
 def has_hidden_description(message: Message) -> bool:
     """Whether SDP may stand inside a multipart body, which the engine cannot be shown."""
     if not message.body or message.method not in ANCHORED:
         return False
-    return (message.get("Content-Type") or "").strip().lower().startswith("multipart/")
+    return headers.media_type(message).startswith("multipart/")
 
 
 def carry(

@@ -21,6 +21,7 @@ from farline.border.calls.legs import Leg
 from farline.border.exchange import Side
 from farline.border.steps import Ask
 from farline.media.engine import Dial
+from farline.sip import headers
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -59,7 +60,7 @@ def support(context: Context, session: Session, side: Side = Side.INSIDE) -> str
 
 def digit_of(message: Message) -> tuple[str, int] | None:
     """The digit of an INFO and its duration in milliseconds; None: it is about something else."""
-    kind = (message.get("Content-Type") or "").partition(";")[0].strip().lower()
+    kind = headers.media_type(message)
     body = message.body[:200]
     if kind == "application/dtmf":
         found = _DIGIT.match(body) or _SIGNAL.search(body)

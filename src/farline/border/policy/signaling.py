@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from farline import sdp
 from farline.border.exchange import Refusal, Verdict
 from farline.config.policy_rules import UNLIMITED_BYTES
-from farline.sip import Message, NameAddr, WireError
+from farline.sip import Message, NameAddr, WireError, headers
 from farline.sip.responses import registered_phrase
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def scrub(rules: Rules, out: Message) -> None:
     for name in rules.security.scrub_headers:
         out.remove(name)
     if out.body and rules.security.scrub_bodies:
-        kind = (out.get("Content-Type") or "").partition(";")[0].strip().lower()
+        kind = headers.media_type(out)
         if any(_is_kind(kind, wanted.lower()) for wanted in rules.security.scrub_bodies):
             out.body = b""
 
@@ -165,7 +165,7 @@ def _checked(check: str, message: Message) -> tuple[int, str] | None:
         return _printable(message)
     if check == "content_type" and message.body and message.get("Content-Type") is None:
         return 415, "a body without Content-Type"
-    kind = (message.get("Content-Type") or "").partition(";")[0].strip().lower()
+    kind = headers.media_type(message)
     if check == "sdp" and message.body and kind == "application/sdp":
         try:
             sdp.parse(message.body)

@@ -142,7 +142,7 @@ class RecordingDialog:
         if response.status >= 300:
             self.refusal = response
             return f"{response.status} {response.reason}"
-        self._learn(response)
+        self._learn(response, begins=not message.to_tag)
         self._context.send_ack(self._request("ACK", cseq=response.cseq), event.tx.flow)
         return response
 
@@ -203,12 +203,11 @@ class RecordingDialog:
         message.body = b""
         return message
 
-    def _learn(self, response: Message) -> None:
+    def _learn(self, response: Message, *, begins: bool) -> None:
         """The dialog as the server's 2xx makes it (RFC 3261 section 12.1.2)."""
         state = self.state
-        first = ";tag=" not in state.to
         state.to = response.get("To") or state.to
-        if first:
+        if begins:
             state.routes = tuple(reversed(response.values("Record-Route")))
         self._aim(response)
 

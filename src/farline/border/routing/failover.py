@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from farline.border.calls.targets import request_to, routes_behind, target_of
 from farline.border.exchange import Side
 from farline.border.steps import NEXT, NoAnswer, Operation
-from farline.border.topology.line import SUBID
+from farline.border.topology.line import subid_of
 from farline.border.trunks.credentials import again
 from farline.sip.transaction import Cause, RequestFailed, ResponseArrived, TransactionEnded
 
@@ -122,7 +122,7 @@ def _in_dialog(method: str, answer: Message, cseq: int) -> Message:
     message = request_to(
         target_of(answer),
         method,
-        routes=routes_behind(answer, lambda value: f";{SUBID}=" in value)[::-1],
+        routes=routes_behind(answer, lambda value: bool(subid_of(value)))[::-1],
         from_=answer.get("From") or "",
         to=answer.get("To") or "",
         call_id=answer.call_id,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from farline.border.exchange import Verdict
 from farline.border.plan import Candidate
 from farline.config.time_of_day import DAYS
-from farline.sip import Address, NameAddr, Transport, Uri, WireError
+from farline.sip import Address, Transport, headers
 from farline.sip.locate import PREFERRED, Locator, Place
 from farline.sip.routing import is_numeric
 
@@ -118,13 +118,17 @@ def decide(
 
 def names(value: str, candidate: Candidate) -> bool:
     """Whether a Route, Record-Route or URI names a next hop: its address or name, and its port."""
-    try:
-        uri = NameAddr.parse(value).uri if "<" in value else Uri.parse(value)
-    except WireError:
-        return False
-    if uri.host.strip("[]").lower() not in (candidate.remote.host, candidate.name.lower()):
+    uri = headers.uri_of(value)
+    if uri is None or not names_host(value, candidate):
         return False
     return (uri.port or candidate.transport.default_port) == candidate.remote.port
+
+
+def names_host(value: str, candidate: Candidate) -> bool:
+    """The same whatever its port is."""
+    uri = headers.uri_of(value)
+    known = (candidate.remote.host, candidate.name.lower())
+    return uri is not None and uri.host.strip("[]").lower() in known
 
 
 def _ordered(

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farline.border.shield.bans import Ban, Banned, Lifted
+from farline.sip import WireError
+from farline.sip.digest import Challenge
 
 if TYPE_CHECKING:
     from farline.border.context import Context
@@ -76,10 +78,23 @@ def registered(context: Context, flow: Flow, user: str, domain: str) -> None:
 def not_registered(context: Context, flow: Flow, way: Binding, response: Message) -> None:
     """The office did not take the credentials of a REGISTER; an old nonce is no wrong password."""
     context.refused("credentials", f"{way.aor}: {response.status}", flow)
-    if "stale=true" in (response.get("WWW-Authenticate") or "").lower():
+    if _is_stale(response):
         return
     context.shield.wrong_password(way.user, way.domain.lower(), context.now)
     offence(context, flow, f"wrong credentials for {way.aor}")
+
+
+def _is_stale(response: Message) -> bool:
+    """Whether a challenge says that only the nonce was old."""
+    for name in ("WWW-Authenticate", "Proxy-Authenticate"):
+        for value in response.all(name):
+            try:
+                challenge = Challenge.parse(value)
+            except WireError:
+                continue
+            if challenge is not None and challenge.stale:
+                return True
+    return False
 
 
 def by_hand(context: Context, order: Banned | Lifted) -> None:

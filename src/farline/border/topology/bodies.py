@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from farline.border.topology.call_ids import cross_body
+from farline.sip import headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,14 +29,12 @@ _UTF_8 = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _OTHERS = {"utf-16": "utf-16", "iso-8859-1": "latin-1", "windows-1252": "cp1252"}
 
 
-def kind_of(message: Message) -> str:
-    """The media type of a body, without parameters."""
-    return (message.get("Content-Type") or "").partition(";")[0].strip().lower()
-
-
 def is_words_of_people(message: Message) -> bool:
     """Whether the body is what somebody wrote to somebody: that is not ours to change."""
-    return message.method == "MESSAGE" and kind_of(message) in ("text/plain", "text/html")
+    return message.method == "MESSAGE" and headers.media_type(message) in (
+        "text/plain",
+        "text/html",
+    )
 
 
 def text_of(message: Message) -> str | None:
@@ -43,7 +42,7 @@ def text_of(message: Message) -> str | None:
 
     XML in another encoding becomes UTF-8, and characters that are written as numbers themselves.
     """
-    body, kind = message.body, kind_of(message)
+    body, kind = message.body, headers.media_type(message)
     if message.get("Content-Encoding") is not None:
         return None
     if not kind.endswith("xml"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from farline.border.topology import bodies
 from farline.border.topology.line import SUBID
-from farline.sip import Uri
+from farline.sip import Uri, headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ def hide_in_outward_body(line: Line, contact: str, out: Message) -> None:
 
 def _rewrite(line: Line, out: Message, place: Place) -> None:
     """URIs and Call-IDs in bodies that name them (RFC 3680, 4235, 3863, 3842)."""
-    kind = bodies.kind_of(out)
+    kind = headers.media_type(out)
     if (
         not out.body
         or not (kind.endswith("xml") or kind in NAMING)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from farline.border.topology.bodies import is_words_of_people
 from farline.border.topology.call_ids import DIALOG_HEADERS
 from farline.border.topology.inside import hints
-from farline.sip import Finder, Message, WireError
+from farline.sip import Finder, Message, WireError, headers
 
 if TYPE_CHECKING:
     from farline.border.topology.inside import InsideAddresses
@@ -139,7 +139,7 @@ class Hider:
         body = message.body
         if body and self.leaks(body) and not is_words_of_people(message):
             text = body.decode("utf-8", "surrogateescape")
-            sdp = (message.get("Content-Type") or "").lower().startswith("application/sdp")
+            sdp = headers.media_type(message) == "application/sdp"
             host = address.rpartition(":")[0].strip("[]")
             cleaned_body = self.clean(text, host if sdp else domain)
             message.body = cleaned_body.encode("utf-8", "surrogateescape")

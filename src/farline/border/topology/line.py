@@ -12,7 +12,7 @@ from sys import intern
 from typing import TYPE_CHECKING, NamedTuple
 
 from farline.border.routing.peers import PeerFlow
-from farline.sip import Address, Crossing
+from farline.sip import Address, Crossing, headers
 
 if TYPE_CHECKING:
     from farline.border.plan import Candidate, Plan
@@ -198,16 +198,25 @@ def _outward(contact: Address, transport: str, token: str, route: str) -> Crossi
 
 def is_line_of(line: Line, value: str) -> bool:
     """Whether a Route or Record-Route value is one that we wrote for this line."""
-    return value in (line.inside_route, line.outside_route) or (
-        f"{SUBID}={line.subid}" in value
-        or value.startswith(line.outside_route.partition("ipcs-line=")[0])
-    )
+    if value in (line.inside_route, line.outside_route):
+        return True
+    uri, own = headers.uri_of(value), headers.uri_of(line.outside_route)
+    if uri is None or own is None:
+        return False
+    mine = subid_of(value) in {line.subid, line.outside_token} - {""}
+    return mine or (uri.host, uri.port) == (own.host, own.port)
+
+
+def subid_of(value: str) -> str:
+    """The token that a Route, Record-Route or URI bears; "" for none."""
+    uri = headers.uri_of(value) if SUBID in value.lower() else None
+    return (uri.param(SUBID) or "") if uri is not None else ""
 
 
 def token_of(request: Message) -> str:
     """The binding's token of a request from inside: in its Request-URI, else in its first Route."""
     for text in (request.uri, *request.values("Route")[:1]):
-        _, found, rest = text.partition(f";{SUBID}=")
-        if found:
-            return rest.partition(";")[0].partition(">")[0].strip('"')
+        token = subid_of(text)
+        if token:
+            return token
     return ""

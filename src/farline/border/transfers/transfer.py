@@ -22,7 +22,7 @@ from farline.border.transfers.record import Stage, TransferKeeper
 from farline.border.transfers.refer_to import Target, read_target
 from farline.border.transfers.referrer import GOODBYE_SECONDS, Referrer
 from farline.config.interworking import InterworkingProfile
-from farline.sip import WireError
+from farline.sip import WireError, headers
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -148,8 +148,10 @@ class Transfer:
 
     def _replaced(self) -> Leg | None:
         """The end of a call of ours that Replaces names."""
-        call, *params = [part.strip() for part in self.target.replaces.split(";")]
-        tags = dict(part.split("=", 1) for part in params if "=" in part)
+        try:
+            call, tags = headers.split_params(self.target.replaces, "Replaces")
+        except WireError:
+            return None
         named = {tags.get("to-tag", ""), tags.get("from-tag", "")}
         for session in self.context.sessions.of_call(call) if call else ():
             if session is self.session or not session.confirmed or session.joint is not None:
