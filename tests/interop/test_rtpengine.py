@@ -62,7 +62,7 @@ async def client_of(*nodes, places=PLACES, **settings):
     )
     client.start()
     try:
-        while sum(" up," in line for line in client.show()) < len(nodes):
+        while sum(row["state"] == "up" for row in client.show()) < len(nodes):
             await asyncio.wait_for(client.wait_connected(), 30)
             await asyncio.sleep(0)
         client.timeouts = timeouts
@@ -140,7 +140,7 @@ async def test_a_session_stays_where_it_is_and_new_ones_avoid_a_node_that_is_awa
             shown_at(
                 await client.perform(Answer(min(held[0]), bare_sdp(OFFICE, 4002), INSIDE, OUTSIDE))
             )
-            assert all(" up," in line for line in client.show())
+            assert all(row["state"] == "up" for row in client.show())
 
 
 async def test_no_node_and_what_a_node_refuses_is_an_error_with_a_status(tmp_path):
@@ -274,6 +274,6 @@ async def test_calls_through_the_border_are_heard_and_go_on_when_a_node_dies(tmp
             assert await desk.until(REGISTERED, AFTER), told(desk)
             await call(phones, desk, ruel, dora)
             shown = (await site.show())["media nodes"]
-            assert (" down," in shown[dead], " up," in shown[1 - dead]) == (True, True), shown
+            assert (shown[dead]["state"], shown[1 - dead]["state"]) == ("down", "up"), shown
             assert nodes[1 - dead].calls() == []
         assert site.trouble() == []

@@ -72,7 +72,7 @@ async def test_a_call_that_is_recorded_or_is_not_is_told_once(node):
         else:
             assert (told.session, told.state, told.why) == ("call", "failed", WHY)
             assert told.file == f"rtpengine {NODE}:{daemon.port}"
-        assert client.show()[0].endswith(", records" if records else ", records nothing")
+        assert client.show()[0]["recording"] == ("records" if records else "records nothing")
         assert (await client.perform(Delete("call", "bye"))).error is None
 
 
@@ -80,7 +80,7 @@ async def test_a_node_is_asked_when_it_comes_up(node):
     daemon, records = node
     async with client_of(daemon, records=True) as (client, reports):
         async with asyncio.timeout(20):
-            while ", records" not in client.show()[0]:  # noqa: ASYNC110 - no event tells
+            while not client.show()[0]["recording"]:  # noqa: ASYNC110 - no event tells
                 await asyncio.sleep(0.02)
         assert [(one.session, one.state) for one in reports] == (
             [] if records else [("", "failed")]

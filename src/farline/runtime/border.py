@@ -85,7 +85,7 @@ class BorderParts:
             quarantine=self._quarantine,
         )
         self._driver.tells_keep_alives = True
-        self._media = make_media(context, border, self._driver.handle)
+        self._media = make_media(context, border, self._driver.handle, trace)
         self._driver.media = self._media.perform
         self._resolver = Resolver(name_servers(border))
         self._driver.resolve = self._resolver.ask
@@ -156,11 +156,14 @@ class BorderParts:
 
 
 def make_media(
-    context: RoleContext, border: Border, tell: Callable[[MediaReport | MediaSessions], None]
+    context: RoleContext,
+    border: Border,
+    tell: Callable[[MediaReport | MediaSessions], None],
+    trace: Callable[[Event], None],
 ) -> MediaClient | NgClient:
     """The client of the media engine that the deployment names."""
     if border.media_engine.engine == "rtpengine":
-        return NgClient(ng_settings(border), tell)
+        return NgClient(ng_settings(border), tell, trace=trace)
 
     def connected(names: tuple[str, ...]) -> None:
         tell(MediaSessions(names))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ from farline.runtime.ids import RealIds
 from farline.runtime.ng_node import NgNode, NodeError
 from farline.runtime.ng_recording import RecordingWatch
 from farline.sdp import SdpError, parse
+from farline.trace.events import Note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from farline.media.ng.client import NgRequest
     from farline.runtime.ng_settings import NgSettings
     from farline.sip.ids import Ids
+    from farline.trace.events import Event
 
 log = logging.getLogger(__name__)
 
@@ -76,8 +79,13 @@ class NgClient:
         settings: NgSettings,
         on_report: Callable[[MediaTimeout | CallRecorded], None],
         ids: Ids | None = None,
+        trace: Callable[[Event], None] = lambda _event: None,
     ) -> None:
-        """`on_report` is called on the event loop for silent sessions, and for recordings."""
+        """`on_report` is called on the event loop for silent sessions, and for recordings.
+
+        `trace` is told of nodes that go up or down.
+        """
+        self._trace = trace
         self._settings = settings
         self._on_report = on_report
         self._ids = ids or RealIds()
@@ -122,16 +130,23 @@ class NgClient:
         """The names of all sessions."""
         return list(self._sessions)
 
-    def show(self) -> list[str]:
-        """A line a node."""
-        count = {
-            id(node): sum(one.node is node for one in self._sessions.values())
-            for node in self._nodes
-        }
+    def show(self) -> list[dict[str, object]]:
+        """A row a node, as next hops have it."""
+        count = Counter(one.node for one in self._sessions.values())
+        now = clock.monotonic()
         return [
-            f"{node} {'up' if node.up else 'down'}, weight {node.weight}, "
-            f"{count[id(node)]} sessions, {node.lost} requests lost, {node.strays} stray answers"
-            f"{self._recording.shown(node)}"
+            {
+                "node": str(node),
+                "state": node.state,
+                "reason": "" if node.up else node.reason,
+                "seconds": round(now - node.since, 1) if node.since is not None else 0.0,
+                "outages": node.outages,
+                "weight": node.weight,
+                "sessions": count[node],
+                "requests lost": node.lost,
+                "stray answers": node.strays,
+                "recording": self._recording.shown(node),
+            }
             for node in self._nodes
         ]
 
@@ -240,7 +255,8 @@ class NgClient:
                 return self._sessions.setdefault(request.session, session)
         return session
 
-    def _noticed(self) -> None:
+    def _noticed(self, node: NgNode) -> None:
+        self._trace(Note(f"media node {node.state}", f"rtpengine {node}: {node.reason}"))
         self._recording.noticed(self._nodes)
         if any(node.up for node in self._nodes):
             self._up.set()

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from farline.media.ng.message import Document, NgError, pack, unpack
+from farline.runtime import clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,11 +37,17 @@ class NgNode:
     """Asks one daemon."""
 
     def __init__(
-        self, host: str, port: int, weight: int, ids: Ids, notice: Callable[[], None]
+        self, host: str, port: int, weight: int, ids: Ids, notice: Callable[[NgNode], None]
     ) -> None:
-        """`notice` is called when the node goes up or down."""
+        """`notice` is called when the node goes up or down, and when the first is known."""
         self.host, self.port, self.weight = host, port, weight
         self.up = False
+        self.reason = "not asked yet"
+        """Why it is up or down."""
+        self.since: float | None = None
+        """When it went up or down: monotonic seconds; None: it was not heard of yet."""
+        self.outages = 0
+        """How often it went down."""
         self.strays = 0
         """Answers that nobody waited for (late, or twice) and datagrams that are none."""
         self.lost = 0
@@ -101,7 +108,7 @@ class NgNode:
         finally:
             self._pending.pop(cookie, None)
         self.lost += 1
-        self._set(up=False)
+        self._set(up=False, why="it does not answer")
         raise NodeError(f"rtpengine {self} does not answer")
 
     async def _open(self) -> asyncio.DatagramTransport:
@@ -112,8 +119,8 @@ class NgNode:
                     lambda: _Protocol(self), remote_addr=(self.host, self.port)
                 )
             except OSError as error:
-                self._set(up=False)
-                raise NodeError(f"rtpengine {self}: {error.strerror or error}") from None
+                self._set(up=False, why=str(error.strerror or error))
+                raise NodeError(f"rtpengine {self}: {self.reason}") from None
         return self._transport
 
     async def _watch(self, seconds: float) -> None:
@@ -129,7 +136,7 @@ class NgNode:
         except NgError:
             self.strays += 1
             return
-        self._set(up=True)
+        self._set(up=True, why="it answers")
         future = self._pending.get(cookie)
         if future is None or future.done():
             self.strays += 1
@@ -138,19 +145,26 @@ class NgNode:
 
     def refused(self, error: OSError) -> None:
         """Nobody listens there: those who wait need not wait for more."""
-        self._set(up=False)
-        self._fail(f"rtpengine {self}: {error.strerror or error}")
+        self._set(up=False, why=str(error.strerror or error))
+        self._fail(f"rtpengine {self}: {self.reason}")
 
     def _fail(self, reason: str) -> None:
         for future in self._pending.values():
             if not future.done():
                 future.set_exception(NodeError(reason))
 
-    def _set(self, *, up: bool) -> None:
-        if up is not self.up:
-            self.up = up
-            log.warning("rtpengine %s is %s", self, "up" if up else "down")
-            self._notice()
+    def _set(self, *, up: bool, why: str) -> None:
+        if up is self.up and self.since is not None:
+            return
+        self.up, self.reason, self.since = up, why, clock.monotonic()
+        self.outages += not up
+        log.warning("rtpengine %s is %s: %s", self, self.state, why)
+        self._notice(self)
+
+    @property
+    def state(self) -> str:
+        """In a word."""
+        return "up" if self.up else "unknown" if self.since is None else "down"
 
 
 class _Protocol(asyncio.DatagramProtocol):

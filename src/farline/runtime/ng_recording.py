@@ -115,7 +115,7 @@ class RecordingWatch:
     def shown(self, node: NgNode) -> str:
         """For people: what is known of a node's recording; "" for nothing."""
         known = self._known.get(node)
-        return "" if known is None else ", records" if known else ", records nothing"
+        return "" if known is None else "records" if known else "records nothing"
 
     async def stop(self) -> None:
         """Ask nobody any more."""
@@ -140,7 +140,7 @@ async def check_nodes(border: Border, places: NgPlaces, ids: Ids) -> list[Proble
     engine = border.media_engine
     found: list[Problem] = []
     for index, form in enumerate(engine.nodes if engine.engine == "rtpengine" else ()):
-        node = NgNode(form.address, form.port, form.weight, ids, lambda: None)
+        node = NgNode(form.address, form.port, form.weight, ids, lambda _node: None)
         why, remedy = "", "is it up, and does it listen there (--listen-ng)?"
         try:
             await node.ask({"command": "ping"})

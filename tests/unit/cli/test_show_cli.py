@@ -7,7 +7,9 @@ from farline.cli.main import make_app
 from farline.runtime.control import ControlError
 
 
-@pytest.mark.parametrize("nodes", [{}, {"media nodes": ["127.0.0.1:2223 up"]}])
+@pytest.mark.parametrize(
+    "nodes", [{}, {"media nodes": [{"node": "127.0.0.1:2223", "state": "up"}]}]
+)
 def test_who_relays_in_place_of_the_media_role_is_said(monkeypatch, nodes):
     async def call(path, *_words, **_more):
         if path.name == "media.sock":

@@ -86,7 +86,8 @@ async def test_our_client_and_our_engine_carry_a_call(peer, monkeypatch):
         }
         assert (await client.perform(Delete("s", "bye"))).error is None
         assert len(server.service) == 0
-        assert " 0 sessions, 0 requests lost, 0 stray answers" in client.show()[0]
+        (row,) = client.show()
+        assert (row["sessions"], row["requests lost"], row["stray answers"]) == (0, 0, 0)
 
 
 async def test_a_repeated_request_has_the_same_answer_and_spoilt_ones_have_none(peer):
@@ -120,7 +121,7 @@ async def test_new_sessions_are_shared_out_by_weight():
         client = NgClient(settings, lambda _timeout: None, SeededIds())
         client.start()
         try:
-            while sum(" up," in line for line in client.show()) < 2:  # noqa: ASYNC110 - no event tells of both
+            while sum(row["state"] == "up" for row in client.show()) < 2:  # noqa: ASYNC110 - no event tells of both
                 await asyncio.sleep(0.01)
             for number in range(30):
                 shown_at(
@@ -177,7 +178,7 @@ async def test_an_interface_of_another_machine_is_told_at_the_start():
 
 async def test_a_lost_request_comes_again_and_a_second_answer_is_a_stray(peer):
     daemon = await peer(NG)
-    node = NgNode(NG, daemon.port, 1, SeededIds(), lambda: None)
+    node = NgNode(NG, daemon.port, 1, SeededIds(), lambda _node: None)
     asking = asyncio.create_task(node.ask({"command": "ping"}))
     first, _ = await daemon.heard.get()
     second, source = await daemon.heard.get()
@@ -200,7 +201,7 @@ async def test_a_lost_request_comes_again_and_a_second_answer_is_a_stray(peer):
 
 async def test_nobody_else_than_the_node_is_listened_to(peer):
     daemon, stranger = await peer(NG), await peer(NG)
-    node = NgNode(NG, daemon.port, 1, SeededIds(), lambda: None)
+    node = NgNode(NG, daemon.port, 1, SeededIds(), lambda _node: None)
     asking = asyncio.create_task(node.ask({"command": "query"}))
     datagram, source = await daemon.heard.get()
     cookie, _ = unpack(datagram)
@@ -213,7 +214,7 @@ async def test_nobody_else_than_the_node_is_listened_to(peer):
 async def test_silence_and_too_many_requests_are_errors(peer):
     daemon = await peer(NG)
     ups = []
-    node = NgNode(NG, daemon.port, 5, SeededIds(), lambda: ups.append(node.up))
+    node = NgNode(NG, daemon.port, 5, SeededIds(), lambda one: ups.append(one.up))
     node.take(pack(b"x", {"result": "pong"}))
     asking = [asyncio.create_task(node.ask({"command": "ping"})) for _ in range(MAX_PENDING)]
     for _ in range(2 * MAX_PENDING):
@@ -229,7 +230,36 @@ async def test_silence_and_too_many_requests_are_errors(peer):
 
 
 async def test_a_closed_port_is_found_out_at_once():
-    node = NgNode(NG, free_ports(1, NG)[0], 1, SeededIds(), lambda: None)
+    node = NgNode(NG, free_ports(1, NG)[0], 1, SeededIds(), lambda _node: None)
     with pytest.raises(NodeError, match="refused"):  # and not: does not answer
         await node.ask({"command": "ping"})
     await node.stop()
+
+
+async def test_a_node_that_goes_and_comes_is_traced_and_shown(peer):
+    """From the first ping on: also a node that was never up."""
+    daemon, noted = await peer(NG), asyncio.Queue()
+    settings = settings_of({"port": daemon.port}, {"port": free_ports(1, NG)[0]}, ping_seconds=1)
+    client = NgClient(settings, lambda _report: None, SeededIds(), noted.put_nowait)
+    assert [(row["state"], row["seconds"]) for row in client.show()] == [("unknown", 0.0)] * 2
+    client.start()
+    try:
+        async with asyncio.timeout(30):
+            datagram, source = await daemon.heard.get()
+            daemon.transport.sendto(pack(unpack(datagram)[0], {"result": "pong"}), source)
+            first = {(event.what, event.detail) for event in [await noted.get(), await noted.get()]}
+            one, other = (f"rtpengine {NG}:{node.port}" for node in settings.nodes)
+            assert ("media node up", f"{one}: it answers") in first
+            assert ("media node down", f"{other}: Connection refused") in first
+            event = await noted.get()  # no further ping is answered
+            assert (event.what, event.detail) == ("media node down", f"{one}: it does not answer")
+            (row, never) = client.show()
+            assert (row["state"], row["reason"], row["outages"]) == (
+                "down",
+                "it does not answer",
+                1,
+            )
+            assert (never["state"], never["reason"]) == ("down", "Connection refused")
+            assert not client.connected
+    finally:
+        await client.stop()
