@@ -69,7 +69,7 @@ def next_hops(context: Context, now: float) -> list[dict[str, object]]:
         for entry in server.addresses
         if entry.fixed is not None
     ]
-    rows = dict.fromkeys([*known, *health.known(), *used])
+    rows = dict.fromkeys([*known, *health.known(now), *used])
     return [
         {
             "server": one.server,

@@ -61,5 +61,8 @@ class Found:
     error: str = ""
     """Why there are none, for people: "does not exist", "no answer from 10.0.0.1"."""
 
+    failed: bool = False
+    """No server has answered: nothing is known of the name."""
+
     stale: bool = False
     """Kept from before: no server answers now (RFC 8767)."""

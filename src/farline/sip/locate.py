@@ -54,6 +54,8 @@ class Located:
 
     places: tuple[Place, ...]
     because: str
+    complete: bool = True
+    """No look-up has failed, and no address was left out for there being too many."""
 
 
 class Locator:
@@ -73,6 +75,7 @@ class Locator:
         self._chance = chance
         self._said: list[str] = []
         self._places: list[Place] = []
+        self._complete = True
         self._denied: set[Transport] = set()
         """Transports that the domain says it does not have."""
 
@@ -98,7 +101,7 @@ class Locator:
         return self._located()
 
     def _located(self) -> Located:
-        return Located(tuple(self._places), "; ".join(self._said))
+        return Located(tuple(self._places), "; ".join(self._said), self._complete)
 
     def _services(self) -> Generator[Question, Found, list[tuple[Transport, str]]]:
         """Names of SRV records by NAPTR; records of the lowest order that we can use."""
@@ -126,6 +129,7 @@ class Locator:
         if records and not targets:  # a target of "." (RFC 2782)
             self._denied.add(transport)
             self._said.append(f"{name}: the domain does not have that")
+        self._complete = self._complete and len(targets) <= MAX_TARGETS
         for record in self._drawn(targets)[:MAX_TARGETS]:
             yield from self._addresses(transport, record.target, record.port)
 
@@ -157,11 +161,16 @@ class Locator:
     def _add(self, transport: Transport, hosts: Iterable[str], port: int) -> None:
         for host in hosts:
             place = Place(transport, Address(host, port), self.host)
-            if place not in self._places and len(self._places) < MAX_PLACES:
+            if place in self._places:
+                continue
+            if len(self._places) < MAX_PLACES:
                 self._places.append(place)
+            else:
+                self._complete = False
 
     def _ask(self, question: Question) -> Generator[Question, Found, list[object]]:
         found = yield question
+        self._complete = self._complete and not found.failed
         if found.error:
             self._said.append(f"{question}: {found.error}")
         elif found.stale:

@@ -3,6 +3,7 @@
 import pytest
 
 from farline.sip import Address, Transport, responses
+from farline.sip.dns import Found, Question
 from farline.sip.effects import Expired, Started
 from farline.testing.border import BorderWorld
 from farline.testing.border_phone import DOMAIN, Phone, offer
@@ -264,6 +265,63 @@ def test_up_after_as_many_answers_as_the_form_says(load_border):
         beat(world, FIRST)
         assert states(world)["10.10.10.13:5060", "UDP"] == state
         world.wait(10)
+
+
+NAMED = heartbeat(frequency=10, failures_before_down=1)
+BY_NAME = (
+    "- {address: 10.10.10.13, port: 5060, transport: UDP}",
+    "- {address: ipo.example, port: 5060, transport: UDP}",
+)
+
+
+@pytest.fixture
+def named(load_border):
+    """A server that is watched by a name, which leads to two addresses; both are up."""
+    world = BorderWorld(load_border(BY_NAME, NAMED))
+    world.names[Question("ipo.example", "A")] = Found((FIRST.host, SECOND.host))
+    world.give(Started())
+    world.wait(1)
+    beat(world, FIRST)
+    beat(world, SECOND)
+    assert of_name(world) == {FIRST.host: "up", SECOND.host: "up"}
+    return world
+
+
+def of_name(world):
+    return {
+        row["address"].partition(":")[0]: row["state"]
+        for row in world.core.show(world.clock.now)["next hops"]
+        if row["transport"] == "UDP"
+    }
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_hop_that_leaves_the_dns_is_gone(named, silent):
+    """Whether it was up or down: no row, no heartbeat, and a word in the trace."""
+    if silent:
+        named.wait(14)
+        assert of_name(named)[SECOND.host] == "down"
+    before = {one.cseq for one in drain(named, udp(named, SECOND))}
+    named.names[Question("ipo.example", "A")] = Found((FIRST.host, "10.10.10.15"))
+    named.wait(10)
+    assert set(of_name(named)) == {FIRST.host, "10.10.10.15"}
+    assert {one.cseq for one in drain(named, udp(named, SECOND))} <= before  # sent again, no new
+    said = "IPO 10.10.10.14:5060 (UDP): its name leads elsewhere now"
+    assert [one.partition(" [")[0] for one in notes(named, "next hop gone")] == [said]
+    named.names[Question("ipo.example", "A")] = Found((SECOND.host,))
+    named.wait(10)
+    assert drain(named, udp(named, SECOND))  # it is back
+
+
+def test_a_dns_that_does_not_answer_takes_no_hop_away(named):
+    named.names[Question("ipo.example", "A")] = Found(error="no answer", failed=True)
+    named.wait(10)
+    beat(named, FIRST)
+    beat(named, SECOND)
+    assert of_name(named) == {FIRST.host: "up", SECOND.host: "up"}
+    named.names[Question("ipo.example", "A")] = Found(error="does not exist")
+    named.wait(10)
+    assert of_name(named) == {}
 
 
 def test_503_is_no_sign_of_life(beating):

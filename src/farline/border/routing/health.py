@@ -119,15 +119,26 @@ class Health:
         seconds = round(now - hop.since, 1) if hop.since else 0.0
         return {"state": state, "reason": hop.reason if state == "down" else "", "seconds": seconds}
 
-    def known(self) -> list[Candidate]:
-        """Every hop met so far."""
-        return list(self._hops)
+    def gone(self, candidate: Candidate) -> None:
+        """Its name leads to it no longer: nobody watches it, and nothing is known of it."""
+        if self._forget(candidate):
+            self._context.note("next hop gone", f"{candidate}: its name leads elsewhere now")
+
+    def known(self, now: float) -> list[Candidate]:
+        """The hops of which there is something to say: heartbeats run, or they are down."""
+        return [one for one, hop in self._hops.items() if hop.watched or hop.down_until > now]
+
+    def _forget(self, candidate: Candidate) -> bool:
+        hop = self._hops.pop(candidate, None)
+        if hop is not None and hop.down_until:
+            self.troubled -= 1
+        return hop is not None
 
     def _hop(self, candidate: Candidate) -> HopHealth:
         hop = self._hops.get(candidate)
         if hop is None:
             if len(self._hops) >= MAX_HOPS:
-                del self._hops[next(iter(self._hops))]
+                self._forget(next(iter(self._hops)))
             hop = self._hops[candidate] = HopHealth()
         return hop
 

@@ -35,13 +35,20 @@ def places_of(
     context: Context, server: ServerProfile, entry: ServerAddress
 ) -> Generator[Question, Found, list[Candidate]]:
     """The addresses that an entry of a server profile means; a name is looked up."""
+    return (yield from _search(context, server, entry))[0][:MAX_MEMBERS]
+
+
+def _search(
+    context: Context, server: ServerProfile, entry: ServerAddress
+) -> Generator[Question, Found, tuple[list[Candidate], bool]]:
+    """Every address of an entry, and whether there are no others."""
     if entry.fixed is not None:
-        return [Candidate(server.name, *entry.fixed)]
+        return [Candidate(server.name, *entry.fixed)], True
     transports = (entry.transport,) if entry.transport else PREFERRED
     search = Locator(entry.address, entry.port, transports, context.chance)
     located = yield from search.run(naptr=entry.transport is None, srv=entry.port is None)
-    places = located.places[:MAX_MEMBERS]
-    return [Candidate(server.name, one, at, name=name) for one, at, name in places]
+    found = [Candidate(server.name, one, at, name=name) for one, at, name in located.places]
+    return found, located.complete
 
 
 def interface_to(context: Context, candidate: Candidate) -> str | None:
@@ -73,6 +80,8 @@ class Heart:
         self._plan = context.plan
         self._call = f"heartbeat-{context.ids.token()}"
         self._cseq = 0
+        self._members: list[Candidate] = []
+        """The addresses of the last round."""
 
     def fire(self, now: float) -> None:
         """Send one OPTIONS to each address, and set the clock; none once the plan changed."""
@@ -83,15 +92,27 @@ class Heart:
         context.start(Operation(self._call), self._round())
 
     def _round(self) -> Steps:
-        for candidate in (yield from places_of(self._context, self._server, self._entry)):
+        found, complete = yield from _search(self._context, self._server, self._entry)
+        self._gather(found, complete=complete)
+        for candidate in self._members:
             interface = interface_to(self._context, candidate)
             if interface is not None:
                 operation = Operation(self._call)
                 self._context.health.watch(candidate)
                 self._context.start(operation, self._beat(operation, interface, candidate))
 
+    def _gather(self, found: list[Candidate], *, complete: bool) -> None:
+        """Go by what the DNS says now; an address that it names no longer is forgotten."""
+        stay = [one for one in self._members if not complete or one in found]
+        for gone in self._members:
+            if gone not in stay:
+                self._context.health.gone(gone)
+        self._members = [*stay, *(one for one in found if one not in stay)][:MAX_MEMBERS]
+
     def _beat(self, operation: Operation, interface: str, candidate: Candidate) -> Steps:
         failure = yield from self._outcome(operation, interface, candidate)
+        if candidate not in self._members:
+            return  # it went while its answer was waited for
         self._context.health.beat(candidate, self._server, failure)
 
     def _outcome(

@@ -82,7 +82,7 @@ class Resolver:
         task = self._under_way.get(question)
         if task is None:
             if len(self._under_way) >= MAX_UNDER_WAY:
-                return Found(error=f"{MAX_UNDER_WAY} look-ups are under way")
+                return Found(error=f"{MAX_UNDER_WAY} look-ups are under way", failed=True)
             task = self._under_way[question] = asyncio.ensure_future(self._ask(question))
             task.add_done_callback(lambda _: self._under_way.pop(question, None))
         if known is not None:
@@ -108,7 +108,7 @@ class Resolver:
         except (dns.exception.DNSException, OSError, ValueError) as error:
             if (listed := await self._listed(question)) is not None:
                 return listed
-            failure = Found(error=f"{self._servers}: {_in_words(error)}")
+            failure = Found(error=f"{self._servers}: {_in_words(error)}", failed=True)
             return self.cache.failed(question, failure, clock.monotonic())
         records = tuple(_record(one) for one in _first(answer.rrset or ()))
         found = Found(records, "" if records else f"has no {question.kind} record")
