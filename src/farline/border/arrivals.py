@@ -8,7 +8,7 @@ from farline.border import admission
 from farline.border.calls import acknowledging, calling, relaying
 from farline.border.calls.forwarding import Arrival
 from farline.border.exchange import Refusal, Verdict
-from farline.border.policy import screening
+from farline.border.policy import charging, screening
 from farline.border.recording import siprec
 from farline.border.registrations import registering
 from farline.border.shield import guard
@@ -89,6 +89,8 @@ class Arrivals:
             if context.is_outside(flow):
                 guard.offence(context, flow, verdict.because)
             context.reject(tx, "admission", Verdict(admitted, verdict.because, verdict.form))
+            if tx.method == "INVITE":
+                admission.charge_refused(context, tx, verdict.because)
             return
         if admitted is None:
             context.decided("admission", "answered 200", verdict.because, verdict.form)
@@ -105,6 +107,7 @@ class Arrivals:
         refused = screening.screen(context, binding, sender, tx.request)
         if refused is not None:
             context.reject(tx, "policy", refused)
+            charging.never_began(context, binding, sender, tx.request, refused.because)
             return
         session = found.session if found is not None else None
         if session is not None and tx.method == "BYE" and session.is_left_by(sender):

@@ -149,7 +149,8 @@ class ChargingRule(Form):
     form: ClassVar[str] = "Domain Policies > Charging Rules"
     name: Name = Field("default", title="Rule Name")
     records: Literal["off", "answered", "all"] = Field("off", title="CDR")
-    """all: also calls that nobody answered, and those for which there was no way or no room."""
+    """all: also calls that nobody answered, and those that the border refused, with the reason:
+    by any rule, for want of a way or of room. Strangers' calls have no record."""
     format: Literal["jsonl", "sqlite"] = Field("jsonl", title="CDR Format")
 
 

@@ -65,6 +65,61 @@ def test_calls_without_room_or_way_are_charged_as_failed(policed, records, writt
         assert record.caller == f"sip:3001@{DOMAIN}"
 
 
+MULTIPART = {"Content_Type": "multipart/mixed;boundary=b", "body": b"--b--\r\n"}
+
+
+@pytest.mark.parametrize("records", ["answered", "all"])
+@pytest.mark.parametrize(
+    ("rules", "told", "status", "why"),
+    [
+        ({"security": {"name": "s", "compliance": ["one_contact"]}},
+         {"Contact": "<sip:a@b>, <sip:c@d>"}, 400, "more than one Contact"),
+        ({"application": {"name": "a", "voice": {"inbound": False}}},
+         {"body": offer()}, 403, "Voice In is off"),
+        ({"signaling": {"name": "s", "requests": [{"method": "INVITE", "response_code": 488}]}},
+         {}, 488, "INVITE"),
+        ({}, {"From": f"<sip:9999@{DOMAIN}>;tag=x"}, 403, "From is '9999'"),
+        ({}, {"Max_Forwards": "0"}, 483, "Max-Forwards is 0"),
+        ({}, {"Proxy_Require": "x"}, 420, "Proxy-Require: x"),
+        ({}, MULTIPART, 415, "a multipart body may hide SDP"),
+    ],
+)  # fmt: skip
+def test_refused_calls_are_charged_as_failed(policed, records, rules, told, status, why):
+    """Whichever stage refused them; in a dialog, or by any other method, there is no call."""
+    world, phone = policed({**rules, "charging": {"records": records}})
+    assert refused(world, phone, "INVITE", call="no", **told) == status
+    failed = [one.record for one in world.charged]
+    assert len(failed) == (records == "all")
+    for record in failed:
+        assert (record.call, record.end, record.aor) == ("no", "failed", f"3001@{DOMAIN}")
+        assert why in record.reason
+    world.receive(phone.flow, phone.in_dialog("INVITE", call="other"))
+    refused(world, phone, "OPTIONS", Max_Forwards="0")
+    assert len(world.charged) == len(failed)
+
+
+def test_a_refused_call_of_a_server_is_charged_by_its_own_flow(policed):
+    world, phone = policed({"charging": "default"}, {"charging": {"records": "all"}})
+    office = world.accept("IPORWA1Sig", OFFICE, 4103)
+    invite = phone.office_request("INVITE", body=offer(OFFICE))
+    invite.uri = "sip:3001@10.10.10.7;subid_ipcs=1"
+    invite.remove("Route")
+    world.receive(office, invite)
+    assert world.take(office).status == 404
+    (charged,) = world.charged
+    record = charged.record
+    assert (record.policy_group, record.server_flow, record.aor) == ("theirs", "ServflowRW", "")
+    assert record.caller == f"sip:3003@{DOMAIN}" and "names no binding" in record.reason
+
+
+def test_strangers_are_not_charged(policed):
+    world, _ = policed({"charging": {"records": "all"}}, registered=False)
+    stranger = Phone(world, ip="203.0.113.9")
+    world.receive(stranger.flow, stranger.request("INVITE", f"sip:3003@{DOMAIN}", body=offer()))
+    assert world.take(stranger.flow).status == 403
+    assert world.charged == []
+
+
 def test_charging_of_both_flows_in_two_formats(policed):
     both = ({"charging": "default"}, {"charging": "answered-sqlite"})
     world, phone = policed(*both)

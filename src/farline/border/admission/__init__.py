@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from farline.border import flow as flows
 from farline.border.admission.admitted import Admission, Admitted
-from farline.border.admission.from_inside import from_inside
+from farline.border.admission.from_inside import from_inside, server_flow
 from farline.border.admission.from_outside import from_outside, phone_of
 from farline.border.exchange import Exchange, Refusal, Side, Verdict
+from farline.border.policy import charging
 from farline.border.topology.line import token_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from farline.sip import Flow, Message
     from farline.sip.transaction import ServerTransaction
 
-__all__ = ["Admission", "Admitted", "decide", "find"]
+__all__ = ["Admission", "Admitted", "charge_refused", "decide", "find"]
 
 SCHEMES = ("sip:", "sips:", "tel:", "urn:service:")
 """Of Request-URIs that a server can be asked for; `urn:service` is an emergency call (RFC 5031)."""
@@ -62,6 +63,26 @@ def find(context: Context, message: Message, flow: Flow) -> tuple[Binding, Side,
         return None
     found = context.sessions.find(binding, message, sender)
     return None if found is None else (binding, sender, found)
+
+
+def charge_refused(context: Context, tx: ServerTransaction, why: str) -> None:
+    """A call that was not admitted is one for the charging rule of its flow, where that is known.
+
+    Strangers have none: who floods us is not to fill the disk.
+    """
+    request, flow = tx.request, tx.flow
+    if _source(context, request, flow).value is None:
+        phones = context.bindings.registered_on(flow)
+        binding = phone_of(context, request, flow) or next(iter(phones.values()), None)
+        if binding is not None:
+            charging.never_began(context, binding, Side.OUTSIDE, request, why)
+        return
+    token = token_of(request)
+    binding, sender = context.ways.find(token) or (context.bindings.by_subid(token), Side.INSIDE)
+    if binding is not None and binding.registered:
+        charging.never_began(context, binding, sender, request, why)
+    elif (server := server_flow(context, tx)) is not None:
+        charging.refused_server(context, tx, server, why)
 
 
 def _source(context: Context, request: Message, flow: Flow) -> Verdict[str | None]:

@@ -57,7 +57,7 @@ def _barred(context: Context, tx: ServerTransaction, binding: Binding) -> Verdic
     if line is None or not context.plan.outsiders:
         return None
     server = context.plan.servers[line.server.server_profile]
-    sender = _server_flow(context, tx)
+    sender = server_flow(context, tx)
     if sender is not None:
         server = context.plan.servers[sender.server_profile]
     if server.nature.reaches_phones or server.registers_phones:
@@ -101,7 +101,7 @@ def _comes_from(context: Context, tx: ServerTransaction, flow: ServerFlow) -> bo
     return source is not None and source.server_profile == flow.server_profile
 
 
-def _server_flow(context: Context, tx: ServerTransaction) -> ServerFlow | None:
+def server_flow(context: Context, tx: ServerTransaction) -> ServerFlow | None:
     """The server flow by which a server's request comes, also on a connection of ours."""
     found = flows.decide_source(context.plan, Exchange(tx.request, tx.flow)).value
     if found is not None:
@@ -116,7 +116,7 @@ def _onward(context: Context, tx: ServerTransaction) -> Verdict[Admission]:
     request = tx.request
     if request.to_tag:
         return Verdict(Refusal(481, "no-binding"), "the request names no binding of ours")
-    flow = _server_flow(context, tx)
+    flow = server_flow(context, tx)
     if flow is None or flow.name not in context.plan.peers:
         form = "" if flow is None else f"{flow.form}: {flow.name}: Routing Profile"
         return Verdict(Refusal(404, "no-binding"), "the request names no binding of ours", form)

@@ -9,7 +9,7 @@ from farline.border.calls.forwarding import Arrival, Forwarding
 from farline.border.calls.media import CallMedia
 from farline.border.calls.teardown import hang_up, refuse_answer
 from farline.border.interworking.extensions import Extensions
-from farline.border.policy.charging import charges, never_begun
+from farline.border.policy.charging import never_began
 from farline.border.survival.ringing import RingingKeeper
 from farline.sip import WireError
 
@@ -116,8 +116,7 @@ class Answering(Forwarding):
         context, passage = self.context, self.passage
         twice = context.sessions.holds(passage.binding, self.tx.request)
         if self.initial and self.session is None and not twice:
-            call = never_begun(context, passage.binding, passage.sender, self.tx.request)
-            context.out.extend(charges(context, call, "failed", why))
+            never_began(context, passage.binding, passage.sender, self.tx.request, why)
 
     def _fail(self, status: int, why: str, told: tuple[tuple[str, str], ...] = ()) -> None:
         """Tell the caller that it came to nothing."""

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 def invite(arrival: Arrival) -> Steps:
     """Pass one INVITE, its answers and its end."""
     context, _, tx, binding, sender, found = arrival
-    if anchor.has_hidden_description(tx.request):
-        context.answer(tx, 415, (("Accept", "application/sdp"),))
-        return
     call = Calling(arrival)
+    if anchor.has_hidden_description(tx.request):
+        call.refuse_body(415, "a multipart body may hide SDP", (("Accept", "application/sdp"),))
+        return
     if found is None and (refused := admit_call(context, tx.request, binding, sender)) is not None:
         call.refuse(refused)
         return
@@ -119,6 +119,10 @@ class Calling(Answering):
         self._kept.answered()
         self.context.reject(self.tx, "policy", refused)
         self._never_began(refused.because)
+
+    def refuse_body(self, status: int, why: str, told: tuple[tuple[str, str], ...]) -> None:
+        """Nobody can look into its body: the caller is told."""
+        self._fail(status, why, told)
 
     def over(self) -> None:
         """The transaction has ended, however."""

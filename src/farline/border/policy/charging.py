@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farline.border.calls.session import End, Names, Session
-from farline.border.exchange import Refusal
+from farline.border.exchange import Refusal, Side
 from farline.sip import NameAddr, WireError
 from farline.store.charge_records import ChargeRecord
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from farline.border.context import Context
-    from farline.border.exchange import Side
     from farline.border.registrations.binding import Binding
     from farline.config import Rules, ServerFlow, SubscriberFlow
     from farline.sip import Message
+    from farline.sip.transaction import ServerTransaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,48 @@ def charges(context: Context, session: Session, end: str, why: str) -> Iterator[
             yield Charged(record, charging.format)
 
 
-def never_begun(context: Context, binding: Binding, sender: Side, request: Message) -> Session:
-    """A call that ended before anything was sent on, as `charges` reads it; nobody else sees it."""
+def never_began(
+    context: Context, binding: Binding, sender: Side, request: Message, why: str
+) -> None:
+    """Put out the records of a call that ended before anything was sent on."""
+    if request.method == "INVITE" and not request.to_tag:
+        call = _never_begun(context, binding, sender, request)
+        context.out.extend(charges(context, call, "failed", why))
+
+
+def refused_server(context: Context, tx: ServerTransaction, flow: ServerFlow, why: str) -> None:
+    """The same of a server's call for which there is not even a binding, by its own flow's rule."""
+    request, rules = tx.request, context.rules_of(flow, in_dialog=True).value
+    if request.method != "INVITE" or request.to_tag or isinstance(rules, Refusal):
+        return
+    if rules.charging.records != "all":
+        return
+    now = context.wall(context.now)
+    record = ChargeRecord(
+        call=request.call_id,
+        beginner=Side.INSIDE.value,
+        aor="",
+        caller=_uri(request.get("From") or ""),
+        called=_uri(request.get("To") or ""),
+        started=now,
+        answered=None,
+        ended=now,
+        seconds=0.0,
+        end="failed",
+        reason=why,
+        subscriber_flow="",
+        server_flow=flow.name,
+        policy_group=rules.group,
+        source=str(tx.flow.remote),
+        server="",
+        recordings="",
+        video=False,
+    )
+    context.out.append(Charged(record, rules.charging.format))
+
+
+def _never_begun(context: Context, binding: Binding, sender: Side, request: Message) -> Session:
+    """A call as `charges` reads it; nobody else sees it."""
     names = Names(request.get("From") or "", request.get("To") or "")
     key = (binding.subid, request.call_id, request.from_tag)
     group = binding.subscriber.end_point_policy_group
