@@ -292,7 +292,14 @@ fn a_directory_that_cannot_be_had_is_told_and_the_call_goes_on() {
     let relay = relay(44_010, scratch.place());
     let (phone, office) = speak(&relay, "x");
     let (_, told) = progress(&relay);
-    assert!(matches!(told, Progress::Failed { .. }), "{told:?}");
+    let Progress::Failed { why } = told else {
+        panic!("{told:?}");
+    };
+    let begin = format!("in {}: File exists", scratch.0.display());
+    assert!(
+        why.starts_with(&begin),
+        "the directory and the system's word: {why}"
+    );
     let ours = relay.query("call").expect("served").expect("there")[0].local;
     phone.send_to(&rtp(2, 1), ours).expect("sent");
     office.recv(&mut [0; 200]).expect("relayed");

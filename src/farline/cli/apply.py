@@ -13,8 +13,8 @@ from typing import Annotated, Any
 
 import typer
 
-from farline.cli.files import check_text, fail_config, say_warnings
-from farline.config import ConfigError, Problem
+from farline.cli.files import check_text, fail_config, read_text, say_warnings
+from farline.config import ConfigError
 from farline.runtime.control import ControlError, call
 from farline.trace.summary import printable
 
@@ -61,11 +61,8 @@ def apply(
     """
     seconds = None if confirm_within is None else _seconds(confirm_within)
     try:
-        text = config.read_bytes().decode()
-        _, warnings = check_text(text, config, secrets)
-    except (OSError, UnicodeDecodeError) as error:
-        unread = ConfigError([Problem(str(config), f"cannot be read: {error}")])
-        fail_config(unread, config, as_json)
+        text = read_text(config)
+        _, warnings = check_text(text, config, secrets, run_dir)
     except ConfigError as error:
         fail_config(error, config, as_json)
     if not as_json:

@@ -5,14 +5,26 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
 import typer
 
-from farline.config import ConfigError, Deployment, Problem, load_secrets, load_with_warnings
+from farline.config import (
+    ConfigError,
+    Deployment,
+    Problem,
+    load_secrets,
+    load_with_warnings,
+    with_lines,
+)
+from farline.config.load import MAX_TEXT
+from farline.runtime.named_files import reason
 
+MOST_BYTES = 4 * MAX_TEXT + 1
+"""Of a file: beyond what is taken, and bounded (/dev/zero is a file too)."""
 SECRETS_ENV = "FARLINE_SECRETS"
 
 
@@ -24,26 +36,30 @@ def secrets_path(config: Path, secrets: Path | None) -> Path:
     return Path(named) if named else config.with_name("secrets.yaml")
 
 
-def read_checked(config: Path, secrets: Path | None) -> tuple[Deployment, tuple[Problem, ...]]:
+def read_checked(
+    config: Path, secrets: Path | None, run_dir: Path | None = None
+) -> tuple[Deployment, tuple[Problem, ...]]:
     """Load and check a deployment and the files that it names; gives its warnings too.
 
-    Raises ConfigError, also for files that cannot be read.
+    `run_dir`: the run directory, where it is known. Raises ConfigError, also for files that cannot
+    be read.
     """
-    return check_text(_text(config), config, secrets)
+    return check_text(read_text(config), config, secrets, run_dir)
 
 
 def check_text(
-    text: str, config: Path, secrets: Path | None
+    text: str, config: Path, secrets: Path | None, run_dir: Path | None = None
 ) -> tuple[Deployment, tuple[Problem, ...]]:
     """`read_checked` for the text of what will stand in `config`."""
     # Here, because a role's process starts by `read_deployment` and needs no certificate parser.
     from farline.runtime.host_network import host_problems
     from farline.runtime.preflight import preflight
 
-    deployment, warnings = load_with_warnings(text, _secrets(config, secrets))
-    found = (*warnings, *preflight(deployment, config.resolve().parent, datetime.now(UTC)))
+    deployment, warnings = load_with_warnings(text, read_secrets(config, secrets))
+    there = list(preflight(deployment, config.resolve().parent, datetime.now(UTC), run_dir))
     if deployment.border is not None:
-        found += tuple(host_problems(deployment.border))
+        there += host_problems(deployment.border)
+    found = (*warnings, *with_lines(text, there))
     if any(problem.severity == "error" for problem in found):
         raise ConfigError(found)
     return deployment, found
@@ -51,24 +67,42 @@ def check_text(
 
 def read_deployment(config: Path, secrets: Path | None) -> Deployment:
     """Load and check a deployment. Raises ConfigError, also for files that cannot be read."""
-    return load_with_warnings(_text(config), _secrets(config, secrets))[0]
+    return load_with_warnings(read_text(config), read_secrets(config, secrets))[0]
 
 
-def _text(config: Path) -> str:
-    try:
-        return config.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([Problem(str(config), f"cannot be read: {error}")]) from error
+def read_text(config: Path) -> str:
+    """The text of a deployment file. Raises ConfigError."""
+    return _read(config, "file", "give a deployment file: examples/guide.yaml is one")
 
 
-def _secrets(config: Path, secrets: Path | None) -> dict[str, str]:
+def read_secrets(config: Path, secrets: Path | None) -> dict[str, str]:
+    """What the secrets file holds; empty where there is none and none was named. ConfigError."""
     path = secrets_path(config, secrets)
-    if not path.exists():
+    named = secrets is not None or SECRETS_ENV in os.environ
+    if not named and not path.exists():
         return {}
+    text = _read(path, f"secrets file {path}", "make it with: farline secret set NAME --file FILE")
     if path.stat().st_mode & 0o077:
         remedy = f"chmod 600 {path}"
         raise ConfigError([Problem(str(path), "others may read the secrets", remedy)])
-    return load_secrets(path.read_text(encoding="utf-8"))
+    try:
+        return load_secrets(text)
+    except ConfigError as error:
+        # Its place is "file", which the reader would take for the deployment.
+        moved = [replace(one, place=f"secrets file {path}") for one in error.problems]
+        raise ConfigError(moved) from None
+
+
+def _read(path: Path, place: str, remedy: str) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES)
+        return data.decode()
+    except OSError as error:
+        raise ConfigError([Problem(place, f"cannot be read: {reason(error)}", remedy)]) from None
+    except UnicodeDecodeError:
+        text, remedy = "no text in UTF-8", "give a file of YAML"
+        raise ConfigError([Problem(place, text, remedy)]) from None
 
 
 def fail_config(error: ConfigError, config: Path, as_json: bool) -> NoReturn:

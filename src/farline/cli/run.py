@@ -90,14 +90,14 @@ def _run_all(config: Path, secrets: Path | None, run_dir: Path, *, traced: bool)
         typer.echo(text, err=True)
 
     def check(text: str) -> Deployment:
-        return check_text(text, config, secrets)[0]
+        return check_text(text, config, secrets, run_dir)[0]
 
     die_with_parent()
     versions = Versions(run_dir / "state" / "versions.sqlite")
     fleet = Supervisor(config, run_dir, notice, traced=traced)
     changes = Changes(versions, config, check, fleet, notice)
     changes.before_start()
-    deployment, warnings = read_checked(config, secrets)
+    deployment, warnings = read_checked(config, secrets, run_dir)
     say_warnings(warnings, config)
     if secrets is not None:
         os.environ[SECRETS_ENV] = str(secrets.resolve())

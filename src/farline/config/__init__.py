@@ -11,7 +11,13 @@ from farline.config.deployment import Border, Deployment, Ems
 from farline.config.flows import ServerFlow, SubscriberFlow
 from farline.config.interfaces import MediaInterface, SignalingInterface
 from farline.config.lab import Lab
-from farline.config.load import ConfigError, load_deployment, load_secrets, load_with_warnings
+from farline.config.load import (
+    ConfigError,
+    load_deployment,
+    load_secrets,
+    load_with_warnings,
+    with_lines,
+)
 from farline.config.media_engine import MediaEngine, MediaNode
 from farline.config.network import Interface, Network
 from farline.config.office import Office, User
@@ -67,4 +73,5 @@ __all__ = [
     "load_deployment",
     "load_secrets",
     "load_with_warnings",
+    "with_lines",
 ]

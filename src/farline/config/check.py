@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farline.config.base import Problem
 from farline.config.check_border import check_border
 from farline.config.check_flows import check_flows
 from farline.config.check_media import check_media_engine
@@ -22,15 +23,20 @@ from farline.config.check_tls import check_tls
 from farline.config.policies import check_policies
 
 if TYPE_CHECKING:
-    from farline.config.base import Problem
+    from collections.abc import Iterator
+
     from farline.config.deployment import Deployment
+
+
+PARTS = ("border", "office", "portal", "ems")
+"""Sections that something is run from."""
 
 
 def check(deployment: Deployment) -> list[Problem]:
     """Every problem of a deployment whose single values are valid, warnings too."""
     server_tls = {profile.name for profile in deployment.tls_server_profiles}
     client_tls = {profile.name for profile in deployment.tls_client_profiles}
-    problems: list[Problem] = list(check_tls(deployment))
+    problems: list[Problem] = [*check_parts(deployment), *check_tls(deployment)]
     border = deployment.border
     if border is not None:
         problems += check_border(border, server_tls, client_tls)
@@ -49,3 +55,11 @@ def check(deployment: Deployment) -> list[Problem]:
     problems += check_provider(deployment)
     problems += check_ports(deployment)
     return problems
+
+
+def check_parts(deployment: Deployment) -> Iterator[Problem]:
+    """A deployment of which nothing can be run."""
+    if not any(getattr(deployment, part) is not None for part in PARTS):
+        text = "there is nothing to run: it has none of the sections " + ", ".join(PARTS)
+        remedy = "write at least one: examples/border.yaml is a border, examples/guide.yaml has all"
+        yield Problem("file", text, remedy, deployment.form)

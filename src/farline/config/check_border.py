@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from farline.config.base import Form, Problem
 from farline.config.check_common import duplicates, missing
+from farline.config.check_networks import check_networks
 from farline.sip import Transport
 
 if TYPE_CHECKING:
@@ -28,27 +29,11 @@ def check_border(border: Border, server_tls: set[str], client_tls: set[str]) -> 
         "subscriber_flows", "server_flows", "application_relays",
     ):  # fmt: skip
         problems += duplicates(f"border.{field}", getattr(border, field))
-    problems += _networks(border)
+    problems += check_networks(border)
     problems += _interfaces(border, server_tls)
     problems += _servers(border, client_tls)
     problems += _relays(border, server_tls, client_tls)
     return problems
-
-
-def _networks(border: Border) -> Iterator[Problem]:
-    interfaces = {interface.name: interface for interface in border.interfaces}
-    for index, network in enumerate(border.networks):
-        place = f"border.networks[{index}].interface"
-        interface = interfaces.get(network.interface)
-        if interface is None:
-            yield missing(place, network, "interface", network.interface, interfaces)
-        elif not interface.enabled:
-            yield Problem(
-                place,
-                f"interface {interface.name!r} is disabled",
-                "enable it under border.interfaces",
-                network.form,
-            )
 
 
 def _owned(border: Border, place: str, owner: Form, network: str, ip: str) -> Iterator[Problem]:

@@ -56,6 +56,14 @@ def load_with_warnings(
     return deployment, problems
 
 
+def with_lines(text: str, problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """Problems that were found beside the text, each with the line that its place has in it."""
+    if not problems:
+        return ()
+    tree = _parse(text)
+    return tuple(_with_line(tree, problem) for problem in problems)
+
+
 def load_secrets(text: str) -> dict[str, str]:
     """The secrets file: one `name: value` a line. Raises ConfigError."""
     tree = _parse(text)
@@ -71,7 +79,8 @@ def _parse(text: str) -> CommentedMap:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise ConfigError([Problem("file", f"not YAML: {error.problem}", line=line)]) from None
     except YAMLError as error:
-        raise ConfigError([Problem("file", f"not YAML: {error}")]) from None
+        said = " ".join(str(error).split())  # a binary file's first odd character
+        raise ConfigError([Problem("file", f"not YAML: {said}")]) from None
     except RecursionError:
         raise ConfigError(
             [Problem("file", "not YAML that is read here: nested too deep")]

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import maxminddb
 
+from farline.config import Shield
+from farline.runtime.named_files import PUT, about, reason
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -14,7 +17,12 @@ MAX_KNOWN = 10_000
 
 
 class CountryError(OSError):
-    """A database that cannot be used; the text names the file and the reason."""
+    """A database that cannot be used; the text names the form's field, the file and the remedy."""
+
+    def __init__(self, path: Path, why: str, remedy: str) -> None:
+        super().__init__(about(Shield, "country_database", path, why, remedy))
+        self.why = why
+        self.remedy = remedy
 
 
 class Countries:
@@ -63,5 +71,7 @@ def _open(path: Path | None) -> maxminddb.Reader | None:
         return None
     try:
         return maxminddb.open_database(path)
-    except (OSError, maxminddb.InvalidDatabaseError) as error:
-        raise CountryError(f"country database {path}: {error}") from error
+    except OSError as error:
+        raise CountryError(path, reason(error), PUT) from error
+    except maxminddb.InvalidDatabaseError:
+        raise CountryError(path, "no database of MaxMind's DB format", PUT) from None

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from farline._core import RelayError
+from farline.config.policy_rules import MediaRule
+from farline.runtime.named_files import about, reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +54,9 @@ def read_music(path: Path) -> Piece:
                     f"it lasts {seconds:.1f} s; {SHORTEST_SECONDS} to {LONGEST_SECONDS} s can be"
                 )
             frames = file.readframes(file.getnframes())
-    except (OSError, wave.Error, EOFError) as error:
+    except OSError as error:
+        raise MusicError(f"cannot be read: {reason(error)}") from None
+    except (wave.Error, EOFError) as error:
         why = str(error) or "it ends too soon"
         raise MusicError(f"no WAV file of PCM samples: {why}") from None
     whole = len(frames) // (2 * channels) * 2 * channels
@@ -83,7 +87,8 @@ class MusicShelf:
             piece = read_music(self._base / name)
             self._relay.music(name, piece.samples, piece.rate)
         except (MusicError, RelayError) as error:
-            why = error.reason if isinstance(error, RelayError) else error
-            log.error("hold music %s is not played: %s", name, why)
+            why = error.reason if isinstance(error, RelayError) else str(error)
+            told = about(MediaRule, "hold_music", self._base / name, why)
+            log.error("hold music %s is not played: %s", name, told)
             return False
         return True

@@ -1,7 +1,7 @@
-"""Checks of a deployment that need its files: certificates, keys and authorities.
+"""Checks of a deployment that need its files: those of TLS profiles, and `preflight_files`.
 
-Files that are not there are warned about; what is there must be usable: the key is the
-certificate's, it has not run out, and it bears the names that clients dial.
+Files of TLS profiles that are not there are warned about; what is there must be usable: the key is
+the certificate's, it has not run out, and it bears the names that clients dial.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from cryptography.hazmat.primitives import serialization
 from farline.config import Problem
 from farline.config.subnets import literal
 from farline.runtime.acme.files import kept
-from farline.runtime.music import MusicError, read_music
+from farline.runtime.named_files import reason
+from farline.runtime.preflight_files import border_files
 from farline.runtime.tls.names import borne
 from farline.sip import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from datetime import datetime
     from pathlib import Path
 
-    from farline.config import Border, Deployment, Form, TlsClientProfile, TlsServerProfile
+    from farline.config import Deployment, Form, TlsClientProfile, TlsServerProfile
     from farline.config.tls import AcmeOrder
 
 WARN_BEFORE = timedelta(days=30)
@@ -43,46 +44,51 @@ class Wanted:
     why: str
 
 
-def preflight(deployment: Deployment, base: Path, now: datetime) -> Iterator[Problem]:
-    """Everything wrong with the TLS profiles' files; paths are relative to `base`."""
+def preflight(
+    deployment: Deployment, base: Path, now: datetime, run_dir: Path | None = None
+) -> Iterator[Problem]:
+    """Everything wrong with the files that forms name; their paths are relative to `base`.
+
+    `run_dir`: the run directory, where it is known.
+    """
     wanted = wanted_names(deployment)
     for index, server in enumerate(deployment.tls_server_profiles):
         place = f"tls_server_profiles[{index}]"
         yield from _server(server, base, now, place, wanted.get(server.name, []))
-        authorities = server.peer_certificate_authorities
-        if authorities is not None and server.peer_verification != "none":
-            yield from _authorities(
-                server, authorities, base, now, f"{place}.peer_certificate_authorities"
-            )
+        if server.peer_verification != "none":
+            yield from _peers(server, base, now, place)
+        acme = server.acme
+        if acme is not None and acme.directory_authorities is not None:
+            there = f"{place}.acme.directory_authorities"
+            yield from _authorities(acme, acme.directory_authorities, base, now, there)
     for index, client in enumerate(deployment.tls_client_profiles):
         place = f"tls_client_profiles[{index}]"
         if client.peer_verification:
-            path = client.peer_certificate_authorities
-            yield from _authorities(
-                client, path, base, now, f"{place}.peer_certificate_authorities"
-            )
+            yield from _peers(client, base, now, place)
         if client.certificate is not None and client.key is not None:
             yield from _own(client, client.certificate, client.key, base, now, place)
     if deployment.border is not None:
-        yield from _music(deployment.border, base)
+        yield from border_files(deployment.border, base, run_dir)
 
 
-def _music(border: Border, base: Path) -> Iterator[Problem]:
-    """Files of hold music that cannot be played."""
-    places = {one.name: f"border.media_rules[{at}]" for at, one in enumerate(border.media_rules)}
-    groups = border.resolved_groups().items()
-    used = {one.media.name: (one.media, group) for group, sets in groups for one in sets}
-    for rule, group in used.values():
-        if not rule.hold_music:
-            continue
-        place = places.get(rule.name, f"policy group {group}, media rule {rule.name}")
-        try:
-            read_music(base / rule.hold_music)
-        except MusicError as error:
-            text = f"{rule.hold_music}: {error}"
-            yield Problem(
-                f"{place}.hold_music", text, "name another file, or leave it empty", rule.form
-            )
+def _peers(
+    profile: TlsServerProfile | TlsClientProfile, base: Path, now: datetime, place: str
+) -> Iterator[Problem]:
+    """What peers' certificates are judged by."""
+    path = profile.peer_certificate_authorities
+    if path is not None:
+        yield from _authorities(profile, path, base, now, f"{place}.peer_certificate_authorities")
+    lists = profile.peer_certificate_revocation_lists
+    if lists is None:
+        return
+    place += ".peer_certificate_revocation_lists"
+    data = yield from _read(profile, lists, base, place)
+    if data is None:
+        return
+    try:
+        x509.load_pem_x509_crl(data)
+    except ValueError:
+        yield _unusable(place, lists, "revocation list", profile)
 
 
 def wanted_names(deployment: Deployment) -> dict[str, list[Wanted]]:
@@ -129,36 +135,20 @@ def _sip_domain(deployment: Deployment) -> str:
 def _server(
     profile: TlsServerProfile, base: Path, now: datetime, place: str, wanted: list[Wanted]
 ) -> Iterator[Problem]:
-    certificate = _read(base / profile.certificate)
-    key = _read(base / profile.key)
     if profile.acme is not None:
         yield from _ordered(profile.acme, wanted, f"{place}.acme.names")
         found = kept(profile, base)
         if found is None or found.stand_in:
             return  # it is ordered at the start
-    for field, path, data in (
-        ("certificate", profile.certificate, certificate),
-        ("key", profile.key, key),
-    ):
-        if data is None:
-            yield _absent(f"{place}.{field}", path, profile)
-    if certificate is None:
-        return
-    try:
-        chain = x509.load_pem_x509_certificates(certificate)
-    except ValueError:
-        yield _unusable(f"{place}.certificate", profile.certificate, "certificate", profile)
+    chain = yield from _certificates(profile, profile.certificate, base, f"{place}.certificate")
+    key = yield from _read(profile, profile.key, base, f"{place}.key")
+    if chain is None:
         return
     if profile.certificate_chain is not None:
-        extra = _read(base / profile.certificate_chain)
-        place_of = f"{place}.certificate_chain"
-        if extra is None:
-            yield _absent(place_of, profile.certificate_chain, profile)
-        else:
-            try:
-                chain += x509.load_pem_x509_certificates(extra)
-            except ValueError:
-                yield _unusable(place_of, profile.certificate_chain, "certificate", profile)
+        extra = yield from _certificates(
+            profile, profile.certificate_chain, base, f"{place}.certificate_chain"
+        )
+        chain += extra or []
     leaf = chain[0]
     yield from _chain(chain, f"{place}.certificate", profile)
     for one in chain:
@@ -183,16 +173,9 @@ def _own(
     profile: TlsClientProfile, path: Path, key: Path, base: Path, now: datetime, place: str
 ) -> Iterator[Problem]:
     """The certificate that we show to servers."""
-    data, secret = _read(base / path), _read(base / key)
-    for field, name, found in (("certificate", path, data), ("key", key, secret)):
-        if found is None:
-            yield _absent(f"{place}.{field}", name, profile)
-    if data is None:
-        return
-    try:
-        chain = x509.load_pem_x509_certificates(data)
-    except ValueError:
-        yield _unusable(f"{place}.certificate", path, "certificate", profile)
+    chain = yield from _certificates(profile, path, base, f"{place}.certificate")
+    secret = yield from _read(profile, key, base, f"{place}.key")
+    if chain is None:
         return
     for one in chain:
         yield from _dates(one, now, f"{place}.certificate", profile)
@@ -201,20 +184,10 @@ def _own(
 
 
 def _authorities(
-    profile: TlsClientProfile | TlsServerProfile,
-    path: Path,
-    base: Path,
-    now: datetime,
-    place: str,
+    profile: Form, path: Path, base: Path, now: datetime, place: str
 ) -> Iterator[Problem]:
-    data = _read(base / path)
-    if data is None:
-        yield _absent(place, path, profile)
-        return
-    try:
-        authorities = x509.load_pem_x509_certificates(data)
-    except ValueError:
-        yield _unusable(place, path, "certificate", profile)
+    authorities = yield from _certificates(profile, path, base, place)
+    if authorities is None:
         return
     # Of many authorities some may have run out: only when none is left nobody can be verified.
     problems = [list(_dates(one, now, place, profile)) for one in authorities]
@@ -279,21 +252,33 @@ def _chain(chain: list[x509.Certificate], place: str, profile: Form) -> Iterator
             return
 
 
-def _read(path: Path) -> bytes | None:
-    """The file's beginning, None when it is not there; b"" when it may not be read."""
+def _certificates(
+    form: Form, path: Path, base: Path, place: str
+) -> Generator[Problem, None, list[x509.Certificate] | None]:
+    """Those of a PEM file; None: it was said why there are none."""
+    data = yield from _read(form, path, base, place)
+    if data is None:
+        return None
     try:
-        with path.open("rb") as file:
+        return x509.load_pem_x509_certificates(data)
+    except ValueError:
+        yield _unusable(place, path, "certificate", form)
+        return None
+
+
+def _read(form: Form, path: Path, base: Path, place: str) -> Generator[Problem, None, bytes | None]:
+    """The file's beginning; None: it was said why there is none."""
+    try:
+        with (base / path).open("rb") as file:
             return file.read(MAX_FILE)
     except FileNotFoundError:
-        return None
-    except OSError:
-        return b""
+        remedy = "put it there before `farline run`"
+        yield Problem(place, f"{path} is not there", remedy, form.form, severity="warning")
+    except OSError as error:
+        remedy = "name a file that the user of `farline run` may read"
+        yield Problem(place, f"{path} cannot be read: {reason(error)}", remedy, form.form)
+    return None
 
 
-def _absent(place: str, path: Path, profile: Form) -> Problem:
-    remedy = "put it there before `farline run`"
-    return Problem(place, f"{path} is not there", remedy, profile.form, severity="warning")
-
-
-def _unusable(place: str, path: Path, what: str, profile: Form) -> Problem:
-    return Problem(place, f"{path} holds no {what} that can be read", "give PEM", profile.form)
+def _unusable(place: str, path: Path, what: str, form: Form) -> Problem:
+    return Problem(place, f"{path} holds no {what} that can be read", "give PEM", form.form)

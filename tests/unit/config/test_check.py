@@ -305,3 +305,49 @@ def test_fields_of_a_routing_profile_that_change_nothing(change, field):
     assert problem.place == f"border.routing_profiles[0].{field}"
     assert problem.severity == "warning"
     assert "changes nothing" in problem.text
+
+
+@pytest.mark.parametrize("text", ["", "version: 1\n", "tls_server_profiles: []\n"])
+def test_a_file_of_which_nothing_can_be_run(text):
+    (problem,) = found(text)
+    assert (problem.severity, problem.place) == ("error", "file")
+    assert "nothing to run" in problem.text and "border, office, portal, ems" in problem.text
+    assert "examples/border.yaml" in problem.remedy
+
+
+OUTSIDE = """      default_gateway: 192.168.64.1
+      prefix: 255.255.248.0
+      interface: B1
+      addresses:
+        - ip: 192.168.64.96"""
+INSIDE = """      default_gateway: 10.10.10.1
+      prefix: 255.255.255.0
+      interface: A1
+      addresses:
+        - ip: 10.10.10.7"""
+
+
+def two_networks(outside, inside):
+    assert OUTSIDE in GUIDE and INSIDE in GUIDE
+    text = GUIDE.replace(OUTSIDE, outside).replace(INSIDE, inside)
+    return [one for one in found(text) if one.place.startswith("border.networks")]
+
+
+def test_networks_of_two_interfaces_with_addresses_in_common():
+    wide = INSIDE.replace("10.10.10.1\n", "192.168.64.2\n").replace(
+        "- ip: 10.10.10.7", "- ip: 192.168.64.3\n        - ip: 192.168.64.1"
+    )
+    (problem,) = two_networks(OUTSIDE, wide)
+    assert (problem.severity, problem.place) == ("warning", "border.networks[1].prefix")
+    assert problem.text == (
+        "192.168.64.0/21 on 'B1' and 192.168.64.0/24 of 'IPOA1Internal' on 'A1' have addresses in"
+        " common: the host's routes decide which wire 192.168.64.2 is on"
+    )
+    assert "device" in problem.remedy and problem.line is not None
+
+
+def test_networks_that_cannot_be_taken_for_each_other():
+    loopback = INSIDE.replace("10.10.10", "127.1.1")
+    assert two_networks(OUTSIDE.replace("192.168.64", "127.1.1"), loopback) == []
+    same = INSIDE.replace("10.10.10", "192.168.64").replace("A1", "B1")
+    assert two_networks(OUTSIDE, same) == [], "one interface has both"

@@ -60,7 +60,9 @@ async def test_music_is_made_ready_at_the_start(
         while "hold music m.wav is not played" not in caplog.text:
             assert not role.done(), role.result()
             await asyncio.sleep(0.01)
-        assert "No such file" in caplog.text
+        field = f"Domain Policies > Media Rules > Hold Music: {tmp_path / 'm.wav'}: cannot be read"
+        assert field in caplog.text
+        assert "No such file" in caplog.text and "name another file" in caplog.text
     finally:
         role.cancel()
         await asyncio.gather(role, return_exceptions=True)

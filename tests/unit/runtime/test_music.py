@@ -74,6 +74,7 @@ def test_the_check_names_the_field(tmp_path: Path) -> None:
     deployment = load_deployment(text, secrets)
     told = errors(deployment, tmp_path)
     assert [one.place for one in told] == ["border.media_rules[0].hold_music"]
-    assert "m.wav: no WAV file" in told[0].text
+    assert told[0].text == "m.wav: cannot be read: No such file or directory"
+    assert told[0].remedy == "put it there, or name another file, or leave it empty"
     write(tmp_path / "m.wav")
     assert errors(deployment, tmp_path) == []

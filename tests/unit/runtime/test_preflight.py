@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from farline.config import load_deployment
+from farline.config.tls import AcmeOrder
 from farline.runtime.preflight import preflight
 from farline.runtime.tls.lab_authority import VALID_DAYS, make_certificates
 
 GUIDE = (Path(__file__).parents[3] / "examples" / "guide.yaml").read_text(encoding="utf-8")
 DEPLOYMENT = load_deployment(GUIDE, dict.fromkeys(("ruel", "dora", "enhtcpaservice"), "secret"))
+NOW = datetime.now(UTC)
 DOMAIN = "ipo1xp.ipolab.com"
 HOSTS = {
     "border": [DOMAIN, "192.168.64.96"],
@@ -80,3 +82,43 @@ def test_names_that_are_dialled_and_missing(tmp_path):
     assert f"does not bear the name {DOMAIN}: phones dial it at IPORWB1Sig" in texts
     assert "does not bear the address 10.10.10.13: the border dials it as IPO" in texts
     assert "does not bear the address 10.10.10.13: the portal's DSML provider dials it" in texts
+
+
+def test_a_file_that_may_not_be_read_is_refused_with_the_systems_word(base):
+    (base / "tls/border.pem").unlink()
+    (base / "tls/border.pem").mkdir()
+    assert said(base) == [
+        (
+            "error",
+            "tls_server_profiles[0].certificate",
+            "tls/border.pem cannot be read: Is a directory",
+        )
+    ]
+
+
+def test_revocation_lists_and_the_authorities_of_an_acme_directory(base):
+    (base / "bad.pem").write_bytes(b"nonsense")
+    client = DEPLOYMENT.tls_client_profiles[0]
+    acme = AcmeOrder(
+        directory="https://acme.example/dir", directory_authorities=Path("bad.pem"),
+        terms_agreed=True, names=(DOMAIN,), challenge_ip="192.0.2.1",
+    )  # fmt: skip
+    server = DEPLOYMENT.tls_server_profiles[0].model_copy(update={"acme": acme})
+    for name, severity, text in (
+        ("none.pem", "warning", "none.pem is not there"),
+        ("bad.pem", "error", "bad.pem holds no revocation list that can be read"),
+    ):
+        lists = {"peer_certificate_revocation_lists": Path(name)}
+        profiles = {
+            "tls_client_profiles": (client.model_copy(update=lists),),
+            "tls_server_profiles": (server,),
+        }
+        deployment = DEPLOYMENT.model_copy(update=profiles)
+        rows = [(p.severity, p.place, p.text) for p in preflight(deployment, base, NOW)]
+        place = "tls_client_profiles[0].peer_certificate_revocation_lists"
+        assert (severity, place, text) in rows
+        assert (
+            "error",
+            "tls_server_profiles[0].acme.directory_authorities",
+            "bad.pem holds no certificate that can be read",
+        ) in rows

@@ -1,6 +1,7 @@
 //! One recording: what each side says, decoded, put on a line of time and written to its files.
 
 use std::io;
+use std::path::PathBuf;
 
 use rtp::RtpHeader;
 
@@ -19,6 +20,8 @@ const PIECE: usize = 16_000;
 pub(super) struct Take {
     pub session: String,
     stem: String,
+    /// Where its files go, for who reads why one could not be written.
+    directory: PathBuf,
     /// Which file, from 1: one that is as long as a WAV file can be is followed by another.
     number: u32,
     open: Option<(Timeline, Growing)>,
@@ -30,10 +33,11 @@ pub(super) struct Take {
 }
 
 impl Take {
-    pub fn new(session: String, stem: String) -> Self {
+    pub fn new(session: String, stem: String, directory: PathBuf) -> Self {
         Self {
             session,
             stem,
+            directory,
             number: 0,
             open: None,
             decoders: [None, None],
@@ -141,7 +145,7 @@ impl Take {
             let _ = file.close();
         }
         Progress::Failed {
-            why: error.to_string(),
+            why: format!("in {}: {error}", self.directory.display()),
         }
     }
 }

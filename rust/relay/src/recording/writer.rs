@@ -133,7 +133,9 @@ impl Studio {
                     session,
                     stem,
                 } => {
-                    self.takes.insert(recording, Take::new(session, stem));
+                    let directory = self.place.directory.clone();
+                    self.takes
+                        .insert(recording, Take::new(session, stem, directory));
                 }
                 Order::Heard(heard) => {
                     waiting.fetch_sub(1, Ordering::Relaxed);

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from farline.border.interworking.scripts import Manipulate, Manipulated
 from farline.runtime import clock
+from farline.runtime.named_files import read_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,9 +44,9 @@ class Script:
     """One script and its process."""
 
     def __init__(self, form: SignalingScript, base: Path) -> None:
-        """Raises OSError when the file cannot be read."""
+        """Raises NamedFileError when the file cannot be read."""
         self.form = form
-        self._source = (base / form.file).read_bytes()
+        self._source = read_named(form, "file", base / form.file)
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
         self._waiting = 0
@@ -152,7 +153,7 @@ class Scripts:
     def __init__(
         self, forms: Sequence[SignalingScript], base: Path, done: Callable[[object], None]
     ) -> None:
-        """`done` is given each `Manipulated`. Raises OSError for a file that cannot be read."""
+        """`done` is given each `Manipulated`. Raises NamedFileError."""
         self._scripts = {form.name: Script(form, base) for form in forms}
         self._done = done
         self._tasks: set[asyncio.Task[None]] = set()
@@ -160,7 +161,7 @@ class Scripts:
     async def adopt(self, forms: Sequence[SignalingScript], base: Path) -> None:
         """Go by other forms and files; messages that wait for a script that goes are served by it.
 
-        Raises OSError for a file that cannot be read, and then nothing has changed.
+        Raises NamedFileError for a file that cannot be read, and then nothing has changed.
         """
         fresh = {form.name: Script(form, base) for form in forms}
         for name, script in self._scripts.items():

@@ -16,6 +16,7 @@ from cryptography import x509
 
 from farline.config import TlsServerProfile
 from farline.runtime.acme.files import stand_in
+from farline.runtime.named_files import about, reason
 from farline.runtime.tls.contexts import RenewableContext
 from farline.runtime.tls.names import borne
 from farline.runtime.tls.profiles import TlsError, client_context, server_context
@@ -130,12 +131,15 @@ class TlsKeeper:
         """Where ACME has issued nothing yet, the ports open with a certificate of our own."""
         for one in self._files(use):
             profile = self._profiles("server")[one.name]
+            if not isinstance(profile, TlsServerProfile):
+                continue
             try:
-                made = isinstance(profile, TlsServerProfile) and stand_in(
-                    profile, self._base, self._clock()
-                )
+                made = stand_in(profile, self._base, self._clock())
             except OSError as error:
-                raise TlsError(f"TLS profile {one.name!r}: {error}") from error
+                why = f"what stands in for it cannot be written: {reason(error)}"
+                path = self._base / profile.certificate
+                remedy = "give the user of this process the right to write there"
+                raise TlsError(about(profile, "certificate", path, why, remedy)) from error
             if made:
                 text = f"{one.name}: until ACME has issued one; nobody believes it"
                 self._note(Note("certificate stands in", text, one.name))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 
+from farline.runtime.named_files import about, reason
 from farline.runtime.tls.contexts import Context, PeerRules
 from farline.runtime.tls.names import borne
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     Profile = TlsServerProfile | TlsClientProfile
 
+GIVE_PEM = "give PEM (farline check says more)"
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 _DEMANDS = {
     "none": ssl.CERT_NONE,
@@ -28,7 +30,7 @@ _DEMANDS = {
 
 
 class TlsError(RuntimeError):
-    """A certificate or key that cannot be used; the text names the profile and the file."""
+    """A certificate or key that cannot be used; the text names profile, field, file and remedy."""
 
 
 def server_context(deployment: Deployment, name: str, base: Path) -> Context:
@@ -69,11 +71,10 @@ def _server(
     context = Context(ssl.PROTOCOL_TLS_SERVER)
     _common(context, profile, base)
     own = shown or profile
-    extra = base / own.certificate_chain if own.certificate_chain is not None else None
-    _load(context, own.name, base / own.certificate, base / own.key, extra)
+    _load(context, own, base)
     context.verify_mode = _DEMANDS[profile.peer_verification]
     if profile.peer_certificate_authorities is not None and context.verify_mode:
-        _believe(context, profile, base / profile.peer_certificate_authorities)
+        _believe(context, profile, "peer_certificate_authorities", base)
         context.judge(PeerRules(profile.verification_depth, "none"))
     return context
 
@@ -82,13 +83,13 @@ def _client(profile: TlsClientProfile, base: Path, *, sip: bool) -> Context:
     context = Context(ssl.PROTOCOL_TLS_CLIENT)
     _common(context, profile, base)
     if profile.certificate is not None and profile.key is not None:
-        _load(context, profile.name, base / profile.certificate, base / profile.key, None)
+        _load(context, profile, base)
     context.sni = profile.sni
     context.check_hostname = False  # `PeerRules` does: also for names that SNI does not say
     if not profile.peer_verification:
         context.verify_mode = ssl.CERT_NONE
         return context
-    _believe(context, profile, base / profile.peer_certificate_authorities)
+    _believe(context, profile, "peer_certificate_authorities", base)
     identity: Identity = "sip" if sip else "host"
     if not profile.extended_hostname_verification:
         identity = "none"
@@ -104,21 +105,29 @@ def _common(context: Context, profile: Profile, base: Path) -> None:
             context.set_ciphers(profile.ciphers)
         except ssl.SSLError as error:
             raise TlsError(f"TLS profile {profile.name!r}: Ciphers: {error}") from error
-    lists = profile.peer_certificate_revocation_lists
-    if lists is not None:
-        _believe(context, profile, base / lists)
+    if profile.peer_certificate_revocation_lists is not None:
+        _believe(context, profile, "peer_certificate_revocation_lists", base)
         context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
 
 
-def _believe(context: Context, profile: Profile, path: Path) -> None:
+def _believe(context: Context, profile: Profile, field: str, base: Path) -> None:
     """Authorities and revocation lists."""
+    path = base / getattr(profile, field)
+    _readable(profile, field, path)
     try:
         context.load_verify_locations(path)
-    except (OSError, ssl.SSLError) as error:
-        raise TlsError(f"TLS profile {profile.name!r}: {path}: {error}") from error
+    except (OSError, ssl.SSLError):
+        raise TlsError(about(profile, field, path, "holds nothing in PEM", GIVE_PEM)) from None
 
 
-def _load(context: Context, name: str, certificate: Path, key: Path, extra: Path | None) -> None:
+def _load(context: Context, profile: Profile, base: Path) -> None:
+    """The certificate that is shown, its chain and its key."""
+    fields = ("certificate", "certificate_chain", "key")
+    named = {field: getattr(profile, field, None) for field in fields}
+    files = {field: base / path for field, path in named.items() if path is not None}
+    for field, path in files.items():
+        _readable(profile, field, path)
+    certificate, key, extra = files["certificate"], files["key"], files.get("certificate_chain")
     try:
         if extra is None:
             context.load_cert_chain(certificate, key)
@@ -128,12 +137,24 @@ def _load(context: Context, name: str, certificate: Path, key: Path, extra: Path
             whole.flush()
             context.load_cert_chain(f"/proc/self/fd/{whole.fileno()}", key)
     except (OSError, ssl.SSLError) as error:
-        raise TlsError(f"TLS profile {name!r}: {certificate} and {key}: {error}") from error
+        # OpenSSL does not say which file it means.
+        why = f"it and its key {key} cannot be used: {reason(error)}"
+        raise TlsError(about(profile, "certificate", certificate, why, GIVE_PEM)) from error
+
+
+def _readable(profile: Profile, field: str, path: Path) -> None:
+    """Say which file is missing: OpenSSL says only that one is."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise TlsError(about(profile, field, path, reason(error))) from error
 
 
 def _leaf(profile: TlsServerProfile, base: Path) -> x509.Certificate:
     path = base / profile.certificate
+    _readable(profile, "certificate", path)
     try:
         return x509.load_pem_x509_certificate(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise TlsError(f"TLS profile {profile.name!r}: {path}: {error}") from error
+    except ValueError:
+        text = about(profile, "certificate", path, "holds no certificate", GIVE_PEM)
+        raise TlsError(text) from None

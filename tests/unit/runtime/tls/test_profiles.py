@@ -412,3 +412,22 @@ def test_it_is_told_of_issuers_in_a_file_of_their_own(base):
     keeper = TlsKeeper(deployment(own), base, [].append)
     keeper.server("S")
     assert [one.until for one in keeper.expiries()] == [ends]
+
+
+@pytest.mark.parametrize("field", ["certificate", "key", "peer_certificate_revocation_lists"])
+def test_a_missing_file_is_named_with_its_form_and_field(base, field):
+    with pytest.raises(TlsError) as raised:
+        server_context(deployment({field: "none.pem"}), "S", base)
+    title = TlsServerProfile.model_fields[field].title
+    assert str(raised.value) == (
+        f"TLS Management > Server Profiles 'S' > {title}: {base}/none.pem: "
+        "No such file or directory; put it there, or name another file"
+    )
+
+
+def test_a_file_that_is_no_pem(base):
+    (base / "bad.pem").write_bytes(b"nonsense")
+    with pytest.raises(TlsError, match=r"Peer Certificate Authorities: \S+bad.pem: .*give PEM"):
+        client_context(deployment({}, {"peer_certificate_authorities": "bad.pem"}), "C", base)
+    with pytest.raises(TlsError, match=r"> Certificate: \S+bad.pem: it and its key .*give PEM"):
+        server_context(deployment({"certificate": "bad.pem"}), "S", base)
