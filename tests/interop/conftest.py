@@ -38,8 +38,10 @@ def awake():
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
     site = prepare_site(tmp_path_factory.mktemp("site"))
-    with closing(site), running(Lab(site.prepared, lambda _text: None)):
+    said = []
+    with closing(site), running(Lab(site.prepared, said.append)):
         yield site
+    assert [line for line in said if "starting it again" in line] == []
     assert site.trouble() == []
 
 

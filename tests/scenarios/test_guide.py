@@ -1,5 +1,6 @@
 """The guide's scenario whole, as `make run` and `farline lab` run it, and what is left after it."""
 
+import asyncio
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from farline.config import load_deployment, load_secrets
 from farline.lab.namespaces import missing_for_namespaces
 from farline.lab.state import read_state
 from farline.lab.verdict import STEPS
+from farline.runtime.control import ControlError, call
 
 ROOT = Path(__file__).parents[2]
 REASON = missing_for_namespaces()
@@ -156,6 +158,44 @@ def test_nothing_is_left_of_a_run_on_loopback(run_dir, number):
     process.wait(30)
     wait_gone(run_dir)
     assert read_state(run_dir) is None
+
+
+def pid_of(run_dir, role):
+    """The process of a role that answers; None: none does."""
+    try:
+        status = asyncio.run(call(run_dir / "control" / f"{role}.sock", "status"))
+    except ControlError:
+        return None
+    return status["pid"]
+
+
+@pytest.mark.parametrize("mode", ["--loopback", pytest.param("--no-loopback", marks=needs_root)])
+def test_a_server_of_a_lab_that_is_killed_is_started_again(run_dir, mode):
+    up = farline("lab", "up", "--run-dir", run_dir, *([mode] if mode == "--loopback" else []))
+    assert up.returncode == 0, up.stderr
+    try:
+        before = pid_of(run_dir, "border")
+        kill = ["kill", "-KILL", str(before)]
+        if mode != "--loopback":  # the process says its number in its node
+            kill = [*FARLINE, "lab", "exec", "--run-dir", str(run_dir), "border", "--", *kill]
+        subprocess.run(kill, check=True, timeout=60)
+        until = time.monotonic() + 60
+        while pid_of(run_dir, "border") in (None, before) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert pid_of(run_dir, "border") not in (None, before)
+        while "border is ready" not in again(run_dir) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert "border is ready" in again(run_dir)
+    finally:
+        down = farline("lab", "down", "--run-dir", run_dir)
+    assert down.returncode == 0, down.stderr
+    wait_gone(run_dir)
+
+
+def again(run_dir):
+    """What the lab has said since the border ended."""
+    said = (run_dir / "lab.log").read_text()
+    return said.partition("border ended with status ")[2]
 
 
 @pytest.mark.root

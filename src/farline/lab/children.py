@@ -101,6 +101,11 @@ class Children:
         self._running.append(child)
         return child
 
+    async def bury(self, child: Child) -> None:
+        """Of a process that has ended: what it started and left ends too."""
+        await child.end()
+        self._running.remove(child)
+
     async def end(self) -> None:
         """End every process, also when this is cancelled meanwhile."""
         ending = asyncio.ensure_future(self._end_all())

@@ -9,12 +9,14 @@ import asyncio
 import os
 import sys
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from farline.lab.children import Child, Children
 from farline.lab.errors import LabError
 from farline.lab.loopback import loopback_port
 from farline.lab.namespaces import Namespaces
+from farline.lab.revival import Revival
 from farline.lab.state import clear_state, write_state
 from farline.lab.topology import guide_topology
 from farline.runtime.control import ControlError
@@ -55,6 +57,7 @@ class Lab:
         # On loopback the kernel ends a child of ours with us; in a node its process 1 sees to it.
         parent = {"FARLINE_PARENT": str(os.getpid())} if prepared.loopback else {}
         self.children = Children(parent, inside=not prepared.loopback)
+        self._revival = Revival(self.children, notice)
 
     @property
     def deployment(self) -> Deployment:
@@ -120,11 +123,16 @@ class Lab:
             for child in started:
                 await self._await_role(child)
                 self.notice(f"{child.name} is ready")
+                again = partial(self._start_role, child.name)
+                self._revival.watch(child, again, self._await_role)
         self._write_state(ready=True)
 
     async def _stop(self) -> None:
         try:
-            await self.children.end()
+            try:
+                await self._revival.stop()
+            finally:
+                await self.children.end()
         finally:
             if self.namespaces is not None:
                 self.namespaces.close()
@@ -152,12 +160,12 @@ class Lab:
             module = [sys.executable, "-m", "farline.runtime.dns.server"]
             argv = [*module, "--ip", at.host, "--port", str(at.port), f"{name}={address}"]
             label = "dns-outside" if outside else "dns-inside"
-            child = await self.children.start(
-                label, self.command(node, argv), self.log(label), read=True
-            )
-            if await asyncio.wait_for(child.line(), READY_SECONDS) != b"ready\n":
-                raise LabError(f"{label} did not start at {at}:\n{child.tail()}")
+            command = self.command(node, argv)
+            start = partial(self.children.start, label, command, self.log(label), read=True)
+            child = await start()
+            await _await_line(child)
             self.notice(f"{label}: {name} is {address} ({at})")
+            self._revival.watch(child, start, _await_line)
 
     async def _start_role(self, role: str) -> Child:
         prepared = self.prepared
@@ -180,3 +188,13 @@ class Lab:
                 task.cancel()
                 with suppress(asyncio.CancelledError, ControlError):
                     await task
+
+
+async def _await_line(child: Child) -> None:
+    """Wait for a name server's word. Raises LabError."""
+    try:
+        line = await asyncio.wait_for(child.line(), READY_SECONDS)
+    except TimeoutError:
+        line = b""
+    if line != b"ready\n":
+        raise LabError(f"{child.name} did not start: {' '.join(child.tail().split())}")

@@ -77,14 +77,19 @@ async def call(path: Path, command: str, **arguments: Any) -> Any:  # noqa: ANN4
     try:
         with short_path(path) as name:
             reader, writer = await asyncio.open_unix_connection(name, limit=LINE_LIMIT)
+    except PermissionError as error:
+        text = f"{path} belongs to another user; ask as that one, or with sudo"
+        raise ControlError(text) from error
     except OSError as error:
         raise ControlError(f"{path.stem} is not running (no answer at {path})") from error
     try:
         writer.write(json.dumps({"command": command, **arguments}).encode() + b"\n")
         line = await reader.readline()
+    except (ConnectionError, ValueError) as error:  # it died; a reply beyond LINE_LIMIT
+        raise ControlError(f"{path.stem} gave no answer: {error}") from error
     finally:
         writer.close()
-    if not line:
+    if not line.endswith(b"\n"):
         raise ControlError(f"{path.stem} closed the control socket without an answer")
     reply = json.loads(line)
     if not reply["ok"]:

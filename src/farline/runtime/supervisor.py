@@ -38,6 +38,24 @@ LAST_WORDS = 4096
 """Bytes of a log's end that are looked at."""
 
 
+def next_pause(pause: float, ran: float) -> float:
+    """Seconds until a process that ran `ran` seconds is started again; `pause`: the last time's."""
+    return 0.0 if ran > STEADY_SECONDS else min(max(pause * 2, FIRST_PAUSE), LONGEST_PAUSE)
+
+
+def obituary(name: str, status: int, log_file: Path, pause: float) -> str:
+    """A line for people: how a process ended, the last words of its log, what comes next.
+
+    The last words are what people need first when it does not stay up.
+    """
+    with log_file.open("rb") as file:
+        file.seek(max(0, log_file.stat().st_size - LAST_WORDS))
+        lines = file.read().decode("utf-8", "replace").splitlines()
+    words = printable(lines[-1]) if lines else f"{log_file} is empty"
+    when = f"in {pause:.1f} s" if pause else "at once"
+    return f"{name} ended with status {status} ({words}); starting it again {when}"
+
+
 class Child:
     """One role's process. Its output goes to run_dir/log/<role>.log."""
 
@@ -76,11 +94,8 @@ class Child:
                     self._asked = False
                     notice(f"{self.role} starts again")
                     continue
-                steady = clock.monotonic() - began > STEADY_SECONDS
-                pause = 0.0 if steady else min(max(pause * 2, FIRST_PAUSE), LONGEST_PAUSE)
-                when = f"in {pause:.1f} s" if pause else "at once"
-                text = f"{self.role} ended with status {status}"
-                notice(f"{text} ({self._last_words()}); starting it again {when}")
+                pause = next_pause(pause, clock.monotonic() - began)
+                notice(obituary(self.role, status, self.log_file, pause))
                 await asyncio.sleep(pause)
         finally:
             if self._sparing is not None:
@@ -92,13 +107,6 @@ class Child:
     def log_file(self) -> Path:
         """Where its output goes."""
         return self.run_dir / "log" / f"{self.role}.log"
-
-    def _last_words(self) -> str:
-        """The end of its log in a line: what people need first when it does not stay up."""
-        with self.log_file.open("rb") as log_file:
-            log_file.seek(max(0, self.log_file.stat().st_size - LAST_WORDS))
-            lines = log_file.read().decode("utf-8", "replace").splitlines()
-        return printable(lines[-1]) if lines else f"{self.log_file} is empty"
 
     async def _start(self) -> asyncio.subprocess.Process:
         """Let the spare serve, or a new process where there is none."""

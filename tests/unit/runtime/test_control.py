@@ -68,3 +68,24 @@ async def test_garbage_is_answered(path):
         writer.write(line + b"\n")
         assert b'"ok": false' in await reader.readline()
     writer.close()
+
+
+async def test_a_role_that_dies_before_it_has_answered(tmp_path):
+    """The connection is reset, or ends in the middle of a line."""
+
+    async def die(reader, writer):
+        writer.transport.abort()  # what was sent is not read: the kernel resets the connection
+
+    async def half(reader, writer):
+        await reader.readline()
+        writer.write(b'{"ok": tr')
+        writer.close()
+
+    for number, serve in enumerate((die, half)):
+        path = tmp_path / str(number) / "border.sock"
+        path.parent.mkdir()
+        server = await asyncio.start_unix_server(serve, path)
+        with pytest.raises(ControlError, match=r"^border (gave no|closed the control socket)"):
+            await call(path, "show")
+        server.close()
+        await server.wait_closed()
