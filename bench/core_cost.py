@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from farline.border import BorderCore
 from farline.config.load import load_deployment
 from farline.runtime.collector import Collector
+from farline.runtime.huge_pages import gather
 from farline.runtime.ids import RealIds
 from farline.sip import Address, Flow, Transport
 from farline.sip.effects import Expired, Open, Opened, Received, Send, Started
@@ -123,6 +124,7 @@ async def measure(
     """Microseconds a cycle of each batch, and calls of Python functions a cycle."""
     virtual = VirtualCore(transport, traced)
     Collector().start()
+    gather()
     counters = Counters()
     phones = []
     for number in range(PHONES):
