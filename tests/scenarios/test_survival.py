@@ -40,8 +40,8 @@ version: 1
 border:
   interfaces: [{name: A1, enabled: true}, {name: B1, enabled: true}]
   networks:
-    - {name: in, default_gateway: INNER, prefix: 255.255.255.0, interface: A1, addresses: [{ip: INNER}]}
-    - {name: out, default_gateway: BORDER, prefix: 255.255.255.0, interface: B1, addresses: [{ip: BORDER}]}
+    - {name: in, default_gateway: SERVER, prefix: 255.255.255.0, interface: A1, addresses: [{ip: INNER}]}
+    - {name: out, default_gateway: SERVER, prefix: 255.255.255.0, interface: B1, addresses: [{ip: BORDER}]}
   media_interfaces:
     - {name: mi, network: in, ip: INNER, port_range: 36000-36999}
     - {name: mo, network: out, ip: BORDER, port_range: 36000-36999}
