@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 MAX_PIPELINED = 65_536
 """Bytes of further requests that may wait for an answer."""
-_STATUS = {"malformed": b"400 Bad Request", "path": b"404 Not Found",
-           "response": b"502 Bad Gateway"}  # fmt: skip
+_STATUS = {
+    "malformed": b"400 Bad Request",
+    "path": b"404 Not Found",
+    "response": b"502 Bad Gateway",
+    "version": b"505 HTTP Version Not Supported",
+}
 
 
 class HttpInspector:
@@ -40,6 +44,7 @@ class HttpInspector:
         """What has come of a TLS greeting; None: not TLS."""
         self._body = 0
         self.opaque = False
+        self.whole = 0
 
     @property
     def waiting(self) -> bool:
@@ -140,6 +145,7 @@ class HttpInspector:
                 raise RefusedError("body", f"a body of more than {self._policy.max_body} bytes")
             out.to_server += self._server.send(h11.Data(data=event.data)) or b""
         elif isinstance(event, h11.EndOfMessage):
+            self.whole += 1
             out.to_server += self._server.send(h11.EndOfMessage()) or b""
 
     def _responses(self, data: bytes) -> Passage:

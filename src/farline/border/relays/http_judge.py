@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MAX_HEAD = 16_384
 """Bytes of a request line and its headers, and of a response's."""
 MAX_HEADERS = 100
+VERSIONS = (b"1.0", b"1.1")
+"""Of HTTP with the message syntax of RFC 9112; another major version has another (section 2.3)."""
 Headers = list[tuple[bytes, bytes]]
 HOP_BY_HOP = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"proxy-authorization", b"te",
@@ -65,6 +67,8 @@ class HttpJudge:
     def request(self, request: h11.Request) -> h11.Request:
         """The request as the server gets it. Raises RefusedError."""
         policy, method = self._policy, request.method.decode("ascii")
+        if request.http_version not in VERSIONS:
+            raise RefusedError("version", f"HTTP/{request.http_version.decode('ascii')}")
         if method not in policy.methods:
             raise RefusedError("method", f"{method[:32]} is not among HTTP Methods")
         headers = list(request.headers)
@@ -135,6 +139,8 @@ class HttpJudge:
 
         Raises RefusedError for one that leads elsewhere.
         """
+        if response.http_version not in VERSIONS:
+            raise RefusedError("response", f"HTTP/{response.http_version.decode('ascii')}")
         headers = list(response.headers)
         for name, value in headers:
             if name in (b"location", b"content-location"):

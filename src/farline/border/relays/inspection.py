@@ -31,6 +31,10 @@ class Inspector(Protocol):
     def waiting(self) -> bool:
         """The client has begun something, or has never begun, and must end it in time."""
 
+    @property
+    def whole(self) -> int:
+        """How much of what the client has begun was there whole so far: headers, stanzas, ..."""
+
     def up(self, data: bytes) -> Passage:
         """Bytes from the client."""
 

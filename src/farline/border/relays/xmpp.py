@@ -71,6 +71,7 @@ class XmppInspector:
         self._greeted = False
         self.opened = False
         self.opaque = False
+        self.whole = 0
         self._parser = self._fresh()
 
     @property
@@ -141,6 +142,7 @@ class XmppInspector:
 
     def _pass(self, out: Passage) -> None:
         """A header or a stanza is there whole."""
+        self.whole += 1
         if self._foreign:
             out.refused, out.detail = "to", f"a stanza to {self._foreign[:120]!r}"
         else:

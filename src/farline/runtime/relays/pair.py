@@ -2,11 +2,10 @@
 
 A side is read only as fast as the other takes the bytes: beyond `side.HIGH_WATER` waiting to be
 sent, reading stops. End of stream is passed on and the other direction goes on (over TLS it ends
-the connection, after everything has been sent: a TLS stream of asyncio has no half-close). A reset
-is passed on as a reset.
+the connection, after everything has been sent: `leaving`). A reset is passed on as a reset.
 
-Where the relay looks at what it passes on (`Inspector`), the connection inside is made when there
-is something for the server, and an end is passed on as the inspector says.
+Where an `Inspector` looks at what is passed on, the connection inside is made when there is
+something for the server, and an end is passed on as it says.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from farline.runtime.relays.leaving import LINGER_SECONDS, Leaving
 from farline.runtime.relays.remote import OutsideError, remote_addresses, try_each
 from farline.runtime.relays.side import Side, reset
 from farline.runtime.relays.turns import Intake
@@ -24,23 +24,21 @@ if TYPE_CHECKING:
     from farline.border.relays.ledger import Ending
     from farline.runtime.relays.stream import ByteRelay
 
-LINGER_SECONDS = 5.0
-"""For a client to take its refusal."""
-
 
 class Pair:
     """A client's connection, the one made for it inside, and what is known of both."""
 
     __slots__ = (
         "_connecting",
-        "_early",
         "_watches",
+        "early",
         "ending",
         "inside",
         "inspector",
         "intake",
         "known",
         "last_heard",
+        "leaving",
         "loop",
         "outside",
         "relay",
@@ -58,7 +56,7 @@ class Pair:
         self.source_port = 0
         self.started = False
         self.last_heard = self.loop.time()
-        self._early: list[bytes] = []
+        self.early: list[bytes] = []
         """What the client sent before there was a connection inside: one read of the loop."""
         self.ending: Ending | None = None
         """What it is counted as; None: nothing has ended it yet."""
@@ -66,6 +64,7 @@ class Pair:
         self._connecting: asyncio.Task[None] | None = None
         self.inspector: Inspector | None = None
         self.intake = Intake(self, relay.turns)
+        self.leaving = Leaving(self)
         self.known = True
         """A phone was registered from the client's address when it came."""
 
@@ -77,26 +76,25 @@ class Pair:
         """A connection is there: the client's, then the one made for it."""
         if side is self.outside:
             self._accepted(transport)
-        elif self.ending is not None or self.outside.transport is None:  # the client has left
+        elif self.leaving or (self.ending is None and self.outside.transport is not None):
+            self._joined(transport)
+        else:  # the client has left
             reset(transport)
-        else:
-            self._joined(self.outside.transport, transport)
 
     def hold(self, data: bytes) -> None:
-        """Keep what comes before there is a connection inside, and read no more until then.
-
-        uvloop begins to read after `connection_made`, whatever that did, so it cannot be helped.
-        """
+        """Keep what comes before there is a connection inside (uvloop begins to read by itself)."""
         if self.started and self._connecting is not None and not self._connecting.done():
-            self._early.append(data)
+            self.early.append(data)
             if self.outside.transport is not None:
                 self.outside.transport.pause_reading()
 
-    def _joined(self, outside: asyncio.Transport, inside: asyncio.Transport) -> None:
-        for data in self._early:
+    def _joined(self, inside: asyncio.Transport) -> None:
+        for data in self.early:
             inside.write(data)
-        self._early.clear()
-        if not self.outside.ended:
+        self.early.clear()
+        if self.leaving:
+            self.leaving.go_on()
+        elif not self.outside.ended:
             self.read_client()
         elif self.intake:
             return  # `all_looked_at` passes it on
@@ -179,7 +177,9 @@ class Pair:
     def all_looked_at(self, *, ended: bool) -> None:
         """Nothing of what the client has said waits for the inspector."""
         outside = self.outside.transport
-        if not ended:
+        if self.leaving:
+            self.leaving.go_on()
+        elif not ended:
             self.read_client()
         elif self.started and not self.eof(self.outside) and outside is not None:
             outside.close()
@@ -216,35 +216,40 @@ class Pair:
             if not inside.is_closing():
                 inside.write(data)
             return
-        self._early.append(data)
+        self.early.append(data)
         self.pause_client()
         if self._connecting is None:
             self._connecting = self.loop.create_task(self._connect())
 
     def _end_gently(self, ending: Ending) -> None:
-        """The client gets what waits for it, in time; the server has heard all."""
+        """The client gets what waits for it, in time; the server hears all."""
         if self.ending is None:
             self.ending = ending
-        if self._connecting is not None:
+        if self._connecting is not None and not (self.early and ending == "closed"):
             self._connecting.cancel()
+            self.early.clear()
+            self.leaving.stop()
         if self.outside.transport is not None:
             self.outside.transport.close()
             self.loop.call_later(LINGER_SECONDS, self.abort, ending)
         if self.inside.transport is not None:
             self.inside.transport.close()
+        self._finish_if_gone()
 
     def eof(self, side: Side) -> bool:
         """Pass the end on. True keeps `side` open for the other direction."""
-        if side is self.outside and self.ending is None and not side.tls and self.intake.end():
-            return True
+        if self.leaving:  # nobody waits for the server's answer
+            return False
+        if side is self.outside and self.ending is None and self.intake.end():
+            return not side.tls
+        up = side is self.outside
         if self.inspector is not None and self.ending is None:
-            up = side is self.outside
             passage = self.inspector.up_end() if up else self.inspector.down_end()
             if passage is not None:
                 self._carry(passage)
                 return up and not side.tls and not passage.close
         other = self.other(side)
-        if side is self.outside and other.transport is None and not side.tls:
+        if up and other.transport is None and not side.tls:
             return self.started and self.ending is None  # `_joined` passes it on
         if other.transport is None or other.transport.is_closing() or other.ended or side.tls:
             return False  # `lost` closes the other one when what waits has been sent
@@ -257,13 +262,17 @@ class Pair:
 
     def lost(self, side: Side, exc: Exception | None) -> None:
         """One side is gone: end the other in the same manner."""
+        side.transport = None
         other = self.other(side).transport
         if exc is not None and self.ending is None:
             self.abort("reset")
+        elif side is self.outside and self.leaving.begin():
+            return
         elif other is not None and not other.is_closing():
             other.close()
-        if self._both_gone(side):
-            self._finish()
+        if side is self.inside:
+            self.leaving.stop()
+        self._finish_if_gone()
 
     def abort(self, ending: Ending) -> None:
         """Break both connections off, with a reset where TCP allows it."""
@@ -275,13 +284,12 @@ class Pair:
         for side in (self.outside, self.inside):
             if side.transport is not None:  # also one that is closing but cannot send the rest
                 reset(side.transport)
+        self.leaving.stop()
+        self._finish_if_gone()
 
-    def _both_gone(self, side: Side) -> bool:
-        side.transport = None
-        return self.other(side).transport is None
-
-    def _finish(self) -> None:
-        if not self.started:
+    def _finish_if_gone(self) -> None:
+        gone = self.outside.transport is None and self.inside.transport is None
+        if not self.started or not gone or self.leaving:
             return
         self.started = False
         self._watches.stop()

@@ -13,26 +13,44 @@ if TYPE_CHECKING:
 class Watches:
     """One connection's timers; each ends it with `Pair.abort` and the word that is counted."""
 
-    __slots__ = ("_idle", "_login", "_missed", "_pair", "_request")
+    __slots__ = ("_began", "_idle", "_login", "_missed", "_pair", "_request", "_whole")
 
     def __init__(self, pair: Pair) -> None:
         self._pair = pair
         self._idle: asyncio.TimerHandle | None = None
         self._request: asyncio.TimerHandle | None = None
         self._login: asyncio.TimerHandle | None = None
+        self._began = 0.0
+        """When what the client has not ended yet began."""
+        self._whole = 0
+        """How much of what it began had ended then."""
         self._missed = False
         """The last look found no phone registered from there."""
 
     def request(self) -> None:
-        """What the client has begun must end within Request Timeout."""
+        """What the client has begun must end within Request Timeout; the next has its own time."""
+        pair, inspector = self._pair, self._pair.inspector
+        if inspector is None or not inspector.waiting:
+            if self._request is not None:
+                self._request.cancel()
+                self._request = None
+        elif pair.ending is None and (self._request is None or inspector.whole != self._whole):
+            self._began, self._whole = pair.loop.time(), inspector.whole
+            if self._request is None:
+                seconds = pair.relay.plan.request_seconds
+                self._request = pair.loop.call_later(seconds, self._late)
+
+    def _late(self) -> None:
+        """A request's time may be over; while we read no more of the client it is not its fault."""
         pair = self._pair
-        waiting = pair.inspector is not None and pair.inspector.waiting
-        if not waiting and self._request is not None:
-            self._request.cancel()
-            self._request = None
-        elif waiting and self._request is None and pair.ending is None:
-            seconds = pair.relay.plan.request_seconds
-            self._request = pair.loop.call_later(seconds, pair.abort, "slow")
+        seconds = pair.relay.plan.request_seconds
+        if pair.intake or pair.inside.full:
+            self._began = pair.loop.time()
+        left = self._began + seconds - pair.loop.time()
+        if left <= 0:
+            pair.abort("slow")
+        else:
+            self._request = pair.loop.call_later(left, self._late)
 
     def login(self, *, first: bool = False) -> None:
         """Whitelist Flows: a phone must be registered from there, not only now and then."""

@@ -258,6 +258,28 @@ def test_redirects(location, passes):
     assert out.to_client.startswith(b"HTTP/1.1 302" if passes else b"HTTP/1.1 502")
 
 
+@pytest.mark.parametrize("version", [b"2.0", b"3.0", b"0.9", b"1.2"])
+def test_other_versions_of_http_are_not_spoken(version):
+    """RFC 9110 section 15.6.6; an answer that has one cannot be read."""
+    out = inspector().up(request(version=version))
+    assert (out.refused, out.to_server, out.close) == ("version", b"", True)
+    assert out.to_client.startswith(b"HTTP/1.1 505 HTTP Version Not Supported\r\n")
+    relay = inspector()
+    relay.up(request(version=b"1.0"))
+    answer = relay.down(b"HTTP/" + version + b" 200 OK\r\nContent-Length: 0\r\n\r\n")
+    assert answer.refused == "response" and answer.to_client.startswith(b"HTTP/1.1 502 ")
+
+
+def test_whole_requests_are_counted():
+    relay = inspector()
+    relay.up(request() + request(method=b"POST", headers=HOST + b"Content-Length: 4\r\n"))
+    assert relay.whole == 1  # the second waits for the answer to the first
+    relay.down(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    assert (relay.whole, relay.waiting) == (1, True)
+    relay.up(b"body")
+    assert (relay.whole, relay.waiting) == (2, False)
+
+
 def test_answers_stream_and_the_connection_is_used_again():
     relay = inspector()
     relay.up(request())

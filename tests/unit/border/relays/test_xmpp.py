@@ -148,6 +148,15 @@ def test_stanzas_pass_whole_however_they_come():
     assert passed == data
 
 
+def test_whole_stanzas_are_counted():
+    """Also where the next one has begun each time: the relay gives each its own time."""
+    relay = opened()
+    for number in range(5):
+        relay.up(b"<presence/><mess")
+        assert relay.waiting and relay.whole == 2 + 2 * number
+        relay.up(b"age/>")
+
+
 def test_a_stream_begins_anew_after_authentication_and_is_judged_again():
     for declaration in ("", "<?xml version='1.0'?>", "\n<?xml version='1.0'?>"):
         relay = opened()

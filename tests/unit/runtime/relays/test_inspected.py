@@ -61,6 +61,9 @@ async def test_an_http_request_reaches_the_server_as_the_relay_wrote_it():
         (b"CONNECT portal.example:22 HTTP/1.1\r\nHost: portal.example\r\n\r\n", b"403", "method"),
         (GET.replace(b"/my", b"http://10.10.10.13/my"), b"403", "host"),
         (b"nonsense\r\n\r\n", b"400", "malformed"),
+        (GET.replace(b"1.1", b"2.0"), b"505", "version"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"505", "version"),
+        (GET.replace(b"1.1", b"0.9"), b"505", "version"),
     ],
 )
 @on_uvloop

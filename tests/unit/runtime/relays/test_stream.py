@@ -4,13 +4,17 @@ import asyncio
 import socket
 import ssl
 import struct
+from dataclasses import replace
+from ipaddress import ip_network
 
 import pytest
 
+from farline.border.relays.http_judge import HttpPolicy
 from farline.border.relays.plan import RelayPlan
 from farline.runtime.relays.side import HIGH_WATER
 from farline.runtime.relays.stream import ByteRelay
 from farline.runtime.tls.lab_authority import make_certificates
+from farline.sip.dns import Found
 from farline.testing.relayed import CONNECT_IP, IP, closed, details, on_uvloop, relayed
 from farline.trace.events import Refused
 
@@ -201,6 +205,71 @@ async def test_a_client_that_leaves_while_we_connect_leaves_nothing_behind():
         assert await there.read() == b""
         back.close()
         assert (await closed(relay))["connections"] == 0
+
+
+def waiting_dns(answered):
+    async def ask(_question):
+        await answered.wait()
+        return Found((IP,))
+
+    return ask
+
+
+HTTP = HttpPolicy(
+    methods=("POST",), hosts=("portal.example",), paths=("/",), bootstrap_paths=None,
+    tls_passthrough=False, websocket=False, forwarded_for="set", max_body=1 << 20,
+)  # fmt: skip
+POST = b"POST /my/info HTTP/1.1\r\nHost: portal.example\r\nContent-Length: 20000\r\n\r\n"
+
+
+@pytest.mark.parametrize("policy", [None, HTTP])
+@pytest.mark.parametrize("connect", [False, True])
+@on_uvloop
+async def test_what_a_tls_client_said_last_reaches_the_server(tls, policy, connect):
+    """It has closed while the connection inside is being made; TLS knows no half-close."""
+    answered = asyncio.Event()
+    server_context, client_context = tls
+    sides = {
+        "listen_tls": server_context,
+        "client_tls": client_context if connect else None,
+        "server_tls": server_context if connect else None,
+        "ask": waiting_dns(answered),
+        "remote_networks": (ip_network("127.0.0.0/24"),),
+    }
+    async with relayed(policy=policy, **sides) as (relay, server, _):
+        relay.plan = replace(relay.plan, remote=("localhost", server.port))
+        _, writer = await asyncio.open_connection(IP, relay.port, ssl=client_context)
+        writer.write(POST + b"x" * 20_000)
+        writer.close()
+        async with asyncio.timeout(30):
+            # Without an inspector nothing is read yet; else the client's end has come.
+            while policy and not any(pair.leaving for pair in relay.pairs):  # noqa: ASYNC110 - no event tells
+                await asyncio.sleep(0.01)
+            answered.set()
+            there, back = await server.accepted.get()
+            assert (await there.read()).endswith(b"x" * 20_000)
+        back.close()
+        shown = await closed(relay)
+        assert (shown["reset"], shown["connect_failed"], shown["refusals"]) == (0, 0, {})
+
+
+@on_uvloop
+async def test_a_tls_client_that_has_left_is_not_waited_for_for_ever(tls):
+    """Its last words are given up when nobody inside takes them."""
+    server_context, client_context = tls
+    sides = {
+        "listen_tls": server_context,
+        "ask": waiting_dns(asyncio.Event()),
+        "remote_networks": (ip_network("127.0.0.0/24"),),
+        "remote": ("localhost", 1),
+        "connect_seconds": 0.2,
+    }
+    async with relayed(policy=HTTP, **sides) as (relay, server, _):
+        _, writer = await asyncio.open_connection(IP, relay.port, ssl=client_context)
+        writer.write(POST + b"x" * 20_000)
+        writer.close()
+        assert (await closed(relay))["connections"] == 0
+        assert server.accepted.empty()
 
 
 @pytest.mark.parametrize("listen", [False, True])
