@@ -20,6 +20,7 @@ from farline.cli.files import (
 )
 from farline.cli.roles import load, serve
 from farline.config import ConfigError, Deployment
+from farline.runtime.huge_pages import gather
 from farline.runtime.process import die_with_parent, run_until_signal
 from farline.runtime.role import ROLES, RoleContext, roles_of
 from farline.runtime.tls.profiles import TlsError
@@ -120,6 +121,7 @@ def wait_for_word(
     changed.
     """
     load(role)
+    gather()
     before = _stamp(config)
     ready.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     ready.write_text(f"{os.getpid()}\n", encoding="ascii")

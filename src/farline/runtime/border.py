@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import AsyncExitStack, closing
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from farline.runtime.border_memory import BorderMemory
 from farline.runtime.charging import Charges
 from farline.runtime.countries import Countries
 from farline.runtime.dns.resolver import Resolver
-from farline.runtime.huge_pages import gather
+from farline.runtime.huge_pages import gather_aside
 from farline.runtime.ids import RealIds
 from farline.runtime.media_client import MediaClient
 from farline.runtime.ng_client import NgClient
@@ -49,7 +48,7 @@ async def run_border(context: RoleContext) -> None:
     async with AsyncExitStack() as stack:
         trace = await stack.enter_async_context(context.trace())
         parts = BorderParts(context, border, trace, stack)
-        threading.Thread(target=gather, daemon=True).start()  # nobody waits for it
+        gather_aside()
         await parts.start(stack)
         commands = {"show": parts.show, **parts.commands().table()}
         await stack.enter_async_context(context.control(commands))

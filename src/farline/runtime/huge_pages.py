@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import re
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,11 @@ def gather() -> int:
         if "[never]" not in SETTING.read_text():
             return _collapse(MAPS.read_text(), int(SIZE.read_text()))
     return 0
+
+
+def gather_aside() -> None:
+    """The same in a thread that nobody waits for."""
+    threading.Thread(target=gather, daemon=True).start()
 
 
 def _collapse(maps: str, size: int) -> int:
