@@ -395,7 +395,9 @@ def rewrite_sdp(
     data: bytes,
     address: str,
     ports: Sequence[tuple[int, int]],
-    security: Sequence[tuple[bool, tuple[bytes, bool] | None, Sequence[bytes]] | None]
+    security: Sequence[
+        tuple[tuple[bool, bool | None], tuple[bytes, bool] | None, Sequence[bytes]] | None
+    ]
     | None = None,
     session: Sequence[bytes] | None = None,
     /,
@@ -403,8 +405,9 @@ def rewrite_sdp(
     """Put `address` into o= and c=, and ports (RTP, RTCP) into each m= section.
 
     `security`, for each m= section, None: what it says passes. Else: whether its profile is
-    RTP/SAVP; instead the profile that takes its place with all that is said of the transport, and
-    whether the null address stays then; and values of a= lines to write behind its others.
+    RTP/SAVP, and whether it has the F (None: as it has); instead the profile that takes its place
+    with all that is said of the transport, and whether the null address stays then; and values of
+    a= lines to write behind its others.
     `session`: values of a= lines for the session part. Never raises for what `data` is.
     """
 

@@ -11,7 +11,7 @@ use crate::bytes::{ascii, latin_1};
 create_exception!(_core, SdpFault, PyValueError);
 
 /// Profile RTP/SAVP or not; instead another profile, and whether the null address stays; a= lines.
-type SecurityTuple = (bool, Option<(Vec<u8>, bool)>, Vec<Vec<u8>>);
+type SecurityTuple = ((bool, Option<bool>), Option<(Vec<u8>, bool)>, Vec<Vec<u8>>);
 
 /// Adds what is here to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -93,9 +93,12 @@ fn rewrite_sdp<'py>(
     PyBytes::new(py, &rewrite(data, &ours))
 }
 
-fn read((secure, replaced, added): &SecurityTuple) -> Security<'_> {
+fn read(((secure, feedback), replaced, added): &SecurityTuple) -> Security<'_> {
     let profile = match replaced {
-        None => Profile::Secure(*secure),
+        None => Profile::Rtp {
+            secure: *secure,
+            feedback: *feedback,
+        },
         Some((profile, null_stays)) => Profile::Replaced {
             profile,
             null_stays: *null_stays,

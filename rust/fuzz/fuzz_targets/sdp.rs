@@ -13,7 +13,10 @@ fuzz_target!(|data: &[u8]| {
     };
     let added = [b"crypto:1 A".to_vec()];
     let secure = Security {
-        profile: Profile::Secure(true),
+        profile: Profile::Rtp {
+            secure: true,
+            feedback: None,
+        },
         added: &added,
     };
     let replaced = Security {

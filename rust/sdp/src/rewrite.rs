@@ -34,8 +34,13 @@ pub struct Security<'a> {
 
 /// The profile of an m= section of RTP.
 pub enum Profile<'a> {
-    /// RTP/SAVP or RTP/AVP, with the F that it has.
-    Secure(bool),
+    /// RTP/SAVP or RTP/AVP.
+    Rtp {
+        /// The S.
+        secure: bool,
+        /// The F; None: as it has it.
+        feedback: Option<bool>,
+    },
     /// Another transport: all that is said of the old one goes.
     Replaced {
         /// Instead of the whole word.
@@ -139,7 +144,7 @@ impl Output {
     fn section_line(&mut self, line: &Line<'_>, ours: &Section<'_>, address: &str) {
         let profile = ours.security.as_ref().map(|one| &one.profile);
         let gone = match profile {
-            Some(Profile::Secure(_)) => is_key(line.value),
+            Some(Profile::Rtp { .. }) => is_key(line.value),
             Some(Profile::Replaced { .. }) => is_of_transport(line.value),
             None => false,
         };
@@ -182,16 +187,16 @@ impl Output {
 /// Changes the profile in the value of an m= line, where it is one of RTP.
 fn put_profile(value: &mut Vec<u8>, profile: &Profile<'_>) {
     let changed = match profile {
-        Profile::Secure(secure) => {
+        Profile::Rtp { secure, feedback } => {
             word(value, |one| plain_length(one) == Some(one.len())).map(|(begin, end)| {
-                let feedback = matches!(value[end - 1], b'f' | b'F');
-                let mut made = if *secure {
-                    b"RTP/SAVP".to_vec()
-                } else {
-                    b"RTP/AVP".to_vec()
+                let given = matches!(value[end - 1], b'f' | b'F');
+                let name: &[u8] = match (*secure, feedback.unwrap_or(given)) {
+                    (false, false) => b"RTP/AVP",
+                    (false, true) => b"RTP/AVPF",
+                    (true, false) => b"RTP/SAVP",
+                    (true, true) => b"RTP/SAVPF",
                 };
-                made.extend(feedback.then_some(value[end - 1]));
-                (begin, end, made)
+                (begin, end, name.to_vec())
             })
         }
         Profile::Replaced { profile, .. } => word(value, |one| plain_length(one).is_some())
@@ -248,13 +253,35 @@ mod tests {
     #[test]
     fn keys_of_ours_stand_behind_what_has_no_end() {
         let out = shown(Some(Security {
-            profile: Profile::Secure(false),
+            profile: Profile::Rtp {
+                secure: false,
+                feedback: None,
+            },
             added: &[b"crypto:1 B".to_vec()],
         }));
         assert!(out.ends_with(
             "m=audio 40000 RTP/AVPF 8\r\na=rtcp:40001\r\na=ptime:20\r\na=crypto:1 B\r\n"
         ));
         assert!(!out.contains("setup"));
+    }
+
+    #[test]
+    fn an_answer_has_the_feedback_of_the_offer() {
+        for (secure, feedback, name) in [
+            (true, Some(true), "RTP/SAVPF"),
+            (true, Some(false), "RTP/SAVP"),
+            (false, Some(false), "RTP/AVP"),
+            (true, None, "RTP/SAVPF"),
+        ] {
+            let out = shown(Some(Security {
+                profile: Profile::Rtp { secure, feedback },
+                added: &[],
+            }));
+            assert!(
+                out.contains(&format!("m=audio 40000 {name} 8\r\n")),
+                "{out}"
+            );
+        }
     }
 
     #[test]

@@ -191,7 +191,9 @@ class Negotiation(msgspec.Struct, frozen=True):
         if self.bridged(media.index):
             profile = media.line.protocol.encode("latin-1")
             return MediaSecurity(media.is_secure, lines, Transport(profile))
-        return MediaSecurity(media.is_secure, lines)
+        # Some answer RTP/AVP where RTP/AVPF was offered; RFC 3264 section 6 forbids that, and the
+        # offerer need not know of it.
+        return MediaSecurity(media.is_secure, lines, feedback=media.has_feedback)
 
     def _endpoint(
         self, setup: bytes, leg: Handshake | Invitation, media: Media, grouping: Grouping

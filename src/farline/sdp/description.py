@@ -82,6 +82,11 @@ class Media(msgspec.Struct, frozen=True):
         return read_profile(self.line.protocol).rtp
 
     @property
+    def has_feedback(self) -> bool:
+        """Whether the profile is one with early feedback (RFC 4585): RTP/AVPF, RTP/SAVPF."""
+        return self.line.protocol.endswith("F")
+
+    @property
     def is_secure(self) -> bool:
         """Whether the profile is one of SRTP's (RTP/SAVP, RTP/SAVPF and those over DTLS)."""
         return read_profile(self.line.protocol).secure

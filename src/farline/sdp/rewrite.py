@@ -35,6 +35,8 @@ class MediaSecurity(NamedTuple):
     transport: Transport | None = None
     """How its packets travel, where one of the two legs is a browser's: in place of all that the
     description says of that, the profile above too."""
+    feedback: bool | None = None
+    """The F of the profile (RFC 4585, RFC 5124); None: as the description has it."""
 
 
 def rewrite(
@@ -72,13 +74,14 @@ def _ports(media: Media, given: MediaPorts | None) -> tuple[int, int]:
 
 def _written(
     media: Media, keys: MediaSecurity | None
-) -> tuple[bool, tuple[bytes, bool] | None, list[bytes]] | None:
+) -> tuple[tuple[bool, bool | None], tuple[bytes, bool] | None, list[bytes]] | None:
     """What the core is told of one section."""
     if keys is None:
         return None
     crypto = [one.to_bytes() for one in keys.crypto]
+    form = (keys.secure, keys.feedback)
     if keys.transport is None:
-        return keys.secure, None, crypto
+        return form, None, crypto
     null_stays = media.null_address and not media.rejected
     profile = (keys.transport.profile, null_stays)
-    return keys.secure, profile, [*keys.transport.lines, *crypto]
+    return form, profile, [*keys.transport.lines, *crypto]

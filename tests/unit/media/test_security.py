@@ -97,6 +97,23 @@ def test_the_answer_has_the_tag_and_profile_of_the_offer() -> None:
     assert (profile, ours.tag, ours.suite) == ("RTP/AVPF", 9, OTHER)
 
 
+@pytest.mark.parametrize(
+    ("rules", "offered", "told", "answered"),
+    [
+        (("required", "off"), "RTP/SAVPF", "RTP/AVPF", "RTP/AVP"),
+        (("required", "off"), "RTP/SAVPF", "RTP/AVPF", "RTP/AVPF"),
+        (("required", "off"), "RTP/SAVP", "RTP/AVP", "RTP/AVPF"),
+        (("preferred", "off"), "RTP/AVPF", "RTP/AVPF", "RTP/AVP"),
+    ],
+)
+def test_an_answer_has_the_profile_of_its_offer(rules, offered, told, answered) -> None:
+    """Whatever the server answers (RFC 3264 section 6): the F comes and goes as the S does."""
+    call = Call(*rules)
+    keys = (PHONE_KEY,) if "SAVP" in offered else ()
+    assert said(call.offer(sdp(offered, *keys)))[0] == told
+    assert said(call.answer(sdp(answered)))[0] == offered
+
+
 def test_preferred_takes_rtp_where_that_is_offered() -> None:
     call = Call("preferred", "off")
     assert said(call.offer(sdp(AVP))) == (AVP, ())

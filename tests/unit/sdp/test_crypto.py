@@ -91,6 +91,22 @@ def test_the_profile_changes_and_keeps_its_feedback(before, secure, after) -> No
     assert b"\r\nm=audio 7 %b 8 0\r\n" % after in shown
 
 
+@pytest.mark.parametrize(
+    ("before", "feedback", "after"),
+    [
+        (b"RTP/AVP", True, b"RTP/SAVPF"),
+        (b"RTP/AVPF", False, b"RTP/SAVP"),
+        (b"RTP/AVPF", None, b"RTP/SAVPF"),
+        (b"TCP/RTP/AVP", True, b"TCP/RTP/AVP"),
+    ],
+)
+def test_the_feedback_is_as_it_is_told(before, feedback, after) -> None:
+    body = HEAD + b"m=audio 5 %b 8 0\r\na=sendrecv" % before
+    wanted = MediaSecurity(True, feedback=feedback)
+    shown = rewrite(parse(body), "10.0.0.1", [MediaPorts(7, 8)], [wanted])
+    assert b"\r\nm=audio 7 %b 8 0\r\n" % after in shown
+
+
 def test_keys_are_ours_where_we_end_encryption_and_theirs_elsewhere() -> None:
     fingerprint = b"a=fingerprint:sha-256 AA\r\n"
     audio = b"m=audio 5 RTP/SAVP 8\r\na=%b\r\na=ptime:20\r\n" % RFC_LINE
