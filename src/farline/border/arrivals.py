@@ -13,6 +13,7 @@ from farline.border.recording import siprec
 from farline.border.registrations import registering
 from farline.border.shield import guard
 from farline.border.steps import Aborted, Cancelled, Operation
+from farline.border.topology import encoded
 from farline.border.topology.line import token_of
 from farline.border.transfers import joining, transfer
 from farline.sip.effects import Send
@@ -104,9 +105,11 @@ class Arrivals:
             context.start(operation, registering.register(context, operation, tx))
             return
         context.decided("flow", admitted.flow_name, verdict.because, verdict.form)
-        refused = screening.screen(context, binding, sender, tx.request)
+        stage, refused = "policy", screening.screen(context, binding, sender, tx.request)
+        if refused is None and tx.request.body:
+            stage, refused = "topology", encoded.decide(context, binding, sender, tx.request)
         if refused is not None:
-            context.reject(tx, "policy", refused)
+            context.reject(tx, stage, refused)
             charging.never_began(context, binding, sender, tx.request, refused.because)
             return
         session = found.session if found is not None else None

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from farline.border.calls.targets import with_tag
 from farline.border.exchange import Refusal, Side
 from farline.border.interworking import scripts
 from farline.border.policy import signaling as signaling_policy
 from farline.border.policy.leg_rules import legs_of
 from farline.border.reaching import Reaching
+from farline.border.topology import audit
 from farline.border.topology.stage import (
     inward_request,
     inward_response,
     outward_request,
     outward_response,
 )
-from farline.sip import NameAddr, WireError
+from farline.sip import WireError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -199,6 +201,7 @@ class Passage(Reaching):
             out = outward_request(self._phone_line(), context.hider, request, self.far, contact)
             if self.binding.path and (self.far is None or not self.far.target):
                 out.set_all("Route", list(self.binding.path))
+        audit.removed(context, request, out)
         if self.session is not None and self.session.names[_OUTSIDE].masked:
             self._unmask(out, self.session)
         if not legs.free:
@@ -227,6 +230,7 @@ class Passage(Reaching):
             out = outward_response(self.line, self.context.hider, response, self.request)
         else:
             out = inward_response(self.line, response, self.request, self.context.hider)
+        audit.removed(self.context, response, out)
         if not self.legs.alike:
             self._interwork(out, self.sender)
         if self.answered_challenges or ((end := self.counted) is not None and end.inserted):
@@ -289,9 +293,3 @@ def _count_up(out: Message, near: End, request: Message) -> None:
     words = (request.get("RAck") or "").split()
     if len(words) == 3 and words[1].isascii() and words[1].isdigit() and len(words[1]) <= 10:
         out.set("RAck", f"{words[0]} {near.shifted(int(words[1]))} {words[2]}")
-
-
-def with_tag(name: str, tag: str) -> str:
-    """A From or To with this tag instead of the one it has. Raises WireError."""
-    parsed = NameAddr.parse(name)
-    return str(parsed.with_param("tag", tag) if tag else parsed.without_param("tag"))

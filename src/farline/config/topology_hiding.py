@@ -119,8 +119,9 @@ class TopologyAudit(Form):
 
     form: ClassVar[str] = "Global Profiles > Topology Audit"
     action: Literal["clean", "report"] = Field("clean", title="Action")
-    """clean: what is found is replaced, what cannot be is counted and traced. report: counted and
-    traced only, for a look at what would be changed."""
+    """clean: what is found is replaced, what cannot be is counted and traced; requests whose body
+    is compressed or encoded are refused (415). report: counted and traced only, for a look at what
+    would be changed."""
     inside_names: tuple[str, ...] = Field((), title="Inside Names", max_length=1000)
     """Host names or domains (their hosts too) that nobody outside may read."""
     outside_names: tuple[str, ...] = Field((), title="Outside Names", max_length=1000)

@@ -34,6 +34,12 @@ def target_or_name(target: str, name: str) -> str:
         return "sip:unknown.invalid"
 
 
+def with_tag(name: str, tag: str) -> str:
+    """A From or To with this tag instead of the one it has. Raises WireError."""
+    parsed = NameAddr.parse(name)
+    return str(parsed.with_param("tag", tag) if tag else parsed.without_param("tag"))
+
+
 def routes_behind(message: Message, own: Callable[[str], bool]) -> tuple[str, ...]:
     """The Record-Routes that are not ours, in the order in which they stand."""
     return tuple(value for value in message.values("Record-Route") if not own(value))

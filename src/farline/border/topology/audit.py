@@ -8,6 +8,7 @@ from farline.config import TopologyAudit
 
 if TYPE_CHECKING:
     from farline.border.context import Context
+    from farline.sip import Message
     from farline.sip.effects import Send
 
 PLACES = frozenset(
@@ -15,6 +16,15 @@ PLACES = frozenset(
      "WWW-Authenticate", "Proxy-Authenticate", "Refer-To", "Replaces"}
 )  # fmt: skip
 """Places that are counted by name; what a peer calls its headers is no counter of ours."""
+
+
+def removed(context: Context, before: Message, out: Message) -> None:
+    """Say that the body of a message was taken out, for nobody could look into it."""
+    if before.body and not out.body:
+        context.counters["audit.bodies-removed"] += 1
+        kind = before.get("Content-Type") or "no type"
+        text = f"a body of {kind[:80]!r} cannot be read, and may name anything"
+        context.decided("topology", "body removed", text, f"{TopologyAudit.form}: Action")
 
 
 def report(context: Context, leaving: Send) -> None:

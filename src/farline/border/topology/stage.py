@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farline.border.topology import encoded
 from farline.border.topology.body_hiding import hide_in_inward_body, hide_in_outward_body
 from farline.border.topology.call_ids import cross_headers
 from farline.border.topology.headers import Way, readable
@@ -162,11 +163,19 @@ def _rules(line: Line, out: Message, contact: str, *, towards: str, initial: boo
 
 
 def _hide_from_trunk(line: Line, hider: Hider, out: Message) -> None:
-    if not hider.report_only and hider.leaks(out.to_bytes()):
+    if hider.report_only:
+        return
+    if out.body and encoded.coding(out):
+        encoded.remove(out)
+    if hider.leaks(out.to_bytes()):
         address = str(line.inside_contact)
         hider.clean_message(out, domain=line.inside_domain, address=address)
 
 
 def _hide(line: Line, hider: Hider, out: Message) -> None:
-    if line.shields and not hider.report_only and hider.leaks(out.to_bytes()):
+    if not line.shields or hider.report_only:
+        return
+    if out.body and encoded.coding(out):
+        encoded.remove(out)
+    if hider.leaks(out.to_bytes()):
         hider.clean_message(out, domain=line.domain, address=str(line.outside_contact))

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from farline.border.calls import dialogs
 from farline.border.calls.legs import Leg
+from farline.border.calls.targets import with_tag
 from farline.border.calls.teardown import refuse_answer
 from farline.border.exchange import Refusal, Side
-from farline.border.passage import Passage, with_tag
+from farline.border.passage import Passage
 from farline.border.policy.admitting import admit_side
 from farline.border.steps import NEXT, Aborted, TimerC
 from farline.border.transfers import joining
