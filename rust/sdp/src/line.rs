@@ -33,7 +33,7 @@ pub(crate) fn lines(data: &[u8]) -> impl Iterator<Item = Line<'_>> {
         let end = &data[end..behind];
         at = behind;
         Some(match line {
-            [kind, b'=', value @ ..] => Line {
+            [kind, b'=', value @ ..] if *kind != 0 => Line {
                 kind: *kind,
                 value,
                 end,
@@ -75,6 +75,8 @@ mod tests {
         ];
         assert_eq!(found, wanted);
         assert_eq!(lines(b"\r\n").count(), 0);
+        let zero: Vec<_> = lines(b"\0=x").collect();
+        assert_eq!(zero, [line(0, b"\0=x", b"")], "zero is no letter of a line");
         let last: Vec<_> = lines(b"v=0").collect();
         assert_eq!(last, [line(b'v', b"0", b"")]);
     }

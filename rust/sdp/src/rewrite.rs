@@ -251,6 +251,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_line_keeps_its_bytes() {
+        let ours = Ours {
+            address: "192.0.2.7",
+            sections: &[],
+            session: &[],
+        };
+        for data in [&b"\n\0=x"[..], b"v=0\r\n\0=\r\n=\r\ngarbage"] {
+            assert_eq!(rewrite(data, &ours), data);
+        }
+    }
+
+    #[test]
     fn keys_of_ours_stand_behind_what_has_no_end() {
         let out = shown(Some(Security {
             profile: Profile::Rtp {
