@@ -1,12 +1,17 @@
 //! The heap of running timers.
-use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::ops::Bound::{Excluded, Unbounded};
 
 use crate::store::Id;
 use crate::table::Input;
 
 /// A heap smaller than this is not worth sweeping.
-pub const SWEEP_FROM: usize = 1024;
+const SWEEP_FROM: usize = 1024;
+
+/// Entries that each start looks at: more than the one it adds, so the heap ends at half as many
+/// again as there are live ones.
+const SWEPT: usize = 4;
 
 /// A timer that runs.
 #[derive(Clone, Copy, Debug)]
@@ -44,13 +49,15 @@ impl Eq for Entry {}
 
 /// Running timers, soonest first.
 ///
-/// None is ever taken out early: one whose transaction has gone to a state that does not list it
-/// is stale, and is dropped when met or by a sweep. `live` says which are not.
+/// None is taken out when its transaction goes to a state that does not list it: it is stale then,
+/// and is dropped when met. `live` says which are not. The sweep goes round a few entries at a time,
+/// so no start takes long, however many there are.
 #[derive(Default)]
 pub(crate) struct TimerHeap {
-    heap: BinaryHeap<Reverse<Entry>>,
+    heap: BTreeSet<Entry>,
     serial: u64,
-    sweep_at: usize,
+    /// The last entry that the sweep has met; None: it begins anew.
+    swept: Option<Entry>,
 }
 
 impl TimerHeap {
@@ -63,25 +70,35 @@ impl TimerHeap {
     pub fn start(&mut self, at: f64, tx: Id, timer: Input, live: impl Fn(&Entry) -> bool) {
         let serial = self.serial;
         self.serial += 1;
-        self.heap.push(Reverse(Entry {
+        self.heap.insert(Entry {
             at,
             serial,
             tx,
             timer,
-        }));
-        if self.heap.len() >= self.sweep_at.max(SWEEP_FROM) {
-            self.heap.retain(|Reverse(entry)| live(entry));
-            self.sweep_at = 2 * self.heap.len();
+        });
+        if self.heap.len() >= SWEEP_FROM {
+            self.sweep(live);
+        }
+    }
+
+    /// Drops what is stale of the next few.
+    fn sweep(&mut self, live: impl Fn(&Entry) -> bool) {
+        let behind = self.swept.map_or(Unbounded, Excluded);
+        let mut next = self.heap.range((behind, Unbounded)).copied();
+        let met: [Option<Entry>; SWEPT] = std::array::from_fn(|_| next.next());
+        self.swept = met[SWEPT - 1];
+        for entry in met.into_iter().flatten().filter(|entry| !live(entry)) {
+            self.heap.remove(&entry);
         }
     }
 
     /// The soonest live timer.
     pub fn next(&mut self, live: impl Fn(&Entry) -> bool) -> Option<Entry> {
-        while let Some(Reverse(entry)) = self.heap.peek() {
+        while let Some(entry) = self.heap.first() {
             if live(entry) {
                 return Some(*entry);
             }
-            self.heap.pop();
+            self.heap.pop_first();
         }
         None
     }
@@ -89,14 +106,16 @@ impl TimerHeap {
     /// Takes the soonest live timer if it is due.
     pub fn pop_due(&mut self, now: f64, live: impl Fn(&Entry) -> bool) -> Option<Entry> {
         let entry = self.next(live).filter(|entry| entry.at <= now)?;
-        self.heap.pop();
+        self.heap.pop_first();
         Some(entry)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::SWEEP_FROM;
+    use std::cell::Cell;
+
+    use super::{TimerHeap, SWEEP_FROM, SWEPT};
     use crate::rig::{call, layer, response, said, TCP};
     use crate::{Input, State};
 
@@ -115,6 +134,26 @@ mod tests {
         assert!(layer.is_empty() && layer.connections() == 0);
         assert!(layer.timers_held() < SWEEP_FROM);
         assert_eq!(layer.next_timer(), None);
+    }
+
+    #[test]
+    fn a_start_looks_at_few_timers_and_the_heap_stays_within_its_bound() {
+        let id = call(&mut layer(false), "OPTIONS", TCP);
+        let (mut heap, looks) = (TimerHeap::default(), Cell::new(0));
+        let living = 10.0 * SWEEP_FROM as f64;
+        let mut most = 0;
+        for began in 0..40 * SWEEP_FROM {
+            let began = began as f64;
+            looks.set(0);
+            // Each lives as long as `living` starts take, and would fire long after that.
+            heap.start(began + 1e6, id, Input::TimerF, |entry| {
+                looks.set(looks.get() + 1);
+                entry.at - 1e6 > began - living
+            });
+            assert!(looks.get() <= SWEPT);
+            most = most.max(heap.len());
+        }
+        assert!(most as f64 <= 1.5 * living, "{most}");
     }
 
     #[test]

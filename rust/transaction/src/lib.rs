@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod actions;
+mod answering;
 mod arriving;
 mod carried;
 #[cfg(test)]
@@ -30,7 +31,6 @@ mod timers;
 
 pub use carried::{Carried, Flow, Letter, Transport};
 pub use counters::Counters;
-pub use heap::SWEEP_FROM;
 pub use layer::{Layer, Manner, Options};
 pub use output::{Cause, Output};
 pub use store::{Id, Side, Transaction};
