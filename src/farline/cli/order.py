@@ -11,7 +11,7 @@ import typer
 from farline.cli.files import check_text, fail_config, say_warnings
 from farline.config import ConfigError, Problem
 from farline.config.order import OrderError, moved, names
-from farline.runtime.whole_file import replace_file
+from farline.store.whole_file import replace_file
 from farline.trace.summary import printable
 
 

@@ -19,8 +19,8 @@ from farline.config.diff import LIVE, NOTHING, diff
 from farline.runtime import clock
 from farline.runtime.control import ControlError, ControlServer
 from farline.runtime.role import roles_of
-from farline.runtime.whole_file import replace_file
 from farline.store.versions import Pending
+from farline.store.whole_file import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -16,9 +16,9 @@ from farline.media.records import MEDIA, MediaRecordError
 from farline.runtime.leftovers import Hold, beat, remove_dead
 from farline.runtime.secret_directory import empty_parent
 from farline.runtime.tls.identity import DtlsIdentity
-from farline.runtime.whole_file import replace_file
 from farline.store.sqlite import StoreError
 from farline.store.state import JournalState, MemoryState, Persist
+from farline.store.whole_file import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import shutil
 import signal
 import socket
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from farline.portal.im import ImServerError
 from farline.portal.im.prosody_files import accounts_text, config_text, groups_text
+from farline.store.whole_file import replace_file
 from farline.trace.events import Note
 
 if TYPE_CHECKING:
@@ -241,9 +241,5 @@ class Prosody:
 
 
 def _write(path: Path, text: str) -> None:
-    draft = path.with_name(path.name + ".new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    draft.replace(path)
+    """Put a file that only we may read in the place of another."""
+    replace_file(path, text.encode(), 0o600)

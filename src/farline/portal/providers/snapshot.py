@@ -6,12 +6,12 @@ It holds keys, no passwords; the file has mode 600 and is replaced whole.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from farline.portal.accounts import Account
 from farline.portal.scram import ScramKeys
+from farline.store.whole_file import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,14 +34,7 @@ def save(path: Path, accounts: Iterable[Account], taken_at: float) -> None:
         entries.append(entry)
     text = json.dumps({"form": FORM, "taken_at": taken_at, "accounts": entries})
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(path.name + ".new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    replace_file(path, text.encode(), 0o600)
 
 
 def load(path: Path) -> tuple[list[Account], float]:

@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from farline.config import Secret
 from farline.runtime.tls.making import common_name, key_pem, new_key, unsigned
-from farline.runtime.whole_file import replace_file
+from farline.store.whole_file import replace_file
 
 if TYPE_CHECKING:
     from datetime import datetime
