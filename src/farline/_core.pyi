@@ -793,10 +793,12 @@ class Relay:
         source: str | None,
         muted: bool,
         muxed: bool = False,
+        confined: bool = False,
     ) -> None:
         """Take what signaling says of one side: addresses in SDP, and where it comes from.
 
-        muted: send nothing there. muxed: RTCP shares the RTP port there (RFC 5761). Raises
+        muted: send nothing there. muxed: RTCP shares the RTP port there (RFC 5761). confined: until
+        it has sent something, send to `source` only, at the ports of the SDP. Raises
         RelayError, ValueError for what is no IP address.
         """
 
@@ -885,6 +887,9 @@ class Relay:
 
     def hold(self, session: str, held: bool, silence_ms: int, /) -> None:
         """On hold, silence is not reported; else after silence_ms, 0: after the relay's own."""
+
+    def quiet(self, session: str, quiet: bool, /) -> None:
+        """Let nothing through any more, for the call is being hung up; False: it goes on."""
 
     def close(self, session: str, stream: int, /) -> None:
         """End one stream."""

@@ -1,23 +1,22 @@
 //! Python face of the media crates.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use fastpath::Fastpath;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use relay::{Content, Credentials, Options, Place, Remote};
+use relay::Remote;
 
 mod raised;
+mod starting;
 mod told;
 mod words;
 
 use crate::voice::VoiceObject;
 use raised::{OrRaise, RelayError};
-use told::{all_stats, report};
+use starting::Start;
+use told::{all_stats, report, AllStats};
 use words::{
-    address, fast_path_settings, format, interface, ip, member, protection, side_index, terms,
+    content, format, member, names, ours, protection, remote, side_index, sound, terms,
     AddressTuple, FormatTuple, InterfaceTuple, KeysTuple, MemberTuple,
 };
 
@@ -47,36 +46,17 @@ impl Relay {
         identity: Option<(Vec<u8>, Vec<u8>)>,
         recordings: Option<(PathBuf, String)>,
     ) -> PyResult<Self> {
-        let interfaces = interfaces
-            .into_iter()
-            .map(interface)
-            .collect::<PyResult<Vec<_>>>()?;
-        let options = Options {
+        let settings = Start {
+            interfaces,
             threads,
-            rest: rest_ms,
-            silence: silence_ms,
+            rest_ms,
+            silence_ms,
+            state,
+            fast_path,
+            identity,
+            recordings,
         };
-        let settings = fast_path
-            .map(|(instance, hook)| fast_path_settings(&interfaces, instance, &hook))
-            .transpose()?;
-        let started = py.detach(|| {
-            let kernel = settings.map_or(Err("off".to_owned()), |settings| {
-                let started = Fastpath::start(&settings);
-                started.map(Arc::new).map_err(|why| why.to_string())
-            });
-            let place = recordings.map(|(directory, instance)| Place {
-                directory,
-                instance,
-            });
-            relay::Relay::start_beside(interfaces, options, kernel, state.as_deref(), place)
-        });
-        let mut relay = started.or_raise()?;
-        if let Some((certificate, key)) = identity {
-            if !relay.identify(certificate, key) {
-                return Err(PyValueError::new_err("not a certificate with its key"));
-            }
-        }
-        Ok(Self(relay))
+        settings.start(py).map(Self)
     }
 
     #[pyo3(signature = (session, stream, interfaces, rtp, /))]
@@ -88,8 +68,7 @@ impl Relay {
         interfaces: (String, String),
         rtp: bool,
     ) -> PyResult<(u16, u16)> {
-        let content = if rtp { Content::Rtp } else { Content::Raw };
-        let names = [interfaces.0.as_str(), interfaces.1.as_str()];
+        let (content, names) = (content(rtp), names(&interfaces));
         let opened = py.detach(|| self.0.open(session, stream, names, content));
         opened.map(|[a, b]| (a, b)).or_raise()
     }
@@ -104,8 +83,7 @@ impl Relay {
         rtp: bool,
         ports: (u16, u16),
     ) -> PyResult<()> {
-        let content = if rtp { Content::Rtp } else { Content::Raw };
-        let names = [interfaces.0.as_str(), interfaces.1.as_str()];
+        let (content, names) = (content(rtp), names(&interfaces));
         let ports = [ports.0, ports.1];
         let done = py.detach(|| self.0.reopen(session, stream, names, content, ports));
         done.or_raise()
@@ -120,7 +98,7 @@ impl Relay {
         self.0.restored();
     }
 
-    #[pyo3(signature = (session, stream, side, *, rtp, rtcp, source, muted, muxed=false))]
+    #[pyo3(signature = (session, stream, side, *, rtp, rtcp, source, muted, muxed=false, confined=false))]
     #[allow(clippy::too_many_arguments)] // Python's keyword arguments.
     fn signal(
         &self,
@@ -132,18 +110,16 @@ impl Relay {
         source: Option<&str>,
         muted: bool,
         muxed: bool,
+        confined: bool,
     ) -> PyResult<()> {
-        let source = source.map(ip).transpose()?;
         let remote = Remote {
-            rtp: address(rtp)?,
-            rtcp: address(rtcp)?,
-            source,
             muted,
             muxed,
+            confined,
+            ..remote(rtp, rtcp, source)?
         };
-        self.0
-            .signal(session, stream, side_index(side)?, remote)
-            .or_raise()
+        let side = side_index(side)?;
+        self.0.signal(session, stream, side, remote).or_raise()
     }
 
     #[pyo3(signature = (session, stream, side, keys, /, *, closed = false))]
@@ -156,9 +132,8 @@ impl Relay {
         closed: bool,
     ) -> PyResult<()> {
         let wanted = protection(keys, closed)?;
-        self.0
-            .protect(session, stream, side_index(side)?, wanted)
-            .or_raise()
+        let side = side_index(side)?;
+        self.0.protect(session, stream, side, wanted).or_raise()
     }
 
     #[pyo3(signature = (session, stream, side, fingerprints, /, *, active))]
@@ -171,9 +146,8 @@ impl Relay {
         active: bool,
     ) -> PyResult<()> {
         let terms = terms(fingerprints, active)?;
-        self.0
-            .shake(session, stream, side_index(side)?, terms)
-            .or_raise()
+        let side = side_index(side)?;
+        self.0.shake(session, stream, side, terms).or_raise()
     }
 
     #[pyo3(signature = (session, stream, side, credentials, /))]
@@ -184,11 +158,8 @@ impl Relay {
         side: usize,
         credentials: Option<(String, String)>,
     ) -> PyResult<()> {
-        let credentials =
-            credentials.map(|(fragment, password)| Credentials { fragment, password });
-        self.0
-            .ice(session, stream, side_index(side)?, credentials)
-            .or_raise()
+        let (side, credentials) = (side_index(side)?, credentials.map(ours));
+        self.0.ice(session, stream, side, credentials).or_raise()
     }
 
     #[pyo3(signature = (session, stream, side, formats, /))]
@@ -200,9 +171,8 @@ impl Relay {
         formats: Vec<FormatTuple>,
     ) -> PyResult<()> {
         let formats = formats.into_iter().map(format).collect();
-        self.0
-            .describe(session, stream, side_index(side)?, formats)
-            .or_raise()
+        let side = side_index(side)?;
+        self.0.describe(session, stream, side, formats).or_raise()
     }
 
     #[pyo3(signature = (gathering, /))]
@@ -226,16 +196,14 @@ impl Relay {
 
     #[pyo3(signature = (session, stream, side, withheld, /))]
     fn withhold(&self, session: &str, stream: u16, side: usize, withheld: bool) -> PyResult<()> {
-        self.0
-            .withhold(session, stream, side_index(side)?, withheld)
-            .or_raise()
+        let side = side_index(side)?;
+        self.0.withhold(session, stream, side, withheld).or_raise()
     }
 
     #[pyo3(signature = (session, side, digit, duration_ms, /))]
     fn dial(&self, session: &str, side: usize, digit: char, duration_ms: u64) -> PyResult<()> {
-        self.0
-            .dial(session, side_index(side)?, digit, duration_ms)
-            .or_raise()
+        let side = side_index(side)?;
+        self.0.dial(session, side, digit, duration_ms).or_raise()
     }
 
     #[pyo3(signature = (session, carrier, side, mid_extension, members, /))]
@@ -249,9 +217,10 @@ impl Relay {
     ) -> PyResult<()> {
         let members = members.into_iter().map(member).collect();
         let side = side_index(side)?;
-        self.0
-            .bundle(session, carrier, side, mid_extension, members)
-            .or_raise()
+        let done = self
+            .0
+            .bundle(session, carrier, side, mid_extension, members);
+        done.or_raise()
     }
 
     #[pyo3(signature = (session, stream, stem, /))]
@@ -261,16 +230,13 @@ impl Relay {
 
     #[pyo3(signature = (name, samples, rate, /))]
     fn music(&self, name: &str, samples: &[u8], rate: u32) -> PyResult<()> {
-        let pairs = samples.chunks_exact(2);
-        let samples = pairs.map(|two| i16::from_ne_bytes([two[0], two[1]]));
-        self.0.music(name, samples.collect(), rate).or_raise()
+        self.0.music(name, sound(samples), rate).or_raise()
     }
 
     #[pyo3(signature = (session, stream, side, name, /))]
     fn play(&self, session: &str, stream: u16, side: usize, name: Option<&str>) -> PyResult<()> {
-        self.0
-            .play(session, stream, side_index(side)?, name)
-            .or_raise()
+        let side = side_index(side)?;
+        self.0.play(session, stream, side, name).or_raise()
     }
 
     #[pyo3(signature = (session, stream, to, /))]
@@ -288,27 +254,24 @@ impl Relay {
         self.0.hold(session, held, patience).or_raise()
     }
 
+    #[pyo3(signature = (session, quiet, /))]
+    fn quiet(&self, session: &str, quiet: bool) -> PyResult<()> {
+        self.0.quiet(session, quiet).or_raise()
+    }
+
     #[pyo3(signature = (session, stream, /))]
     fn close(&self, session: &str, stream: u16) -> PyResult<()> {
         self.0.close(session, stream).or_raise()
     }
 
     #[pyo3(signature = (session, /))]
-    fn query<'py>(
-        &self,
-        py: Python<'py>,
-        session: &str,
-    ) -> PyResult<Option<Vec<Bound<'py, PyDict>>>> {
+    fn query<'py>(&self, py: Python<'py>, session: &str) -> PyResult<AllStats<'py>> {
         let found = py.detach(|| self.0.query(session)).or_raise()?;
         all_stats(py, found)
     }
 
     #[pyo3(signature = (session, /))]
-    fn delete<'py>(
-        &self,
-        py: Python<'py>,
-        session: &str,
-    ) -> PyResult<Option<Vec<Bound<'py, PyDict>>>> {
+    fn delete<'py>(&self, py: Python<'py>, session: &str) -> PyResult<AllStats<'py>> {
         let found = py.detach(|| self.0.delete(session)).or_raise()?;
         all_stats(py, found)
     }

@@ -39,6 +39,8 @@ pub enum Acceptance {
 pub struct Latch {
     signaled: Option<SocketAddr>,
     source: Option<IpAddr>,
+    /// Where packets go before one has come.
+    aim: Option<SocketAddr>,
     latched: Option<SocketAddr>,
     /// Sources that ICE has proved, oldest first; None: ICE is not spoken.
     proved: Option<Vec<SocketAddr>>,
@@ -59,6 +61,7 @@ impl Latch {
         let changed = self.signaled != signaled || self.source != source;
         self.signaled = signaled;
         self.source = source;
+        self.aim = signaled;
         if self.proved.is_some() {
             return; // ICE says where the peer is
         }
@@ -66,6 +69,11 @@ impl Latch {
         if changed && !keeps {
             self.latched = None;
         }
+    }
+
+    /// Until a packet has come, packets go there rather than to the SDP address.
+    pub fn aim(&mut self, at: Option<SocketAddr>) {
+        self.aim = at;
     }
 
     /// From now on only sources that ICE has proved may send, or no longer so.
@@ -154,12 +162,11 @@ impl Latch {
         }
     }
 
-    /// Where packets for this peer go: the latched source, before that the SDP address, unless a
-    /// proof is asked for.
+    /// Where packets for this peer go: the latched source, before that the SDP address or what it is
+    /// aimed at instead, unless a proof is asked for.
     #[must_use]
     pub fn target(&self) -> Option<SocketAddr> {
-        let signaled = self.signaled.filter(|_| self.proved.is_none());
-        self.latched.or(signaled)
+        self.latched.or(self.aim.filter(|_| self.proved.is_none()))
     }
 
     /// The source that we are locked onto.

@@ -49,6 +49,8 @@ pub enum Reason {
     NotLatched,
     /// The other side wants no packets.
     Held,
+    /// The call is being hung up.
+    Ending,
     /// Telephone-events are taken out, or put in.
     Digits,
     /// It is recorded.
@@ -75,6 +77,7 @@ impl fmt::Display for Reason {
             Self::Ice => out.write_str("ICE"),
             Self::NotLatched => out.write_str("not latched"),
             Self::Held => out.write_str("held"),
+            Self::Ending => out.write_str("hung up"),
             Self::Digits => out.write_str("digits"),
             Self::Music => out.write_str("music"),
             Self::Recorded => out.write_str("recorded"),

@@ -63,6 +63,8 @@ struct Port {
     guard: Guard,
     latch: Latch,
     muted: bool,
+    /// The call is being hung up.
+    quiet: bool,
     /// DS byte of what leaves, for the fast path: the driver's sockets have it already.
     traffic_class: u8,
     /// The last source that was refused.
@@ -98,6 +100,8 @@ struct Session {
     streams: Vec<(u16, [[Key; 2]; 2])>,
     since: Millis,
     held: bool,
+    /// The call is being hung up: nothing passes.
+    quiet: bool,
     /// How long it may be silent; None: as long as all.
     patience: Option<Millis>,
     reported: bool,

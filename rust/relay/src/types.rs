@@ -70,6 +70,21 @@ pub struct Remote {
     pub muted: bool,
     /// RTCP comes and goes on the RTP port (RFC 5761), as both have agreed.
     pub muxed: bool,
+    /// Until it has sent something itself nothing goes elsewhere than where the signaling comes from.
+    pub confined: bool,
+}
+
+impl Remote {
+    /// Where the first packets for an address of the SDP go: where it is confined the signaling's
+    /// address, with the port of the SDP. None: that is of the other IP family.
+    #[must_use]
+    pub fn aim(&self, at: SocketAddr) -> Option<SocketAddr> {
+        match self.source.filter(|_| self.confined) {
+            Some(source) if source.is_ipv4() != at.is_ipv4() => None,
+            Some(source) => Some(SocketAddr::new(source, at.port())),
+            None => Some(at),
+        }
+    }
 }
 
 /// Counters of one port.

@@ -56,6 +56,7 @@ fn remote(chance: &mut Chance, ips: &[[u8; 4]; 2]) -> Remote {
         source: (chance.below(4) > 0).then_some(IpAddr::from(chance.pick(ips))),
         muted: chance.below(8) == 0,
         muxed: chance.below(4) == 0,
+        confined: false,
     }
 }
 

@@ -93,6 +93,7 @@ fn process(words: &'static [AtomicU64], before: Before) -> (Shard, [Key; 3], [[K
                 source: Some(rtp.ip()),
                 muted: false,
                 muxed: side == 0,
+                confined: false,
             };
             shard.signal(CALL, stream, side, &remote);
         }

@@ -58,6 +58,7 @@ fn call() -> Call {
             source: Some(at(source).ip()),
             muted: false,
             muxed: false,
+            confined: false,
         };
         shard.signal(CALL, 0, side, &remote);
     }

@@ -42,6 +42,7 @@ fn call() -> Call {
             source: Some(rtp.ip()),
             muted: false,
             muxed: side == 0,
+            confined: false,
         };
         shard.signal(CALL, 0, side, &remote);
     }

@@ -60,6 +60,7 @@ fn packets_cross_both_ways_from_our_ports() {
             source: Some(LOCALHOST),
             muted: false,
             muxed: false,
+            confined: false,
         };
         relay.signal("call", 0, side, remote).expect("signaled");
     }
@@ -162,6 +163,7 @@ fn ipv6_is_relayed_like_ipv4() {
         source,
         muted: false,
         muxed: false,
+        confined: false,
     };
     relay.signal("call", 0, 1, remote).expect("signaled");
     relay

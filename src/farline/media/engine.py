@@ -11,11 +11,13 @@ Cores emit these requests as values with a ticket and get a `MediaReply` with th
 from __future__ import annotations
 
 from collections.abc import Sequence  # noqa: TC003 - msgspec reads the annotations
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Literal
 
 import msgspec
 
 MAX_CLASSES = 16
+MAX_NETWORKS = 16
 MAX_NAME = 512
 """Longest name of a session, side or interface, in characters."""
 
@@ -53,6 +55,18 @@ class Side(msgspec.Struct, frozen=True):
     timeout_seconds: Annotated[int, msgspec.Meta(ge=0, le=3600)] = 0
     """Without a packet on any stream for so long the session is reported; of two sides the shorter
     counts. 0: this side says nothing of it."""
+    reach: Annotated[tuple[Name, ...], msgspec.Meta(max_length=MAX_NETWORKS)] | None = None
+    """Networks in which its SDP is believed before it has sent anything: to another address than
+    `signaling_source` or one of them nothing is sent until then. None: it is believed anywhere."""
+
+    def reaches(self, address: str) -> bool:
+        """Whether its SDP is believed that it is at an IP address."""
+        if self.reach is None or not self.signaling_source or address == self.signaling_source:
+            return True
+        found = ip_address(address)
+        return found == ip_address(self.signaling_source) or any(
+            found in ip_network(one, strict=False) for one in self.reach
+        )
 
 
 def patience(*sides: Side) -> int:
@@ -87,6 +101,14 @@ class Delete(msgspec.Struct, frozen=True):
 
     session: str
     reason: str
+
+
+class Quiet(msgspec.Struct, frozen=True):
+    """The call is being hung up: nothing passes any more, until it is deleted."""
+
+    session: str
+    quiet: bool = True
+    """False: it was not (a BYE that was challenged), and packets pass again."""
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -125,7 +147,7 @@ class SubscribeAnswer(msgspec.Struct, frozen=True):
     sdp: bytes
 
 
-MediaRequest = Offer | Answer | Delete | Query | Dial | Subscribe | SubscribeAnswer
+MediaRequest = Offer | Answer | Delete | Quiet | Query | Dial | Subscribe | SubscribeAnswer
 
 
 class Quality(msgspec.Struct, frozen=True):
@@ -220,7 +242,7 @@ class MediaReply(msgspec.Struct, frozen=True):
 class Media(msgspec.Struct, frozen=True):
     """A core's output: perform `request`, answer with `MediaDone` of the same ticket.
 
-    A `Delete` may carry ticket 0: nobody waits for its reply.
+    A `Delete` or `Quiet` may carry ticket 0: nobody waits for its reply.
     """
 
     ticket: int

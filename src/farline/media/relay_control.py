@@ -30,6 +30,7 @@ class RelayControl(Protocol):
         source: str | None,
         muted: bool,
         muxed: bool = False,
+        confined: bool = False,
     ) -> None:
         """Take what signaling says of one side."""
 
@@ -115,6 +116,9 @@ class RelayControl(Protocol):
 
     def hold(self, session: str, held: bool, silence_ms: int, /) -> None:
         """On hold, silence is not reported; else after `silence_ms`, 0: after the relay's own."""
+
+    def quiet(self, session: str, quiet: bool, /) -> None:
+        """Let nothing through any more; False: it goes on."""
 
     def close(self, session: str, stream: int, /) -> None:
         """End one stream."""

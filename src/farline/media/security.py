@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 FIELD: Final = "End Point Policy Group, Media Rule: Encryption"
 """The form and field that decide."""
-RULES: Final = ("off", "preferred", "required", "dtls")
 OFFERED_SUITES: Final = (
     "AES_CM_128_HMAC_SHA1_80",
     "AES_256_CM_HMAC_SHA1_80",

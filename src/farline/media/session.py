@@ -22,8 +22,9 @@ from farline.media.handshake import Handshake
 from farline.media.negotiation import Negotiation, Place
 from farline.media.opening import close_stream, open_streams
 from farline.media.sharing import Sharing
+from farline.media.stream import check_side
 from farline.media.telling import Telling
-from farline.sdp import MediaPorts, SdpError, ip_version, rewrite, unfolded
+from farline.sdp import MediaPorts, SdpError, rewrite, unfolded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,8 +104,8 @@ class MediaSession:
             if stream is not None and not stream.answered:
                 self.telling.protect(stream, offerer, offered.keys[media.index])
                 self.telling.propose(stream, 1 - offerer, offered.lines[media.index])
-                self.telling.signal(stream, offerer, media, sender.signaling_source)
-                self.telling.signal(stream, 1 - offerer, None, receiver.signaling_source)
+                self.telling.signal(stream, offerer, media, sender)
+                self.telling.signal(stream, 1 - offerer, None, receiver)
                 if stream.rtp:
                     wide = widened.media[media.index].formats
                     self.telling.describe(stream, 1 - offerer, wide, wide)
@@ -201,7 +202,7 @@ class MediaSession:
         for known, given in ((self.sides[index], sender), (self.sides[1 - index], receiver)):
             if known.interface != given.interface:
                 raise SessionError(f"side {known.name} is on media interface {known.interface}")
-            _check_source(given)
+            check_side(given)
         return index
 
     def _negotiate(
@@ -243,9 +244,8 @@ class MediaSession:
         self.telling.protect(stream, 1 - answerer, keys[0])
         self.telling.protect(stream, answerer, keys[1])
         for side, said, agreed in ((1 - answerer, ours, keys[0]), (answerer, theirs, keys[1])):
-            source = self.sides[side].signaling_source
             muxed = self._muxed(ours, theirs, agreed)
-            self.telling.signal(stream, side, said, source, muxed=muxed)
+            self.telling.signal(stream, side, said, self.sides[side], muxed=muxed)
         if stream.rtp:
             self._withhold(stream)
             music_rules.play(self, stream, (ours, theirs) if answerer else (theirs, ours))
@@ -291,9 +291,3 @@ class MediaSession:
         ports = [None if one is None else MediaPorts(one.port, one.port + 1) for one in places]
         address = self.addresses[self.sides[side].interface]
         return rewrite(description, address, ports, security)
-
-
-def _check_source(side: Side) -> None:
-    """An IP literal, or empty where only the SDP address may latch."""
-    if side.signaling_source and not ip_version(side.signaling_source):
-        raise SessionError(f"signaling source of side {side.name} is no IP address")

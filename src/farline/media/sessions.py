@@ -15,6 +15,7 @@ from farline.media.engine import (
     Offer,
     Quality,
     Query,
+    Quiet,
     StreamStats,
     Subscribe,
     SubscribeAnswer,
@@ -112,6 +113,10 @@ class MediaSessions:
                     return self._answer(request)
                 case Delete():
                     return self._delete(request)
+                case Quiet():
+                    self._known(request.session)
+                    self._relay.quiet(request.session, request.quiet)
+                    return MediaReply()
                 case Query():
                     return self._query(request)
                 case Subscribe():

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from farline.media.errors import SessionError
 from farline.sdp import ip_version
 
 if TYPE_CHECKING:
+    from farline.media.engine import Side
     from farline.media.security import Agreement
     from farline.media.transcoding import Voice
     from farline.sdp import IceCredentials, Media
@@ -27,17 +29,39 @@ class Remote(msgspec.Struct, frozen=True):
     muted: bool = False
     muxed: bool = False
     """RTCP shares the RTP port, as both peers have agreed (RFC 5761)."""
+    confined: bool = False
+    """Until it has sent something it is sent nothing elsewhere than to `source` (`Side.reach`)."""
 
     @classmethod
-    def of(cls, media: Media, source: str | None, before: Remote, *, muxed: bool = False) -> Remote:
+    def of(cls, media: Media, side: Side, before: Remote, *, muxed: bool = False) -> Remote:
         """What an m= section says.
 
         The null address (old hold) mutes and leaves the address as it was before, so that the latch
         outlives the hold. A name instead of an address is not resolved: the first packet tells.
         """
-        if media.null_address:
-            return cls(before.rtp, before.rtcp, source, muted=True, muxed=muxed)
-        return cls(_literal(media.rtp_address), _literal(media.rtcp_address), source, muxed=muxed)
+        muted = media.null_address
+        rtp, rtcp = (
+            (before.rtp, before.rtcp)
+            if muted
+            else (_literal(media.rtp_address), _literal(media.rtcp_address))
+        )
+        confined = not all(side.reaches(at[0]) for at in (rtp, rtcp) if at is not None)
+        return cls(rtp, rtcp, side.signaling_source or None, muted, muxed, confined)
+
+
+def check_side(side: Side) -> None:
+    """Raises SessionError where the signaling source, or a network of `reach`, is none.
+
+    The source is an IP literal, or empty where only the SDP address may latch.
+    """
+    if side.signaling_source and not ip_version(side.signaling_source):
+        raise SessionError(f"signaling source of side {side.name} is no IP address")
+    for text in side.reach or ():
+        address, _, length = text.partition("/")
+        version = ip_version(address)
+        longest = 128 if version == 6 else 32
+        if not version or (length and not (length.isdecimal() and int(length) <= longest)):
+            raise SessionError(f"reach of side {side.name} has {text!r}, which is no network")
 
 
 def _literal(at: HostPort | None) -> HostPort | None:

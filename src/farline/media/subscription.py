@@ -87,7 +87,7 @@ class Subscription:
                 self.keys[side] = keys
                 told = None if keys is None else (keys.suite, keys.theirs, keys.ours)
                 self.relay.protect(self.session, self.number, side, told)
-            remote = Remote.of(media, None, Remote())
+            remote = Remote.of(media, self.side, Remote())
             quiet = media.rejected or ours.direction is Direction.INACTIVE or remote.muted
             refused = media.direction in (Direction.INACTIVE, Direction.SENDONLY)
             self.relay.signal(

@@ -15,6 +15,7 @@ from farline.media.stream import Remote
 
 if TYPE_CHECKING:
     from farline.media.bundle import Bundle
+    from farline.media.engine import Side
     from farline.media.music import Studio
     from farline.media.relay_control import RelayControl
     from farline.media.security import Agreement, Proposal
@@ -47,14 +48,14 @@ class Telling:
             self.relay.transcode(self.session, stream.number, stream.voices)
 
     def signal(
-        self, stream: Stream, side: int, media: Media | None, source: str, *, muxed: bool = False
+        self, stream: Stream, side: int, media: Media | None, known: Side, *, muxed: bool = False
     ) -> None:
-        """What one side said (None: nothing yet), and where its signaling is from ("": unknown)."""
+        """What one side said (None: nothing yet), and what signaling knows of it besides."""
         before = stream.remotes[side]
         if media is None:
-            remote = replace(before, source=source or None)
+            remote = replace(before, source=known.signaling_source or None)
         else:
-            remote = Remote.of(media, source or None, before, muxed=muxed)
+            remote = Remote.of(media, known, before, muxed=muxed)
         stream.remotes[side] = remote
         self.remote(stream, side)
 
@@ -70,6 +71,7 @@ class Telling:
             source=remote.source,
             muted=remote.muted,
             muxed=remote.muxed,
+            confined=remote.confined,
         )
 
     def describe(

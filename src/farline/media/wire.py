@@ -4,9 +4,10 @@ SDP travels as text with one character a byte (ISO 8859-1), so any bytes survive
 
     {"op": "offer", "session": ..., "sdp": ..., "sender": {"name", "interface",
      "signaling_source", "encryption", "classes", "events", "record", "music", "transcoding",
-     "timeout_seconds"},
+     "timeout_seconds", "reach"},
      "receiver": {...}}
     {"op": "answer", ...the same}  {"op": "delete", "session", "reason"}  {"op": "query", "session"}
+    {"op": "quiet", "session", "quiet"}
     {"op": "dial", "session", "side", "digit", "duration_ms"}
     {"op": "subscribe", "session", "side": {...} or null, "first"}
     {"op": "subscribe-answer", "session", "sdp"}
@@ -31,6 +32,7 @@ from farline.media.engine import (
     Name,
     Offer,
     Query,
+    Quiet,
     Side,
     StreamStats,
     Subscribe,
@@ -91,6 +93,13 @@ class _Delete(_Named, frozen=True, kw_only=True, tag="delete"):
         return Delete(self.session, self.reason)
 
 
+class _Quiet(_Named, frozen=True, kw_only=True, tag="quiet"):
+    quiet: bool
+
+    def read(self) -> MediaRequest:
+        return Quiet(self.session, self.quiet)
+
+
 class _Query(_Named, frozen=True, tag="query"):
     def read(self) -> MediaRequest:
         return Query(self.session)
@@ -139,7 +148,9 @@ class _Numbered(_Reply, frozen=True):
     id: Any
 
 
-_Ops = _Offer | _Answer | _Delete | _Query | _Dial | _Subscribe | _SubscribeAnswer | _Sessions
+_Ops = (
+    _Offer | _Answer | _Delete | _Quiet | _Query | _Dial | _Subscribe | _SubscribeAnswer | _Sessions
+)
 _DECODER: msgspec.json.Decoder[_Ops] = msgspec.json.Decoder(_Ops)
 
 
@@ -174,26 +185,8 @@ def encode_request(request: MediaRequest) -> dict[str, Any]:
     return plain
 
 
-def decode_request(value: dict[str, Any]) -> MediaRequest:
-    """The reverse of `encode_request`; raises MediaWireError."""
-    try:
-        op: _Op = msgspec.convert(value, _Ops)
-        request = op.read()
-    except (ValueError, RecursionError) as error:
-        raise MediaWireError(str(error)) from None
-    if request is None:
-        raise MediaWireError("no request of a session")
-    return request
-
-
-def encode_reply(reply: MediaReply) -> dict[str, Any]:
-    """A reply as an object for JSON."""
-    plain: dict[str, Any] = msgspec.to_builtins(_reply(reply))
-    return plain
-
-
 def decode_reply(value: dict[str, Any]) -> MediaReply:
-    """The reverse of `encode_reply`; raises MediaWireError."""
+    """Read a reply, an object from JSON; raises MediaWireError."""
     try:
         read = msgspec.convert(value, _Reply)
     except (ValueError, RecursionError) as error:
@@ -211,6 +204,8 @@ def _written(request: MediaRequest) -> _Op:
             return _Answer(session=session, sdp=_text(sdp), sender=sender, receiver=receiver)
         case Delete(session, reason):
             return _Delete(session=session, reason=reason)
+        case Quiet(session, quiet):
+            return _Quiet(session=session, quiet=quiet)
         case Query(session):
             return _Query(session=session)
         case Dial(session, side, digit, duration):
@@ -219,11 +214,6 @@ def _written(request: MediaRequest) -> _Op:
             return _Subscribe(session=session, side=recorder, first=first)
         case SubscribeAnswer(session, sdp):
             return _SubscribeAnswer(session=session, sdp=_text(sdp))
-
-
-def _reply(reply: MediaReply) -> _Reply:
-    sdp = None if reply.sdp is None else _text(reply.sdp)
-    return _Reply(sdp, tuple(reply.stats), reply.error, reply.status)
 
 
 def _text(sdp: bytes) -> str:

@@ -21,6 +21,7 @@ from farline.media.engine import (
     MediaReply,
     Offer,
     Query,
+    Quiet,
     Subscribe,
     SubscribeAnswer,
     patience,
@@ -242,7 +243,7 @@ class NgClient:
             session.names = (names[0], names[-1]) if names else ("", "")
         return next((name for name in session.names if name != dial.side), "")
 
-    async def _adopt(self, request: Answer | Delete | Query | Dial) -> _Session:
+    async def _adopt(self, request: Answer | Delete | Quiet | Query | Dial) -> _Session:
         """A session from before our own start, wherever a node has it."""
         session = _Session("")
         for node in [node for node in self._nodes if node.up]:

@@ -45,6 +45,8 @@ class NotedRelay(RelayControl):
     remotes: dict[tuple[int, int], tuple[object, ...]] = field(default_factory=dict)
     """What `signal` said, by stream and side: rtp, rtcp, source, muted."""
     muxed: dict[tuple[int, int], bool] = field(default_factory=dict)
+    confined: dict[tuple[int, int], bool] = field(default_factory=dict)
+    silenced: list[bool] = field(default_factory=list)
     held: bool | None = None
     given: int = 0
     formats: dict[tuple[int, int], list[tuple[int, str, int]]] = field(default_factory=dict)
@@ -88,11 +90,17 @@ class NotedRelay(RelayControl):
         source: str | None,
         muted: bool,
         muxed: bool = False,
+        confined: bool = False,
     ) -> None:
         """Noted for a stream that is open."""
         self._is_open(session, stream)
         self.remotes[stream, side] = (rtp, rtcp, source, muted)
         self.muxed[stream, side] = muxed
+        self.confined[stream, side] = confined
+
+    def quiet(self, session: str, quiet: bool, /) -> None:
+        """Noted."""
+        self.silenced.append(quiet)
 
     def describe(
         self, session: str, stream: int, side: int, formats: list[tuple[int, str, int]], /

@@ -1,6 +1,8 @@
 """Calls through the border in both directions."""
 
-from farline.media.engine import Delete, Offer
+import pytest
+
+from farline.media.engine import Delete, Offer, Quiet
 from farline.media.reports import (
     CallRecorded,
     DigitDialled,
@@ -8,6 +10,7 @@ from farline.media.reports import (
     OneWayAudio,
 )
 from farline.sip import NameAddr, Transport, responses
+from farline.testing.border import BorderWorld, changed
 from farline.testing.border_phone import OFFICE, Phone, media_address, offer
 from farline.trace.events import MediaSeen
 
@@ -201,6 +204,56 @@ def test_call_survives_a_new_connection_of_the_phone(world, phone, office_flow):
     assert bye.method == "BYE"
     phone.answer(bye, 200)
     assert world.take(office_flow).status == 200
+
+
+def ends(world):
+    """What the media engine was told of endings."""
+    return [one for one in world.engine.requests if isinstance(one, Quiet | Delete)]
+
+
+def test_media_ends_with_the_bye_and_not_with_its_answer(world, phone):
+    phone.call_office()
+    (session,) = world.core.show()["sessions"]
+    world.receive(phone.flow, phone.in_dialog("BYE"))
+    inner = world.take(phone.upstream)
+    assert ends(world) == [Quiet(session["media"])]
+    phone.office_answer(inner, 200)
+    assert isinstance(ends(world)[-1], Delete)
+
+
+@pytest.mark.parametrize("status", [401, 407])
+def test_a_call_whose_bye_is_challenged_goes_on(world, phone, status):
+    phone.call_office()
+    (session,) = world.core.show()["sessions"]
+    media = session["media"]
+    world.receive(phone.flow, phone.in_dialog("BYE"))
+    phone.office_answer(world.take(phone.upstream), status)
+    assert world.take(phone.flow).status == status
+    assert ends(world) == [Quiet(media), Quiet(media, quiet=False)]
+    assert len(world.core.show()["sessions"]) == 1
+    world.receive(phone.flow, phone.in_dialog("BYE"))
+    phone.office_answer(world.take(phone.upstream), 481)
+    assert isinstance(ends(world)[-1], Delete)
+    assert world.core.show()["sessions"] == []
+
+
+def test_a_bye_that_nobody_answers_leaves_nothing_to_be_heard(world, phone, office_flow):
+    phone.call_office()
+    (session,) = world.core.show()["sessions"]
+    bye = phone.office_request("BYE", to_tag="phone", call="call-1", cseq=2)
+    world.receive(office_flow, bye)
+    assert ends(world) == [Quiet(session["media"])]
+
+
+@pytest.mark.parametrize(("subnet", "reach"), [("*", ()), ("192.168.0.0/16", ("192.168.0.0/16",))])
+def test_a_phones_sdp_is_believed_within_its_flow_only(guide_border, subnet, reach):
+    flows = {"source_subnet": subnet}
+    world = BorderWorld(changed(guide_border, subscriber_flows=flows))
+    phone = Phone(world)
+    phone.register()
+    phone.call_office()
+    (offer,) = [one for one in world.engine.requests if isinstance(one, Offer)]
+    assert (offer.sender.reach, offer.receiver.reach) == (reach, None)
 
 
 def test_call_for_somebody_else(world, phone, office_flow):

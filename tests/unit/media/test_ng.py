@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from farline._core import BencodeError, read_bencode, write_bencode
-from farline.media.engine import Answer, Delete, Offer, Query, Side
+from farline.media.engine import Answer, Delete, Offer, Query, Quiet, Side
 from farline.media.ng.bencode import MAX_SIZE
 from farline.media.ng.client import NgPlaces, document_of, packets, reply_of
 from farline.media.ng.message import NgError, number, pack, section, text, texts, unpack
@@ -124,6 +124,27 @@ def test_an_offer_says_both_interfaces_by_rtpengines_names():
     assert (said["from-tag"], said["to-tag"]) == ("outside", "inside")
     assert said["received from"] == ["IP4", "192.0.2.61"]
     assert (said["TOS"], said["ICE"], said["replace"]) == (184, "remove", ["origin"])
+
+
+def test_sdp_that_names_a_third_address_is_mistrusted_within_a_reach():
+    def flags(sdp, reach):
+        return document_of(Offer("s", sdp, replace(OUTSIDE, reach=reach), INSIDE), PLACES, "")[
+            "flags"
+        ]
+
+    assert flags(SDP, None)[0] == "trust address"
+    assert flags(SDP, ())[0] == "SIP source address"
+    assert flags(SDP, ("10.0.0.0/8",))[0] == "trust address"
+    assert flags(SDP.replace(b"10.0.0.7", b"192.0.2.61"), ())[0] == "trust address"
+    held = SDP.replace(b"c=IN IP4 10.0.0.7", b"c=IN IP4 0.0.0.0")
+    assert flags(held, ())[0] == "trust address"
+
+
+def test_a_call_that_is_hung_up_is_blocked_whole():
+    said = document_of(Quiet("s"), PLACES, "outside")
+    assert said == {"command": "block media", "call-id": "s", "flags": ["all"]}
+    again = document_of(Quiet("s", quiet=False), PLACES, "outside")
+    assert again["command"] == "unblock media"
 
 
 def test_an_offer_names_the_codecs_to_be_transcoded():

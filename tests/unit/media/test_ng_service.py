@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farline.media.engine import Answer, Delete, MediaReply, Offer, Query, StreamStats
+from farline.media.engine import Answer, Delete, MediaReply, Offer, Query, Quiet, StreamStats
 from farline.media.ng.message import pack, unpack
 from farline.media.ng.service import ABANDONED_SECONDS, NgService
 from farline.media.records import MediaRecordError
@@ -135,6 +135,26 @@ def test_the_newest_answer_counts_and_only_its_tag_is_known(service, engine):
 def test_what_is_not_done_is_refused_with_the_reason(service, engine, command, keys, reason):
     assert reason in refusal(serve(service, command, **keys))
     assert (engine.requests, len(service)) == ([], 0)
+
+
+def test_a_side_may_be_believed_by_its_signaling_only(service, engine):
+    flags = ["SIP-source-address"]
+    serve(service, "offer", flags=flags, received_from=["IP4", "192.0.2.61"])
+    assert (engine.last.sender.reach, engine.last.receiver.reach) == ((), None)
+    serve(service, "answer", to_tag="bob")
+    assert (engine.last.sender.reach, engine.last.receiver.reach) == (None, ())
+    serve(service, "offer")
+    assert engine.last.sender.reach is None
+
+
+def test_a_whole_call_is_blocked_and_let_through_again(service, engine):
+    serve(service, "offer")
+    assert serve(service, "block media", flags=["all"]) == {"result": "ok"}
+    assert engine.last == Quiet("c1", quiet=True)
+    assert serve(service, "unblock media", from_tag="") == {"result": "ok"}
+    assert engine.last == Quiet("c1", quiet=False)
+    assert "a whole call only" in refusal(serve(service, "block media"))
+    assert "Unknown call-id" in refusal(serve(service, "block media", call_id="c2"))
 
 
 def test_codecs_to_be_transcoded_are_the_receivers(service, engine):

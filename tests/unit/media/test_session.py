@@ -10,6 +10,7 @@ from farline.media.engine import (
     MediaReply,
     Offer,
     Query,
+    Quiet,
     Side,
 )
 from farline.testing.noted_relay import (
@@ -43,6 +44,47 @@ def test_offer_and_answer_show_our_addresses_and_tell_the_relay_theirs() -> None
     office = ("10.10.10.13", 40752), ("10.10.10.13", 40759), "10.10.10.13", False
     assert call.relay.remotes[0, 1] == office
     assert call.relay.held is False
+
+
+@pytest.mark.parametrize(
+    ("reach", "address", "confined"),
+    [
+        (None, "203.0.113.9", False),
+        ((), "203.0.113.9", True),
+        ((), "192.168.67.61", False),
+        (("203.0.113.0/24",), "203.0.113.9", False),
+        (("198.51.100.0/24", "2001:db8::/32"), "203.0.113.9", True),
+    ],
+)
+def test_sdp_is_believed_in_its_sides_reach_only(
+    reach: tuple[str, ...] | None, address: str, confined: bool
+) -> None:
+    call = NotedCall()
+    sender = Side("outside", "B1", "192.168.67.61", reach=reach)
+    call.sessions.perform(Offer("call", described(AUDIO, address), sender, INSIDE))
+    assert call.relay.confined[0, 0] is confined
+    call.sessions.perform(Answer("call", described(AUDIO, "10.9.9.9"), INSIDE, sender))
+    assert call.relay.confined == {(0, 0): confined, (0, 1): False}
+    call.sessions.perform(Offer("call", described(AUDIO, "0.0.0.0"), sender, INSIDE))
+    call.sessions.perform(Answer("call", described(AUDIO, "10.9.9.9"), INSIDE, sender))
+    assert call.relay.confined[0, 0] is confined  # hold: it is believed where it was
+
+
+def test_a_reach_that_is_no_network_is_refused() -> None:
+    for wrong in ("example.com", "10.0.0.0/x", "10.0.0.0/64"):
+        sender = Side("outside", "B1", "192.168.67.61", reach=(wrong,))
+        request = Offer("call", described(AUDIO), sender, INSIDE)
+        reply = NotedCall().sessions.perform(request)
+        assert reply.error == f"reach of side outside has {wrong!r}, which is no network"
+
+
+def test_a_call_that_is_hung_up_is_silent_and_may_go_on() -> None:
+    call = NotedCall()
+    assert call.sessions.perform(Quiet("call")).error == "no media session 'call'"
+    call.offer(AUDIO)
+    for quiet in (True, False):
+        assert call.sessions.perform(Quiet("call", quiet)) == MediaReply()
+    assert call.relay.silenced == [True, False]
 
 
 @pytest.mark.parametrize(("answer", "shared"), [("a=rtcp-mux\r\n", True), ("", False)])

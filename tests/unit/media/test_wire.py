@@ -6,18 +6,33 @@ import json
 
 import pytest
 
-from farline.media.engine import Answer, Delete, Dial, MediaReply, Offer, Query, Side, StreamStats
+from farline.media.engine import (
+    Answer,
+    Delete,
+    Dial,
+    MediaReply,
+    Offer,
+    Query,
+    Quiet,
+    Side,
+    StreamStats,
+)
 from farline.media.wire import (
     MediaWireError,
     decode_reply,
-    decode_request,
-    encode_reply,
     encode_request,
+    read_request,
+    write_reply,
 )
 
 A, B = Side("a", "A1", "10.10.10.13"), Side("b", "B1", "192.168.67.61")
 EVERY_BYTE = bytes(range(256))
 STATS = StreamStats("a", 0, "rtp", "10.10.10.7:35000", None, 1, 2, 3, 4, 5, None, 6, 7)
+
+
+def read_back(value):
+    """What the media process reads of an object."""
+    return read_request(json.dumps(value).encode()).request
 
 
 @pytest.mark.parametrize(
@@ -27,11 +42,14 @@ STATS = StreamStats("a", 0, "rtp", "10.10.10.7:35000", None, 1, 2, 3, 4, 5, None
         Answer("call", EVERY_BYTE, B, A),
         Delete("call", "BYE"),
         Query("call"),
+        Quiet("call"),
+        Quiet("call", quiet=False),
+        Offer("call", EVERY_BYTE, A, Side("b", "B1", "192.0.2.1", reach=("192.0.2.0/24",))),
         Dial("call", "a", "#", 160),
     ],
 )
 def test_requests(request_) -> None:
-    assert decode_request(json.loads(json.dumps(encode_request(request_)))) == request_
+    assert read_back(encode_request(request_)) == request_
 
 
 @pytest.mark.parametrize(
@@ -39,7 +57,9 @@ def test_requests(request_) -> None:
     [MediaReply(EVERY_BYTE), MediaReply(stats=(STATS,)), MediaReply(error="no", status=503)],
 )
 def test_replies(reply) -> None:
-    assert decode_reply(json.loads(json.dumps(encode_reply(reply)))) == reply
+    line = json.loads(write_reply(7, reply))
+    assert line["id"] == 7
+    assert decode_reply(line) == reply
 
 
 @pytest.mark.parametrize(
@@ -56,7 +76,7 @@ def test_replies(reply) -> None:
 )
 def test_what_is_no_request(change) -> None:
     with pytest.raises(MediaWireError):
-        decode_request(encode_request(Offer("call", b"v=0", A, B)) | change)
+        read_back(encode_request(Offer("call", b"v=0", A, B)) | change)
 
 
 @pytest.mark.parametrize("value", [{}, {"sdp": 1, "stats": [], "error": None, "status": 0}])
@@ -70,4 +90,4 @@ def test_what_is_no_reply(value) -> None:
 )
 def test_what_is_no_digit(change) -> None:
     with pytest.raises(MediaWireError):
-        decode_request(encode_request(Dial("call", "a", "#", 160)) | change)
+        read_back(encode_request(Dial("call", "a", "#", 160)) | change)

@@ -53,11 +53,14 @@ pub(super) fn report<'py>(py: Python<'py>, told: &Report) -> PyResult<Bound<'py,
     Ok(dict)
 }
 
+/// What `query` and `delete` give.
+pub(super) type AllStats<'py> = Option<Vec<Bound<'py, PyDict>>>;
+
 /// The counters of a session's ports; None: there is no such session.
 pub(super) fn all_stats<'py>(
     py: Python<'py>,
     found: Option<Vec<PortStats>>,
-) -> PyResult<Option<Vec<Bound<'py, PyDict>>>> {
+) -> PyResult<AllStats<'py>> {
     found
         .map(|ports| ports.iter().map(|one| stats(py, one)).collect())
         .transpose()

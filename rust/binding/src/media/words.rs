@@ -5,7 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use fastpath::{Hook, Settings};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use relay::{Codec, Format, Hash, Interface, MasterKey, Member, Protection, Suite, Terms};
+use relay::{
+    Codec, Content, Credentials, Format, Hash, Interface, MasterKey, Member, Protection, Remote,
+    Suite, Terms,
+};
 
 /// (name, ip, first, last, start, traffic class), as `_core.pyi` says.
 pub(super) type InterfaceTuple = (String, String, u16, u16, Option<u16>, u8);
@@ -18,14 +21,54 @@ pub(super) type FormatTuple = (u8, String, u32);
 /// An IP address and a port.
 pub(super) type AddressTuple = (String, u16);
 
-pub(super) fn ip(text: &str) -> PyResult<IpAddr> {
+/// RTP, or any datagrams.
+pub(super) fn content(rtp: bool) -> Content {
+    if rtp {
+        Content::Rtp
+    } else {
+        Content::Raw
+    }
+}
+
+pub(super) fn names(interfaces: &(String, String)) -> [&str; 2] {
+    [&interfaces.0, &interfaces.1]
+}
+
+/// Where signaling says that a side is.
+pub(super) fn remote(
+    rtp: Option<AddressTuple>,
+    rtcp: Option<AddressTuple>,
+    source: Option<&str>,
+) -> PyResult<Remote> {
+    Ok(Remote {
+        rtp: address(rtp)?,
+        rtcp: address(rtcp)?,
+        source: source.map(ip).transpose()?,
+        ..Remote::default()
+    })
+}
+
+fn ip(text: &str) -> PyResult<IpAddr> {
     text.parse()
         .map_err(|_| PyValueError::new_err(format!("not an IP address: {text:?}")))
 }
 
-pub(super) fn address(pair: Option<AddressTuple>) -> PyResult<Option<SocketAddr>> {
+fn address(pair: Option<AddressTuple>) -> PyResult<Option<SocketAddr>> {
     pair.map(|(host, port)| Ok(SocketAddr::new(ip(&host)?, port)))
         .transpose()
+}
+
+/// Our ICE credentials.
+pub(super) fn ours((fragment, password): (String, String)) -> Credentials {
+    Credentials { fragment, password }
+}
+
+/// Samples of 16 bits.
+pub(super) fn sound(bytes: &[u8]) -> Vec<i16> {
+    let pairs = bytes.chunks_exact(2);
+    pairs
+        .map(|two| i16::from_ne_bytes([two[0], two[1]]))
+        .collect()
 }
 
 /// What `protect` asks for. An error does not say what the key was.

@@ -170,4 +170,13 @@ impl Relay {
             },
         )
     }
+
+    /// Lets nothing through a session any more, for its call is being hung up; false: it goes on.
+    ///
+    /// # Errors
+    /// `NoStream` where there is no such session, `Stuck`.
+    pub fn quiet(&self, session: &str, quiet: bool) -> Result<(), RelayError> {
+        let (session, worker) = self.find(session, None)?;
+        self.tell(worker, Command::Quiet { session, quiet })
+    }
 }

@@ -154,7 +154,7 @@ impl Shard {
         let (slots, reports) = (&self.slots, &mut self.reports);
         let offloads = &mut self.offloads;
         for (id, session) in &mut self.sessions {
-            if session.held {
+            if session.held || session.quiet {
                 session.one_way.clear();
                 continue;
             }

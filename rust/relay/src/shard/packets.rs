@@ -146,6 +146,9 @@ impl Shard {
         let (home, transport) = (port.home, port.transport);
         let gate = if transport == home { via } else { transport };
         let muted = port.muted;
+        if port.quiet {
+            return Verdict::NoTarget;
+        }
         let target = self.port(gate).and_then(|port| port.latch.target());
         let Some(to) = target.filter(|_| !muted) else {
             if let Some(port) = self.port_mut(via) {

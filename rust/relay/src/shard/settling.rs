@@ -187,6 +187,9 @@ impl Shard {
         if port.recording.is_some() || port.copies.is_some() {
             return Err(Reason::Recorded);
         }
+        if exit.quiet {
+            return Err(Reason::Ending);
+        }
         if exit.muted {
             return Err(Reason::Held);
         }

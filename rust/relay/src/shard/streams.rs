@@ -42,6 +42,7 @@ impl Shard {
                     guard: Guard::Plain,
                     latch: Latch::default(),
                     muted: false,
+                    quiet: false,
                     traffic_class: 0,
                     stranger: None,
                     counters: Counters::default(),
@@ -62,6 +63,7 @@ impl Shard {
             streams: Vec::new(),
             since: now,
             held: false,
+            quiet: false,
             patience: None,
             reported: false,
             asked: false,
@@ -87,6 +89,7 @@ impl Shard {
         for (key, at) in keys[side].into_iter().zip([remote.rtp, remote.rtcp]) {
             if let Some(port) = self.port_mut(key) {
                 port.latch.signal(sane(at), remote.source);
+                port.latch.aim(sane(at.and_then(|at| remote.aim(at))));
                 port.muted = remote.muted;
                 port.muxed = remote.muxed;
             }
@@ -123,6 +126,22 @@ impl Shard {
             }
             session.held = held;
             session.patience = patience;
+        }
+    }
+
+    /// Lets nothing through a session any more, for its call is being hung up; false: it goes on.
+    pub fn quiet(&mut self, session: u64, quiet: bool) {
+        let Some(known) = self.sessions.get_mut(&session) else {
+            return;
+        };
+        known.quiet = quiet;
+        for (_, keys) in known.streams.clone() {
+            for key in keys.as_flattened() {
+                if let Some(port) = self.port_mut(*key) {
+                    port.quiet = quiet;
+                }
+            }
+            self.resettle(&keys);
         }
     }
 

@@ -124,7 +124,7 @@ impl Shard {
             Some(format) => voice.take(&header, format, now, &mut made),
             None => false,
         };
-        let (course, muted) = (voice.course, port.muted);
+        let (course, muted) = (voice.course, port.muted || port.quiet);
         if !taken {
             port.counters.untargeted_packets += 1;
         }

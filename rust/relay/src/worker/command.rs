@@ -88,6 +88,11 @@ pub(crate) enum Command {
         held: bool,
         patience: Option<Millis>,
     },
+    /// Let nothing through any more; false: it goes on.
+    Quiet {
+        session: u64,
+        quiet: bool,
+    },
     /// Play music towards a side; None: no longer.
     Play {
         session: u64,

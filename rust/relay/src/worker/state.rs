@@ -194,6 +194,7 @@ impl State {
                 held,
                 patience,
             } => self.shard.hold(session, held, patience, now),
+            Command::Quiet { session, quiet } => self.shard.quiet(session, quiet),
             Command::Play {
                 session,
                 stream,

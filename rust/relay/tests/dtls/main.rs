@@ -80,6 +80,7 @@ fn describe(shard: &mut Shard, epoch: Instant, active: bool, fingerprint: &[u8])
             rtp: Some(rtp),
             source: Some(rtp.ip()),
             muxed: side == 0,
+            confined: false,
             ..Remote::default()
         };
         shard.signal(CALL, 0, side, &remote);

@@ -81,6 +81,19 @@ fn hold_keys_and_the_end_take_flows_back() {
     assert_eq!(call.why(0), Some(Reason::Crypto));
 
     let mut call = Call::settled();
+    call.shard.quiet(CALL, true);
+    assert_eq!(
+        call.commands(),
+        [withdraw(phone, inwards()), withdraw(office, outwards())]
+    );
+    assert_eq!(call.why(0), Some(Reason::Ending));
+    call.shard.quiet(CALL, false);
+    assert_eq!(
+        call.commands(),
+        [settle(phone, inwards()), settle(office, outwards())]
+    );
+
+    let mut call = Call::settled();
     call.shard.delete(CALL, 0);
     assert_eq!(
         call.commands(),

@@ -12,6 +12,7 @@ from farline.border.calls.targets import routes_behind, target_of
 from farline.border.exchange import Side
 from farline.border.policy import admitting
 from farline.border.topology.line import is_line_of
+from farline.config.matching import ANY
 from farline.config.subnets import literal
 from farline.media.engine import Side as MediaSide
 from farline.trace.events import CallChanged, MediaSeen, Trace
@@ -98,7 +99,11 @@ def open_anchor(context: Context, session: Session, upstream: Flow, passage: Pas
 def _outside(context: Context, binding: Binding, host: str, rules: Rules) -> MediaSide:
     """The phone's leg, or that of the server which began a way between servers."""
     if binding.peer is None:
-        return _media_side("outside", binding.subscriber.media_interface, host, rules)
+        subscriber = binding.subscriber
+        subnet = subscriber.source_subnet
+        reach = () if subnet == ANY else (subnet,)
+        side = _media_side("outside", subscriber.media_interface, host, rules)
+        return replace(side, reach=reach)
     interface = _inner_interfaces(context, binding.peer, host)[0]
     events = _gets_events(context, binding.peer)
     return _media_side("outside", interface, host, rules, events=events)

@@ -10,6 +10,7 @@ from farline.border.calls.targets import target_of
 from farline.border.interworking import dtmf, reliable
 from farline.border.routing import failover
 from farline.border.transfers import transfer
+from farline.media.engine import Media, Quiet
 from farline.sip import WireError, headers
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ class Relaying(Forwarding):
             if not self._open(out) or not (yield from self._carry_offer(out)):
                 return
             out = yield from self.passage.manipulated(out, self.passage.sender.other)
+            if self.tx.method == "BYE":
+                self._silence(quiet=True)
             yield from self._follow(self.send(out, flow))
             if self.status:
                 return
@@ -86,7 +89,9 @@ class Relaying(Forwarding):
         session, method = self.session, self.tx.method
         if session is None or session.ended:
             return
-        if method == "BYE" and self.status not in CHALLENGES:
+        if method == "BYE" and self.status in CHALLENGES:
+            self._silence(quiet=False)
+        elif method == "BYE":
             self.context.end_session(session, "ended", f"BYE from {self.passage.sender}")
         elif self.opened and self.status >= 300:
             self.context.end_session(session, "failed", str(self.status))
@@ -95,6 +100,17 @@ class Relaying(Forwarding):
                 self.context.end_session(session, "ended", "the subscription is terminated")
         elif method in SUBSCRIBING | {"NOTIFY"} and self.status < 300:
             dialogs.lengthen(self.context, session, _asked_life(self.tx.request))
+
+    def _silence(self, *, quiet: bool) -> None:
+        """Who sends BYE hears nothing more, whenever its answer comes (RFC 3261 section 15.1.1).
+
+        A BYE that is challenged has ended nothing yet: its sender may have no credentials.
+        """
+        session = self.session
+        if session is None or not session.confirmed or session.anchored is None:
+            return
+        if session.anchored.open:
+            self.context.out.append(Media(0, Quiet(session.anchored.media, quiet)))
 
     def _take_digit(self) -> Generator[Any, Any, bool]:
         """Put the digit of an INFO into the stream, where the server profile wants that."""

@@ -10,10 +10,19 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from farline.media.engine import Answer, Delete, Dial, MediaReply, Offer, Query, StreamStats
+from farline.media.engine import (
+    Answer,
+    Delete,
+    Dial,
+    MediaReply,
+    Offer,
+    Query,
+    Quiet,
+    StreamStats,
+)
 from farline.media.ng.message import number, section, text, texts
 from farline.media.transcoding import CODECS
-from farline.sdp import SdpError, parse
+from farline.sdp import SdpError, ip_version, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,8 +31,10 @@ if TYPE_CHECKING:
     from farline.media.ng.bencode import Bencoded, Encodable
     from farline.media.ng.message import Document
 
-FLAGS = ("trust address", "strict source", "port latching")
-"""SDP tells where media goes; a learned address stays; our ports stay over a re-INVITE."""
+FLAGS = ("strict source", "port latching")
+"""A learned address stays; our ports stay over a re-INVITE."""
+TRUSTED, MISTRUSTED = "trust address", "SIP source address"
+"""Media goes to the address of SDP until one is learned, or to the signaling's (`Side.reach`)."""
 LEARNING = "heuristic"
 """Packets from the address of SDP win over others while the address is learned."""
 FULL = ("ports", "limit")
@@ -35,7 +46,7 @@ INJECT = "inject DTMF"
 SHORTEST_MS, LONGEST_MS = 100, 5_000
 """Of a digit of rtpengine's."""
 
-NgRequest = Offer | Answer | Delete | Query | Dial
+NgRequest = Offer | Answer | Delete | Quiet | Query | Dial
 """What rtpengine is asked."""
 
 
@@ -70,6 +81,9 @@ def document_of(request: NgRequest, places: NgPlaces, party: str) -> dict[str, E
             # too, but its counters are not told.
             named = {"from-tag": party} if party else {}
             return {"command": "delete", "call-id": request.session, "delete delay": 0, **named}
+        case Quiet():
+            command = "block media" if request.quiet else "unblock media"
+            return {"command": command, "call-id": request.session, "flags": ["all"]}
         case Query():
             return {"command": "query", "call-id": request.session}
         case Dial():
@@ -104,11 +118,18 @@ def _described(
         "from-tag": offerer.name,
         "to-tag": answerer.name,
         "sdp": request.sdp,
-        "flags": [*FLAGS, *([INJECT] if places.digits else [])],
+        "flags": [_trust(request), *FLAGS, *([INJECT] if places.digits else [])],
         "replace": ["origin"],
         "ICE": "remove",
         "endpoint-learning": LEARNING,
     }
+
+
+def _trust(request: Offer | Answer) -> str:
+    """How far the addresses of a description are believed before anything was heard."""
+    known = (one.rtp_address for one in parse(request.sdp).media if not one.null_address)
+    found = [at[0] for at in known if at is not None and ip_version(at[0])]
+    return TRUSTED if all(map(request.sender.reaches, found)) else MISTRUSTED
 
 
 def _received(sender: Side) -> dict[str, Encodable]:

@@ -46,6 +46,7 @@ PLAIN = frozenset(
 ALREADY = frozenset(
     [
         "trust-address",
+        "sip-source-address",
         "symmetric",
         "strict-source",
         "port-latching",
@@ -120,6 +121,8 @@ class Options:
     """Interfaces of the sender and of the receiver."""
     source: str
     """Where the sender's signaling comes from; empty when not told."""
+    doubted: bool
+    """Its SDP is not believed about its address."""
     replace_origin: bool
     transcoding: tuple[Codec, ...]
     """Codecs that the receiver may be offered besides, in lower case."""
@@ -169,6 +172,7 @@ def read_options(document: Document) -> Options:
     return Options(
         direction=_direction(document),
         source=_source(document),
+        doubted="sip-source-address" in flags,
         replace_origin="origin" in replace,
         rtcp_mux=not _apart(document),
         transcoding=transcoding,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from farline.media.engine import Answer, Delete, Offer, Query, Side
+from farline.media.engine import Answer, Delete, Offer, Query, Quiet, Side
 from farline.media.ng.message import number, text, texts
 from farline.media.ng.options import Refusal, read_options
 from farline.media.ng.statistics import statistics
@@ -52,10 +52,13 @@ class _Call:
     """The side of each SIP tag."""
     sources: dict[str, str] = field(default_factory=lambda: {"a": "", "b": ""})
     """Where each side's signaling comes from."""
+    doubted: set[str] = field(default_factory=set)
+    """Sides whose SDP is not believed about where they are."""
 
     def side(self, letter: str) -> Side:
         """For the engine."""
-        return Side(letter, self.interfaces[letter], self.sources[letter])
+        reach = () if letter in self.doubted else None
+        return Side(letter, self.interfaces[letter], self.sources[letter], reach=reach)
 
     def speaks(self, tag: str, letter: str, now: float, wall: float) -> None:
         """A side was heard; its tag is this one, and no older one."""
@@ -116,6 +119,8 @@ class NgService:
                     return self._delete(document, wall)
                 case "query":
                     return self._query(document, wall)
+                case "block media" | "unblock media" as command:
+                    return self._block(document, blocked=command == "block media")
                 case "list":
                     limit = number(document.get("limit")) or LISTED
                     names = list(self._calls)[: max(0, min(limit, MAX_LISTED))]
@@ -185,6 +190,7 @@ class NgService:
             raise Refusal("no sdp")
         if options.source:
             call.sources[letter] = options.source
+        (call.doubted.add if options.doubted else call.doubted.discard)(letter)
         sender, receiver = call.side(letter), call.side(_OTHER[letter])
         if options.transcoding:
             receiver = msgspec.structs.replace(receiver, transcoding=options.transcoding)
@@ -226,6 +232,16 @@ class NgService:
         if "fast" in flags:
             return {"result": "ok"}
         return {"result": "ok", **statistics(call.tags, stats, wall), **_times(call)}
+
+    def _block(self, document: Document, *, blocked: bool) -> Reply:
+        name = _named(document, "call-id")
+        self._known(name)
+        if "all" not in texts(document.get("flags")) and "from-tag" in document:
+            raise Refusal("this engine blocks a whole call only")
+        reply = self._perform(Quiet(name, blocked))
+        if reply.error is not None:
+            raise Refusal(reply.error)
+        return {"result": "ok"}
 
     def _query(self, document: Document, wall: float) -> Reply:
         name = _named(document, "call-id")
