@@ -1,4 +1,5 @@
-from farline.sip.schedule import Schedule
+from farline.sip.schedule import SWEEP_FROM, SWEPT, Schedule
+from farline.testing import SeededRandom
 
 
 def test_alarms_fire_in_order_and_stopped_ones_do_not():
@@ -40,3 +41,26 @@ def test_stopped_timers_do_not_pile_up():
     assert len(schedule) <= 1025
     assert schedule.next_deadline() == (1.0, "kept")
     assert kept.action is not None
+
+
+def test_a_start_looks_at_few_timers_and_all_fire_in_order_meanwhile():
+    schedule, fired, chance = Schedule(), [], SeededRandom(3)
+    wanted = []
+    for serial in range(8 * SWEEP_FROM):
+        at = float(chance.randrange(10_000))
+        before = len(schedule)
+        alarm = schedule.start(at, "one", lambda _, key=(at, serial): fired.append(key))
+        assert before + 1 - len(schedule) <= SWEPT
+        if chance.randrange(4):
+            alarm.stop()
+        else:
+            wanted.append((at, serial))
+        assert len(schedule) <= 2 * SWEEP_FROM + 2 * len(wanted)
+    for now in range(0, 10_000, 100):
+        schedule.run(float(now))
+        deadline = schedule.next_deadline()
+        assert deadline is not None
+        assert deadline.at > now
+    schedule.run(10_000.0)
+    assert fired == sorted(wanted)
+    assert (len(schedule), schedule.next_deadline()) == (0, None)
