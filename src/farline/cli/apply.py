@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import json
 import os
@@ -13,9 +12,9 @@ from typing import Annotated, Any
 
 import typer
 
+from farline.cli.failing import ask
 from farline.cli.files import check_text, fail_config, read_text, say_warnings
 from farline.config import ConfigError
-from farline.runtime.control import ControlError, call
 from farline.trace.summary import printable
 
 RunDir = Annotated[Path, typer.Option(help="Run directory of the deployment.")]
@@ -28,6 +27,7 @@ Restart = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
+SUPERVISOR = "farline"
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -67,10 +67,10 @@ def apply(
         fail_config(error, config, as_json)
     if not as_json:
         say_warnings(warnings, config)
-    result = _ask(
+    result = ask(
         run_dir,
+        SUPERVISOR,
         "apply",
-        as_json,
         text=text,
         author=_author(author),
         reason=reason,
@@ -96,10 +96,10 @@ def rollback(
 
     Example: farline rollback 3 --reason "calls to the branch failed"
     """
-    result = _ask(
+    result = ask(
         run_dir,
+        SUPERVISOR,
         "rollback",
-        as_json,
         number=number,
         author=_author(author),
         reason=reason,
@@ -113,7 +113,7 @@ def confirm(run_dir: RunDir = Path("run"), as_json: AsJson = False) -> None:
 
     Example: farline confirm --run-dir run
     """
-    result = _ask(run_dir, "confirm", as_json)
+    result = ask(run_dir, SUPERVISOR, "confirm")
     typer.echo(json.dumps(result) if as_json else f"version {result['version']} stays")
 
 
@@ -128,10 +128,10 @@ def versions(
     Example: farline versions --show 3
     """
     if show is not None:
-        text = _ask(run_dir, "text", as_json, number=show)
+        text = ask(run_dir, SUPERVISOR, "text", number=show)
         typer.echo(json.dumps({"version": show, "text": text}) if as_json else text, nl=as_json)
         return
-    found = _ask(run_dir, "versions", as_json, limit=limit)
+    found = ask(run_dir, SUPERVISOR, "versions", limit=limit)
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
@@ -141,18 +141,6 @@ def versions(
         state = f"until {_clock(pending['until'])}" if waits else one["state"]
         words = printable(f"{one['author']}: {one['reason'] or '-'}")
         typer.echo(f"{one['number']:>4}  {_clock(one['at'])}  {state:<9}  {words}")
-
-
-def _ask(run_dir: Path, command: str, as_json: bool, **arguments: object) -> Any:  # noqa: ANN401 - JSON
-    """The supervisor's answer; a refusal ends the command with status 1."""
-    try:
-        return asyncio.run(call(run_dir / "control" / "farline.sock", command, **arguments))
-    except ControlError as error:
-        if as_json:
-            typer.echo(json.dumps({"ok": False, "error": str(error)}))
-        else:
-            typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
 
 
 def _tell(result: dict[str, Any], as_json: bool) -> None:

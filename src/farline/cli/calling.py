@@ -7,15 +7,16 @@ import json
 import signal
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import typer
 
-from farline.cli.files import fail_config
-from farline.config import ConfigError, Problem, Secret, load_secrets
+from farline.cli.failing import fail
+from farline.config import ConfigError, Secret, load_secrets
 from farline.mobile.commands import CallState
 from farline.mobile.wav import RATE, WavError, read_wav
+from farline.runtime.named_files import reason
 from farline.runtime.process import die_with_parent
 from farline.sip.transport import Address
 
@@ -75,16 +76,18 @@ def read_password(file: Path | None, secrets: tuple[Path, str] | None) -> Secret
     if secrets is not None:
         path, name = secrets
     try:
+        text = path.read_text(encoding="utf-8")
         if path.stat().st_mode & 0o077:
             raise typer.BadParameter(f"{path}: others may read it (chmod 600 {path})")
-        text = path.read_text(encoding="utf-8")
         if not name:
             return Secret(text.partition("\n")[0].rstrip("\r"))
         values = load_secrets(text)
-    except (OSError, UnicodeDecodeError) as error:
-        fail_config(ConfigError([Problem(str(path), f"cannot be read: {error}")]), path, False)
+    except OSError as error:
+        fail(f"{path} cannot be read: {reason(error)}")
+    except UnicodeDecodeError:
+        fail(f"{path} is no text in UTF-8")
     except ConfigError as error:
-        fail_config(error, path, False)
+        fail(f"{path}: {error}")
     if name not in values:
         raise typer.BadParameter(f"{path} holds no secret {name!r}")
     return Secret(values[name])
@@ -99,7 +102,12 @@ def read_speech(path: Path | None) -> NDArray[np.int16]:
     except WavError as error:
         raise typer.BadParameter(str(error)) from None
     except OSError as error:
-        raise typer.BadParameter(f"{path}: {error.strerror}") from None
+        raise typer.BadParameter(f"{path}: {reason(error)}") from None
+
+
+def refuse_authorities(ca: Path | None, error: OSError) -> NoReturn:
+    """End the command whose --ca cannot be used; OpenSSL's errors are OSErrors too."""
+    fail(f"{ca} holds no authorities that can be used: {reason(error)}; give a PEM file: --ca")
 
 
 def read_address(text: str | None) -> Address | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,8 +13,8 @@ from farline.border.explain.replay import Replay
 from farline.border.explain.scratch import Scratch
 from farline.border.topology.line import token_of
 from farline.cli import offline
+from farline.cli.failing import WRONG, ask, fail
 from farline.runtime import clock
-from farline.runtime.control import ControlError, call
 from farline.sip import Address, Flow, Message, Transport, WireError
 from farline.trace.summary import printable
 
@@ -61,7 +60,7 @@ def explain(
         found = list(_capture(file, data, border, at, source))
     else:
         if at is None or source is None:
-            offline.fail("a message needs --at INTERFACE and --from ADDRESS:PORT")
+            fail("a message needs --at INTERFACE and --from ADDRESS:PORT")
         bindings = _live(run_dir) if run_dir is not None else []
         given = offline.address(source), offline.transport(transport)
         found = [_message(border, data, at, *given, registered or [], bindings)]
@@ -90,7 +89,7 @@ def _message(
     plan = explainer.scratch.plan
     interface = plan.interfaces.get(at)
     if interface is None:
-        offline.fail(f"no signaling interface {at!r}; there is: {', '.join(plan.interfaces)}")
+        fail(f"no signaling interface {at!r}; there is: {', '.join(plan.interfaces)}")
     if interface.port(transport) is None:
         because = f"{at} has no {transport} port"
         return explainer.deaf(at, transport, remote, data, because)
@@ -104,7 +103,7 @@ def _message(
             phone = _phone(explainer, border, other, transport, flow)
             before.append(explainer.register(aor, phone, data))
     except ValueError as error:
-        offline.fail(str(error))
+        fail(str(error))
     found = explainer.explain(flow, data)
     steps = (found.steps[0], *before, *found.steps[1:])
     return Explanation(
@@ -118,18 +117,14 @@ def _phone(
     """The flow of a phone: the message's own, or at the first subscriber flow's interface."""
     if not other:
         if flow.interface not in explainer.scratch.plan.subscriber_flows:
-            offline.fail("this message comes from inside: write --registered AOR=address:port")
+            fail("this message comes from inside: write --registered AOR=address:port")
         return flow
     outside = next((one.signaling_interface for one in border.subscriber_flows), flow.interface)
     return explainer.scratch.flow(outside, transport, offline.address(other))
 
 
 def _live(run_dir: Path) -> list[dict[str, Any]]:
-    try:
-        state = asyncio.run(call(run_dir / "control" / "border.sock", "show"))
-    except ControlError as error:
-        offline.fail(str(error))
-    rows: list[dict[str, Any]] = state["bindings"]
+    rows: list[dict[str, Any]] = ask(run_dir, "border", "show", status=WRONG)["bindings"]
     return [row for row in rows if row["registered"] and row["phone"]]
 
 
@@ -147,7 +142,7 @@ def _adopt_live(
         return
     subscriber = next((f for f in plan.border.subscriber_flows if f.name == row["flow"]), None)
     if subscriber is None:
-        offline.fail(f"{row['aor']} registered by {row['flow']}, which this file has not")
+        fail(f"{row['aor']} registered by {row['flow']}, which this file has not")
     phone = explainer.scratch.flow(
         subscriber.signaling_interface, Transport(row["transport"]), offline.address(row["phone"])
     )
@@ -160,7 +155,7 @@ def _capture(
 ) -> Iterator[Explanation]:
     """The messages of a capture that came to the border, in turn."""
     if at is not None and at not in {one.name for one in border.signaling_interfaces}:
-        offline.fail(f"no signaling interface {at!r}")
+        fail(f"no signaling interface {at!r}")
     wanted = offline.address(source) if source is not None else None
     replay = Replay(border)
     explainer = Explainer(replay.scratch)

@@ -89,8 +89,12 @@ def read_secrets(config: Path, secrets: Path | None) -> dict[str, str]:
         return load_secrets(text)
     except ConfigError as error:
         # Its place is "file", which the reader would take for the deployment.
-        moved = [replace(one, place=f"secrets file {path}") for one in error.problems]
-        raise ConfigError(moved) from None
+        raise ConfigError([_moved(one, path) for one in error.problems]) from None
+
+
+def _moved(problem: Problem, path: Path) -> Problem:
+    line = f", line {problem.line}" if problem.line is not None else ""
+    return replace(problem, place=f"secrets file {path}{line}", line=None)
 
 
 def _read(path: Path, place: str, remedy: str) -> str:

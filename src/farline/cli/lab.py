@@ -7,10 +7,11 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from farline.cli.failing import fail
 from farline.cli.files import fail_config
 from farline.config import ConfigError
 from farline.lab import session
@@ -20,6 +21,7 @@ from farline.lab.prepare import certificate_hosts, prepare, read_for_certificate
 from farline.lab.state import read_state
 from farline.lab.topology import NODES
 from farline.lab.view import View
+from farline.runtime.named_files import reason
 from farline.runtime.tls.lab_authority import make_certificates
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ def run(
     try:
         held = session.run_to_end(main)
     except LabError as error:
-        _fail(str(error))
+        fail(str(error))
     raise typer.Exit(0 if held else 1)
 
 
@@ -87,7 +89,7 @@ def up(
             [sys.executable, "-m", "farline.cli.main", "lab", "hold", *options], run_dir
         )
     except LabError as error:
-        _fail(str(error))
+        fail(str(error))
     if as_json:
         typer.echo(json.dumps(asdict(state)))
         return
@@ -103,7 +105,7 @@ def hold(config: Config = GUIDE, run_dir: RunDir = RUN, loopback: Loopback = Fal
     try:
         session.run_to_end(session.hold(prepared, View()))
     except LabError as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 @app.command(name="exec", context_settings={"ignore_unknown_options": True})
@@ -118,16 +120,16 @@ def execute(
     """
     state = read_state(run_dir)
     if state is None:
-        _fail(f"no lab is running in {run_dir}; start one: farline lab up --run-dir {run_dir}")
+        fail(f"no lab is running in {run_dir}; start one: farline lab up --run-dir {run_dir}")
     if not state.nodes:
-        _fail("this lab is on loopback addresses: it has no nodes; run the command as it is")
+        fail("this lab is on loopback addresses: it has no nodes; run the command as it is")
     if node not in state.nodes:
         raise typer.BadParameter(f"{node!r} is none of {', '.join(state.nodes)}")
     argv = enter(state.nodes[node], command, Path.cwd())
     try:
         os.execvp(argv[0], argv)  # noqa: S606 - the command is what the user asked for
     except OSError as error:
-        _fail(f"{argv[0]}: {error.strerror}")
+        fail(f"{argv[0]}: {error.strerror}")
 
 
 @app.command()
@@ -139,9 +141,9 @@ def down(run_dir: RunDir = RUN, as_json: AsJson = False) -> None:
     try:
         state = session.down(run_dir)
     except LabError as error:
-        _fail(str(error))
+        fail(str(error))
     except PermissionError:
-        _fail("the lab belongs to another user: use sudo")
+        fail("the lab belongs to another user: use sudo")
     typer.echo(json.dumps({"ended": state.pid}) if as_json else "The lab is down.")
 
 
@@ -179,8 +181,10 @@ def certificates(
         make_certificates(directory, hosts)
     except ConfigError as error:
         fail_config(error, config, as_json)
-    except (LabError, OSError) as error:
-        _fail(str(error))
+    except LabError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{directory}: no file can be made there: {reason(error)}")
     if as_json:
         typer.echo(json.dumps(hosts))
         return
@@ -197,22 +201,19 @@ def _prepare(config: Path, run_dir: Path, loopback: bool) -> Prepared:
         return prepare(config, run_dir, loopback=loopback)
     except ConfigError as error:
         fail_config(error, config, as_json=False)
-    except (LabError, OSError) as error:
-        _fail(str(error))
+    except LabError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{run_dir} cannot be a run directory: {reason(error)}")
 
 
 def _refuse_second(run_dir: Path) -> None:
     state = read_state(run_dir)
     if state is not None:
-        _fail(f"a lab runs in {run_dir} already (process {state.pid}); farline lab down ends it")
+        fail(f"a lab runs in {run_dir} already (process {state.pid}); farline lab down ends it")
 
 
 def _need_namespaces() -> None:
     reason = missing_for_namespaces()
     if reason is not None:
-        _fail(reason)
-
-
-def _fail(text: str) -> NoReturn:
-    typer.echo(text, err=True)
-    raise typer.Exit(2)
+        fail(reason)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
+
+from farline.cli.failing import Verbs, wants_json
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -28,6 +31,8 @@ VERBS: Final = {
     "media": "media",
 }
 """The module of each verb, in which its function bears the verb's name."""
+USAGE_ERROR: Final[Any] = typer.BadParameter.__mro__[1]
+"""click's UsageError, which typer has of its own in some versions and not in others."""
 GROUPS: Final = ("script", "shield", "secret", "tls", "lab")
 """Verbs with verbs of their own: a module each, with an `app`."""
 
@@ -39,6 +44,7 @@ def make_app(verb: str | None = None) -> typer.Typer:
     """
     app = typer.Typer(
         name="farline",
+        cls=Verbs,
         help="Use the office extension from anywhere: border, office, portal, mobile client and "
         "lab.",
         no_args_is_help=True,
@@ -58,7 +64,17 @@ def make_app(verb: str | None = None) -> typer.Typer:
 def main() -> None:
     """Entry point."""
     asked = sys.argv[1] if len(sys.argv) > 1 else None
-    make_app(asked if asked in VERBS or asked in GROUPS else None)()
+    app = make_app(asked if asked in VERBS or asked in GROUPS else None)
+    if not wants_json(sys.argv[1:]):
+        app()
+    try:
+        status = app(standalone_mode=False)
+    except USAGE_ERROR as error:  # it is told as the answer was asked for
+        typer.echo(json.dumps({"ok": False, "error": error.format_message()}))
+        status = error.exit_code
+    except typer.Abort:
+        status = 1
+    sys.exit(status)
 
 
 def _imported(module: str) -> ModuleType:

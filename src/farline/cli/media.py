@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from farline.cli.calling import read_address
+from farline.cli.failing import REFUSED, fail
 from farline.runtime.media_process import MediaPlace, MediaSettings, read_place
 from farline.runtime.ng_server import NgServer
 from farline.runtime.process import die_with_parent, run_until_signal
@@ -75,8 +76,7 @@ def media(
     try:
         raise typer.Exit(run_until_signal(serve()))
     except (OSError, ValueError, StoreError, MediaBrokenError) as error:
-        typer.echo(f"farline media: {error}", err=True)
-        raise typer.Exit(1) from None
+        fail(f"farline media: {error}", REFUSED)
 
 
 def _places(texts: list[str]) -> list[MediaPlace]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,12 +18,15 @@ from farline.cli.calling import (
     read_address,
     read_password,
     read_speech,
+    refuse_authorities,
     run_until_signal,
 )
+from farline.cli.failing import fail
 from farline.mobile.clientlog import ClientLog
 from farline.mobile.login import Settings
 from farline.mobile.steps import StepError
 from farline.runtime import clock
+from farline.runtime.named_files import reason
 from farline.runtime.phones.mobile import MobileClient, MobileOptions
 from farline.sip.transport import Transport
 
@@ -111,8 +113,8 @@ def mobile(
     log = ClientLog(_log_writer(log_file), clock.wall, os.getpid())
     try:
         client = MobileClient(settings, options, on_event=printer, log=log)
-    except (OSError, ssl.SSLError) as error:
-        raise typer.BadParameter(f"{ca}: {error}") from None
+    except OSError as error:
+        refuse_authorities(ca, error)
     raise typer.Exit(run_until_signal(_run(client, call, course, login_only=login_only)))
 
 
@@ -145,5 +147,8 @@ def _log_writer(path: Path | None) -> Callable[[str], None]:
     """Lines into the file, or nowhere: the events say the same to people."""
     if path is None:
         return lambda line: None
-    file = path.open("a", encoding="utf-8", buffering=1)
+    try:
+        file = path.open("a", encoding="utf-8", buffering=1)
+    except OSError as error:
+        fail(f"{path} cannot be written: {reason(error)}")
     return lambda line: print(line, file=file)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import NoReturn
 
 import typer
 
 from farline.border.explain.recording import Recorded, from_capture, from_records
 from farline.border.plan import Plan
-from farline.cli.files import fail_config, secrets_path
-from farline.config import Border, ConfigError, Problem, load_secrets, load_with_warnings
+from farline.cli.failing import fail
+from farline.cli.files import fail_config, read_secrets, read_text
+from farline.config import Border, ConfigError, load_with_warnings
+from farline.runtime.named_files import reason
 from farline.runtime.trace_files import read_records
 from farline.sip import Address, Transport
 from farline.trace.capture import MAX_CAPTURE, Capture
@@ -30,30 +31,16 @@ class AnySecret(dict[str, str]):
         return "-"
 
 
-def fail(text: str) -> NoReturn:
-    """Say what was wrong with the command and end with status 2."""
-    typer.echo(text, err=True)
-    raise typer.Exit(2)
-
-
 def read_border(config: Path, secrets: Path | None, as_json: bool) -> Border:
     """The border of a deployment file; secrets that are not there do not matter."""
-    try:
-        text = config.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        fail_config(
-            ConfigError([Problem(str(config), f"cannot be read: {error}")]), config, as_json
-        )
     values = AnySecret()
-    path = secrets_path(config, secrets)
     try:
+        text = read_text(config)
         if secrets is not None:
-            values.update(load_secrets(path.read_text(encoding="utf-8")))
+            values.update(read_secrets(config, secrets))
         deployment, _ = load_with_warnings(text, values)
     except ConfigError as error:
         fail_config(error, config, as_json)
-    except OSError as error:
-        fail(f"{path}: {error}")
     if deployment.border is None:
         fail(f"{config} has no section 'border'")
     return deployment.border
@@ -85,7 +72,7 @@ def read_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             data = file.read(MAX_CAPTURE + 1)
     except OSError as error:
-        fail(f"{path}: {error}")
+        fail(f"{path} cannot be read: {reason(error)}")
     return data
 
 

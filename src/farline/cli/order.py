@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from farline.cli.files import check_text, fail_config, say_warnings
+from farline.cli.files import check_text, fail_config, read_text, say_warnings
 from farline.config import ConfigError, Problem
 from farline.config.order import OrderError, moved, names
+from farline.runtime.named_files import reason
 from farline.store.whole_file import replace_file
 from farline.trace.summary import printable
 
@@ -40,7 +41,7 @@ def order(
     if item is not None and bool(before) == bool(after):
         raise typer.BadParameter("give --before or --after")
     try:
-        text = config.read_text(encoding="utf-8")
+        text = read_text(config)
         if item is not None:
             text = moved(text, place, item, before=before, after=after)
             _, warnings = check_text(text, config, secrets)
@@ -50,8 +51,9 @@ def order(
         shown = names(text, place)
     except OrderError as error:
         fail_config(ConfigError([Problem(place, str(error))]), config, as_json)
-    except (OSError, UnicodeDecodeError) as error:
-        unread = ConfigError([Problem(str(config), f"cannot be read or written: {error}")])
+    except OSError as error:
+        remedy = "give its directory the right to be written in"
+        unread = ConfigError([Problem("file", f"cannot be written: {reason(error)}", remedy)])
         fail_config(unread, config, as_json)
     except ConfigError as error:
         fail_config(error, config, as_json)

@@ -17,13 +17,16 @@ from farline.cli.calling import (
     read_address,
     read_password,
     read_speech,
+    refuse_authorities,
     run_until_signal,
     talk,
 )
+from farline.cli.failing import fail
 from farline.mobile.commands import CallState
 from farline.mobile.line import Account
 from farline.mobile.steps import StepError
 from farline.runtime.ids import RealIds
+from farline.runtime.named_files import reason
 from farline.runtime.phones.phone import Phone, PhoneOptions
 from farline.runtime.phones.reaching import client_tls, local_address
 from farline.sip.transport import Transport
@@ -80,14 +83,14 @@ def phone(
         answer_after=answer_after_ms / 1000.0 if answer_after_ms >= 0 else None,
     )
     try:
-        options = PhoneOptions(
-            local_ip=local_ip or local_address(server.host),
-            speech=read_speech(play),
-            record=record,
-            tls=client_tls(ca, insecure=insecure),
-        )
+        own = local_ip or local_address(server.host)
     except OSError as error:
-        raise typer.BadParameter(str(error)) from None
+        fail(f"no way to {server.host}: {reason(error)}; name this machine's address: --local-ip")
+    try:
+        tls = client_tls(ca, insecure=insecure)
+    except OSError as error:
+        refuse_authorities(ca, error)
+    options = PhoneOptions(local_ip=own, speech=read_speech(play), record=record, tls=tls)
     desk = Desk(account, options, Printer(as_json=as_json), hangup_after)
     raise typer.Exit(run_until_signal(desk.run(call, calls)))
 

@@ -11,6 +11,7 @@ import typer
 from farline.border.explain.difference import Difference, differences
 from farline.border.explain.replay import Played, Replay, recorded_output
 from farline.cli import offline
+from farline.cli.failing import fail
 from farline.trace.summary import printable
 
 DIFFERENT = 1
@@ -40,7 +41,7 @@ def replay(
     candidate = offline.read_border(config, secrets, as_json)
     current = offline.read_border(against, secrets, as_json) if against is not None else None
     if (pcap is None) == (run_dir is None):
-        offline.fail("give a pcap file or --run-dir DIR")
+        fail("give a pcap file or --run-dir DIR")
     if pcap is not None:
         known = current if current is not None else candidate
         recording = offline.read_recording(pcap, offline.read_bytes(pcap), known)

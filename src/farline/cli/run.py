@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from farline.cli.failing import REFUSED, fail
 from farline.cli.files import (
     SECRETS_ENV,
     check_text,
@@ -21,6 +22,7 @@ from farline.cli.files import (
 from farline.cli.roles import load, serve
 from farline.config import ConfigError, Deployment
 from farline.runtime.huge_pages import gather
+from farline.runtime.named_files import reason
 from farline.runtime.process import die_with_parent, run_until_signal
 from farline.runtime.role import ROLES, RoleContext, roles_of
 from farline.runtime.tls.profiles import TlsError
@@ -47,7 +49,10 @@ def run(
 
     Example: farline run --config examples/guide.yaml
     """
-    run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        fail(f"{run_dir} cannot be a run directory: {reason(error)}; give another --run-dir")
     try:
         if role is None:
             status = _run_all(config, secrets, run_dir, traced=trace)
@@ -58,8 +63,7 @@ def run(
     if role not in ROLES:
         raise typer.BadParameter(f"{role!r} is none of {', '.join(ROLES)}")
     if role not in roles_of(deployment):
-        typer.echo(f"{config} has no section {role!r}", err=True)
-        raise typer.Exit(2)
+        fail(f"{config} has no section {role!r}")
     die_with_parent()
     if standby:
         ready = run_dir / "control" / f"{role}.spare"
@@ -75,8 +79,7 @@ def run(
     try:
         status = run_until_signal(serve(context))
     except (OSError, TlsError) as error:  # a port that is taken, a certificate that is not there
-        typer.echo(f"{role}: {error}", err=True)
-        raise typer.Exit(1) from None
+        fail(f"{role}: {error}", REFUSED)
     raise typer.Exit(status)
 
 

@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from farline.border.interworking.scripts import judge
-from farline.cli.offline import echo_json, fail, is_capture, read_bytes
+from farline.cli.failing import fail
+from farline.cli.offline import echo_json, is_capture, read_bytes
 from farline.config.scripts import SignalingScript
 from farline.runtime.scripts.runner import Script
 from farline.sip import Message, WireError
@@ -44,6 +45,7 @@ def try_script(
     """
     if direction not in DIRECTIONS:
         fail(f"{direction!r} is none of {', '.join(DIRECTIONS)}")
+    read_bytes(script)
     messages = [message for path in recorded for message in _messages(path)][:MAX_MESSAGES]
     try:
         form = SignalingScript(name=script.stem[:64] or "script", file=script.resolve(),

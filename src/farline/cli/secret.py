@@ -10,7 +10,9 @@ from typing import Annotated
 import typer
 from ruamel.yaml import YAML
 
-from farline.config import load_secrets
+from farline.cli.failing import fail
+from farline.config import ConfigError, load_secrets
+from farline.runtime.named_files import reason
 
 app = typer.Typer(help="Passwords and keys, kept in a file of mode 600.", no_args_is_help=True)
 
@@ -37,9 +39,12 @@ def set_secret(
         value = typer.prompt("Value", hide_input=True, confirmation_prompt=True)
     if not value:
         raise typer.BadParameter("an empty secret is refused")
-    values = load_secrets(file.read_text(encoding="utf-8")) if file.exists() else {}
+    values = _read(file)
     values[name] = value
-    write_secrets(file, values)
+    try:
+        write_secrets(file, values)
+    except OSError as error:
+        fail(f"{file} cannot be written: {reason(error)}")
     typer.echo(
         json.dumps({"set": name, "file": str(file)}) if as_json else f"{name} is set in {file}"
     )
@@ -51,8 +56,20 @@ def list_secrets(file: FileOption = Path("secrets.yaml"), as_json: JsonOption = 
 
     Example: farline secret list --file secrets.yaml
     """
-    names = sorted(load_secrets(file.read_text(encoding="utf-8"))) if file.exists() else []
+    names = sorted(_read(file))
     typer.echo(json.dumps(names) if as_json else "\n".join(names))
+
+
+def _read(file: Path) -> dict[str, str]:
+    """What the file holds; nothing where there is none yet."""
+    try:
+        return load_secrets(file.read_text(encoding="utf-8")) if file.exists() else {}
+    except OSError as error:
+        fail(f"{file} cannot be read: {reason(error)}")
+    except UnicodeDecodeError:
+        fail(f"{file} is no text in UTF-8; a secrets file is made by farline secret set")
+    except ConfigError as error:
+        fail(f"{file}: {error}")
 
 
 def write_secrets(file: Path, values: dict[str, str]) -> None:

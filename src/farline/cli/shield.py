@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from farline.runtime.control import ControlError, call
+from farline.cli.failing import ask
 from farline.trace.packet import parse_endpoint
 from farline.trace.summary import printable
 
@@ -29,7 +28,7 @@ def bans(run_dir: RunDir = Path("run"), as_json: AsJson = False) -> None:
 
     Example: farline shield bans --run-dir run
     """
-    state = _ask(run_dir, "show")
+    state = ask(run_dir, "border", "show")
     found, mode = state["bans"], state["shield"]["mode"]
     if as_json:
         typer.echo(json.dumps({"mode": mode, "bans": found}, indent=2))
@@ -59,7 +58,7 @@ def ban(
         raise typer.BadParameter(f"{lasting!r} is no time; write 90s, 10m, 1h or 7d")
     host, port = _who(who)
     seconds = int(found[1]) * _UNITS[found[2]]
-    _ask(run_dir, "ban", host=host, port=port, seconds=seconds, reason=reason)
+    ask(run_dir, "border", "ban", host=host, port=port, seconds=seconds, reason=reason)
     _done(as_json, f"{who} is banned for {lasting}")
 
 
@@ -70,7 +69,7 @@ def lift(who: Who, run_dir: RunDir = Path("run"), as_json: AsJson = False) -> No
     Example: farline shield lift 198.51.100.7:5060
     """
     host, port = _who(who)
-    _ask(run_dir, "lift", host=host, port=port)
+    ask(run_dir, "border", "lift", host=host, port=port)
     _done(as_json, f"{who} is heard again")
 
 
@@ -87,10 +86,10 @@ def quarantine(
     Example: farline shield quarantine --run-dir run
     """
     if release is not None:
-        _ask(run_dir, "release", mark=release)
+        ask(run_dir, "border", "release", mark=release)
         _done(as_json, f"{release} is let in again")
         return
-    found = _ask(run_dir, "show")["quarantine"]
+    found = ask(run_dir, "border", "show")["quarantine"]
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
@@ -112,14 +111,6 @@ def _who(text: str) -> tuple[str, int | None]:
         raise typer.BadParameter(
             f"{text!r} is no address; write 192.0.2.1, 192.0.2.1:5060 or [2001:db8::1]:5060"
         ) from None
-
-
-def _ask(run_dir: Path, command: str, **arguments: object) -> Any:  # noqa: ANN401 - JSON
-    try:
-        return asyncio.run(call(run_dir / "control" / "border.sock", command, **arguments))
-    except ControlError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
 
 
 def _done(as_json: bool, text: str) -> None:

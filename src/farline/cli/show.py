@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from farline.cli.failing import REFUSED, START, fail
 from farline.cli.plain import plain
 from farline.cli.rows import print_rows
 from farline.cli.show_media import WIDEST, print_media
-from farline.runtime.control import ControlError, call
+from farline.runtime.control import ControlError, NotRunningError, call
 from farline.runtime.role import ROLES
 
 MEDIA_ROLES = ("media", "office-media")
@@ -45,8 +46,8 @@ def show(
         state = asyncio.run(call(run_dir / "control" / f"{role}.sock", "show", **narrowed))
     except ControlError as error:
         elsewhere = role == "media" and asyncio.run(_other_engine(run_dir))
-        typer.echo(f"{error}{ELSEWHERE if elsewhere else ''}", err=True)
-        raise typer.Exit(1) from None
+        remedy = f"; {START}" if isinstance(error, NotRunningError) else ""
+        fail(f"{error}{ELSEWHERE if elsewhere else remedy}", REFUSED)
     if as_json:
         typer.echo(json.dumps(state, indent=2))
     elif role in MEDIA_ROLES:

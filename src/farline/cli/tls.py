@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from farline.runtime.control import ControlError, call
+from farline.cli.failing import REFUSED, ask, fail
 from farline.trace.summary import printable
 
 app = typer.Typer(help="Certificates of what runs.", no_args_is_help=True)
@@ -52,17 +51,17 @@ def renew(
     Example: farline tls renew --run-dir run
     """
     told = _ask(run_dir, "tls-renew", profile=profile)
+    found = [what for one in told.values() for what in one.values()]
+    if not found:
+        named = f"the profile {profile!r}" if profile else "a profile"
+        fail(f"no role that runs orders {named} by ACME (TLS profile: acme)", REFUSED)
     if as_json:
         typer.echo(json.dumps(told, indent=2))
     else:
         for role, profiles in told.items():
             for name, what in profiles.items():
                 typer.echo(printable(f"{role}: {name}: {what}"))
-    found = [what for one in told.values() for what in one.values()]
-    if not found:
-        named = f"the profile {profile!r}" if profile else "a profile"
-        typer.echo(f"no role that runs orders {named} by ACME (TLS profile: acme)", err=True)
-    if not found or any(what != "issued" for what in found):
+    if any(what != "issued" for what in found):
         raise typer.Exit(1)
 
 
@@ -94,15 +93,9 @@ def show(run_dir: RunDir = Path("run"), as_json: AsJson = False) -> None:
         ))  # fmt: skip
 
 
-def _ask(run_dir: Path, command: str, **arguments: str) -> dict[str, Any]:
-    """The answer of each role that is there."""
-    sockets = {role: run_dir / "control" / f"{role}.sock" for role in ROLES}
-    there = {role: path for role, path in sockets.items() if path.exists()}
-    try:
-        return {
-            role: asyncio.run(call(path, command, **arguments))
-            for role, path in (there or {"border": sockets["border"]}).items()
-        }
-    except ControlError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+def _ask(run_dir: Path, command: str, profile: str | None = None) -> dict[str, Any]:
+    """The answer of each role that is there; `profile`: what `tls-renew` is told."""
+    there = [role for role in ROLES if (run_dir / "control" / f"{role}.sock").exists()]
+    if profile is None:
+        return {role: ask(run_dir, role, command) for role in there or ["border"]}
+    return {role: ask(run_dir, role, command, profile=profile) for role in there or ["border"]}

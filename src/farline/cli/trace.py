@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from farline.cli.failing import fail
+from farline.runtime.named_files import reason
 from farline.runtime.trace_files import Follower, read_records
 from farline.trace import encode_event
 from farline.trace.events import (
@@ -66,8 +68,9 @@ def trace(
     if chosen > 1 or (as_ladder and (follow or decisions)):
         raise typer.BadParameter("choose one of --ladder, --pcap, --json; a ladder cannot follow")
     if not run_dir.is_dir():
-        typer.echo(f"{run_dir}: no such run directory", err=True)
-        raise typer.Exit(2)
+        fail(f"{run_dir}: no such run directory; give --run-dir of what runs or ran")
+    if not follow and not any(run_dir.glob("trace/*.jsonl*")):
+        fail(f"{run_dir}: nothing has been traced there; give --run-dir of what runs or ran")
     calls = _legs(run_dir, call or ("last" if as_ladder else None))
     wanted = Filter(calls=calls, interface=interface, roles=frozenset(role or SERVERS))
     reader = Reader()
@@ -96,12 +99,10 @@ def _legs(run_dir: Path, call: str | None) -> frozenset[str] | None:
     if call == "last":
         last = index.last()
         if last is None:
-            typer.echo(f"{run_dir}: no call has been traced", err=True)
-            raise typer.Exit(NO_CALL)
+            fail(f"{run_dir}: no call has been traced", NO_CALL)
         call = last
     elif all(info.call != call for info in index.calls()):
-        typer.echo(f"{run_dir}: no call {printable(call)!r}", err=True)
-        raise typer.Exit(NO_CALL)
+        fail(f"{run_dir}: no call {printable(call)!r}", NO_CALL)
     return index.legs(call)
 
 
@@ -127,8 +128,11 @@ def _write_pcap(records: Iterable[Record], path: Path) -> None:
     if str(path) == "-":
         _fill(sys.stdout.buffer, file, records)
     else:
-        with path.open("wb") as target:
-            _fill(target, file, records)
+        try:
+            with path.open("wb") as target:
+                _fill(target, file, records)
+        except OSError as error:
+            fail(f"{path} cannot be written: {reason(error)}")
         typer.echo(f"{path}: TLS in clear, its port 5061 written as 5060", err=True)
     if file.skipped:
         typer.echo(f"{file.skipped} messages had no readable address", err=True)

@@ -44,7 +44,7 @@ def load_with_warnings(
     text: str, secrets: Mapping[str, str]
 ) -> tuple[Deployment, tuple[Problem, ...]]:
     """A deployment that can run, and its warnings. Raises ConfigError with every problem."""
-    tree = _parse(text)
+    tree = parse(text)
     try:
         deployment = Deployment.model_validate(tree, context={"secrets": secrets})
     except ValidationError as error:
@@ -60,17 +60,18 @@ def with_lines(text: str, problems: Sequence[Problem]) -> tuple[Problem, ...]:
     """Problems that were found beside the text, each with the line that its place has in it."""
     if not problems:
         return ()
-    tree = _parse(text)
+    tree = parse(text)
     return tuple(_with_line(tree, problem) for problem in problems)
 
 
 def load_secrets(text: str) -> dict[str, str]:
     """The secrets file: one `name: value` a line. Raises ConfigError."""
-    tree = _parse(text)
+    tree = parse(text)
     return {str(name): str(value) for name, value in tree.items()}
 
 
-def _parse(text: str) -> CommentedMap:
+def parse(text: str) -> CommentedMap:
+    """The mapping that a file of YAML is, with its lines and comments. Raises ConfigError."""
     if len(text) > MAX_TEXT:
         raise ConfigError([Problem("file", f"longer than {MAX_TEXT} characters")])
     try:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from farline.config.load import parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,9 +23,10 @@ def moved(text: str, place: str, item: str, *, before: str = "", after: str = ""
     """The file with one item of a list moved before or after another one.
 
     `place`: the list as `farline apply` names it, `border.routing_profiles[to-IPO].next_hops`.
-    Items are named, or counted from 1 where they have no name. Raises OrderError.
+    Items are named, or counted from 1 where they have no name. Raises OrderError, and ConfigError
+    for what is no YAML.
     """
-    tree = YAML(typ="rt", pure=True).load(StringIO(text))
+    tree = parse(text)
     items = _list_at(tree, place)
     source, target = _index(items, item, place), _index(items, before or after, place)
     if source == target:
@@ -33,7 +34,7 @@ def moved(text: str, place: str, item: str, *, before: str = "", after: str = ""
     order = [one for one in range(len(items)) if one != source]
     order.insert(order.index(target) + (1 if after else 0), source)
     changed = _rewritten(text, items, order)
-    again = YAML(typ="rt", pure=True).load(StringIO(changed))
+    again = parse(changed)
     expected = [items[one] for one in order]
     if list(_list_at(again, place)) != expected:
         raise OrderError(f"{place}: its lines are not apart from one another; move them by hand")
@@ -41,8 +42,8 @@ def moved(text: str, place: str, item: str, *, before: str = "", after: str = ""
 
 
 def names(text: str, place: str) -> list[str]:
-    """The items of a list in their order: names, or what there is of each."""
-    found = _list_at(YAML(typ="rt", pure=True).load(StringIO(text)), place)
+    """The items of a list in their order: names, or what there is of each. Raises as `moved`."""
+    found = _list_at(parse(text), place)
     return [_name(one) or ", ".join(f"{k}: {v}" for k, v in one.items()) for one in found]
 
 

@@ -22,6 +22,7 @@ from farline.config import Deployment, Secret, load_deployment, load_secrets
 from farline.config.base import Form
 from farline.lab.errors import LabError
 from farline.lab.loopback import to_loopback
+from farline.runtime.named_files import reason
 from farline.runtime.tls.lab_authority import make_certificates
 
 if TYPE_CHECKING:
@@ -58,10 +59,7 @@ def prepare(config: Path, run_dir: Path, *, loopback: bool) -> Prepared:
     Secrets that an earlier run in the same directory drew are kept, so that phones which know them
     go on working. Raises LabError, and ConfigError for a deployment that cannot be used.
     """
-    try:
-        text = config.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise LabError(f"{config} cannot be read: {error}") from error
+    text = _text(config)
     _clear(run_dir)
     secrets_file = run_dir / "secrets.yaml"
     values = _draw_secrets(text, secrets_file)
@@ -129,12 +127,19 @@ def with_certificates(deployment: Deployment, directory: Path) -> Deployment:
     return deployment.model_copy(update=update)
 
 
+def _text(config: Path) -> str:
+    try:
+        return config.read_text(encoding="utf-8")
+    except OSError as error:
+        remedy = "give a deployment file (--config)"
+        raise LabError(f"{config} cannot be read: {reason(error)}; {remedy}") from error
+    except UnicodeDecodeError:
+        raise LabError(f"{config} is no text in UTF-8; give a deployment file") from None
+
+
 def read_for_certificates(config: Path) -> Deployment:
     """A deployment whose secrets do not matter. Raises LabError, ConfigError."""
-    try:
-        text = config.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise LabError(f"{config} cannot be read: {error}") from error
+    text = _text(config)
     return load_deployment(text, _with_drawn(text, {}))
 
 

@@ -27,6 +27,10 @@ class ControlError(RuntimeError):
     """The role is not running, or refused the command; the text says which and why."""
 
 
+class NotRunningError(ControlError):
+    """Nobody listens at the socket."""
+
+
 class ControlServer:
     """Serves commands by name; each takes keyword arguments and gives something JSON can hold."""
 
@@ -81,7 +85,7 @@ async def call(path: Path, command: str, **arguments: Any) -> Any:  # noqa: ANN4
         text = f"{path} belongs to another user; ask as that one, or with sudo"
         raise ControlError(text) from error
     except OSError as error:
-        raise ControlError(f"{path.stem} is not running (no answer at {path})") from error
+        raise NotRunningError(f"{path.stem} is not running (no answer at {path})") from error
     try:
         writer.write(json.dumps({"command": command, **arguments}).encode() + b"\n")
         line = await reader.readline()

@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from farline.cli import tls
+from farline.cli import failing, tls
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def roles(tmp_path, monkeypatch):
         asked.append((path.stem, command, arguments))
         return answers[path.stem]
 
-    monkeypatch.setattr(tls, "call", call)
+    monkeypatch.setattr(failing, "call", call)
     return answers, asked, tmp_path
 
 
