@@ -3,9 +3,7 @@
 import asyncio
 import hashlib
 import json
-import os
 import shutil
-import subprocess
 from base64 import b64encode
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -17,11 +15,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from farline.mobile.wav import read_wav
-from farline.runtime.supervisor import wait_ready
 from farline.testing.chromium import chromium
-from farline.testing.deployment import CLI, REGISTERED, event, prepare_site
+from farline.testing.deployment import REGISTERED, event, prepare_site
 from farline.testing.deployment import phones as make_phones
 from farline.testing.ports import free_ports
+from farline.testing.supervised import supervised
 
 pytestmark = [
     pytest.mark.interop,
@@ -68,18 +66,8 @@ def site(tmp_path_factory, origin):
         ("digest_algorithms: [MD5]", "digest_algorithms: [SHA-256, MD5]"),
     )
     site = prepare_site(tmp_path_factory.mktemp("page"), *changes)
-    command = [*CLI, "run", "--config", str(site.prepared.config), "--run-dir", str(site.run_dir)]
-    with closing(site), (site.run_dir / "log" / "run.log").open("wb") as log:
-        supervisor = subprocess.Popen(
-            command, stdout=log, stderr=log, env={**os.environ, "FARLINE_PARENT": str(os.getpid())}
-        )
-        try:
-            for role in ROLES:
-                asyncio.run(wait_ready(role, site.run_dir))
-            yield site
-        finally:
-            supervisor.terminate()
-            supervisor.wait(60)
+    with closing(site), supervised(site.prepared.config, ROLES, site.run_dir):
+        yield site
     assert site.trouble() == []
 
 

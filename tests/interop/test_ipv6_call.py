@@ -1,15 +1,13 @@
 """A call through a whole border from IPv6 outside to IPv4 inside: registered, spoken, hung up."""
 
-import asyncio
-import os
 from types import SimpleNamespace
 
 import pytest
 
-from farline.runtime.supervisor import wait_ready
-from farline.testing.deployment import CLI, REGISTERED, event, heard, talk_seconds
+from farline.testing.deployment import REGISTERED, event, heard, talk_seconds
 from farline.testing.deployment import phones as make_phones
 from farline.testing.ports import free_ports, own_network
+from farline.testing.supervised import supervised
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
 NET = own_network()
@@ -53,25 +51,15 @@ office:
 
 
 @pytest.fixture
-async def port(tmp_path):
+def port(tmp_path):
     """The border's port on ::1; everything runs."""
     [port] = free_ports(1, "::1")
     config, secrets = tmp_path / "v6.yaml", tmp_path / "secrets.yaml"
     config.write_text(DEPLOYMENT.format(port=port, net=NET, office=OFFICE, group=GROUP))
     secrets.write_text("ruel: one\ndora: other\n")
     secrets.chmod(0o600)
-    command = [*CLI, "run", "--config", str(config), "--run-dir", str(tmp_path / "run")]
-    with (tmp_path / "run.log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            *command, stdout=log, stderr=log, env={**os.environ, "FARLINE_PARENT": str(os.getpid())}
-        )
-        try:
-            for role in ROLES:
-                await wait_ready(role, tmp_path / "run")
-            yield port
-        finally:
-            process.terminate()
-            await process.wait()
+    with supervised(config, ROLES, tmp_path / "run"):
+        yield port
 
 
 async def test_a_phone_on_ipv6_and_a_desk_on_ipv4_hear_each_other(port, tmp_path):

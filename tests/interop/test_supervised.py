@@ -11,9 +11,9 @@ from contextlib import closing
 import pytest
 
 from farline.runtime.control import call
-from farline.runtime.supervisor import wait_ready
 from farline.runtime.trace_files import read_records
 from farline.testing.deployment import CLI, REGISTERED, event, heard, prepare_site, talk_seconds
+from farline.testing.supervised import supervised
 from farline.trace.events import MessageSeen
 from farline.trace.reader import Reader
 
@@ -38,18 +38,9 @@ async def roles_of(site):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     site = prepare_site(tmp_path_factory.mktemp("tls"), (PLAIN, TLS))
-    command = [*CLI, "run", "--config", str(site.prepared.config), "--run-dir", str(site.run_dir)]
-    with closing(site), (site.run_dir / "log" / "run.log").open("wb") as log:
-        site.supervisor = subprocess.Popen(
-            command, stdout=log, stderr=log, env={**os.environ, "FARLINE_PARENT": str(os.getpid())}
-        )
-        try:
-            for role in ROLES:
-                asyncio.run(wait_ready(role, site.run_dir))
-            yield site
-        finally:
-            site.supervisor.terminate()
-            site.supervisor.wait(60)
+    run = supervised(site.prepared.config, ROLES, site.run_dir)
+    with closing(site), run as site.supervisor:
+        yield site
     assert site.trouble() == []
 
 

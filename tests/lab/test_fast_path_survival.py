@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import subprocess
 from contextlib import ExitStack
 
 import pytest
@@ -12,11 +11,10 @@ from farline.lab.namespaces import missing_for_namespaces
 from farline.runtime import clock
 from farline.runtime.control import ControlError, call
 from farline.runtime.media_process import instance_name
-from farline.runtime.supervisor import wait_ready
-from farline.testing.deployment import CLI
 from farline.testing.row import Row, inside, kernel_flows
 from farline.testing.steady_calls import Ringing, SteadyPhone, media_of
 from farline.testing.steady_rtp import Stream, Talk
+from farline.testing.supervised import supervised
 
 REASON = missing_for_namespaces()
 pytestmark = [
@@ -119,7 +117,7 @@ class World:
             try:
                 if self.ask("status")["pid"] != pid:
                     return
-            except (ControlError, ConnectionError):
+            except ControlError:
                 continue
         raise AssertionError("the media process did not come back")
 
@@ -138,15 +136,10 @@ def row():
 def world(row, tmp_path):
     config, run_dir = tmp_path / "site.yaml", tmp_path / "run"
     config.write_text(CONFIG)
-    argv = ["nsenter", f"--net=/run/netns/{row.box}", *CLI, "run", "--no-trace"]
-    argv += ["--config", str(config), "--run-dir", str(run_dir)]
-    environment = {**os.environ, "FARLINE_PARENT": str(os.getpid())}
-    with (tmp_path / "run.log").open("wb") as output, ExitStack() as stack:
-        supervisor = subprocess.Popen(argv, stdout=output, stderr=output, env=environment)
-        stack.callback(supervisor.wait, 60)
-        stack.callback(supervisor.terminate)
-        for role in ("media", "border"):
-            asyncio.run(wait_ready(role, run_dir))
+    box = ("nsenter", f"--net=/run/netns/{row.box}")
+    with ExitStack() as stack:
+        run = supervised(config, ("media", "border"), run_dir, "--no-trace", inside=box)
+        supervisor = stack.enter_context(run)
         made = World(row, run_dir, supervisor)
         stack.callback(made.server.close)
         stack.callback(lambda: [phone.close() for phone in made.phones])

@@ -8,7 +8,6 @@ may be busy) is measured in the same way before each death, and compared with th
 import asyncio
 import os
 import signal
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,14 +17,13 @@ import pytest
 
 from farline.runtime import clock
 from farline.runtime.control import ControlError, call
-from farline.runtime.supervisor import wait_ready
 from farline.sdp import Crypto, parse
 from farline.testing.browser_leg import BrowserLeg
-from farline.testing.deployment import CLI
 from farline.testing.ports import own_network
 from farline.testing.srtp import SUITE, Srtp
 from farline.testing.steady_calls import NoAnswerError, Ringing, SteadyPhone, media_of
 from farline.testing.steady_rtp import Stream, Talk
+from farline.testing.supervised import supervised
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -105,7 +103,7 @@ class World:
             try:
                 if self.ask(role, "status")["pid"] != pid:
                     return clock.monotonic() - began
-            except (ControlError, ConnectionError):
+            except ControlError:
                 continue
         raise AssertionError(f"{role} did not come back")
 
@@ -131,15 +129,8 @@ def world(tmp_path):
     for word, value in (("BORDER", BORDER), ("INNER", INNER), ("SERVER", SERVER)):
         text = text.replace(word, value)
     config.write_text(text)
-    command = [*CLI, "run", "--config", str(config), "--run-dir", str(run_dir), "--no-trace"]
-    environment = {**os.environ, "FARLINE_PARENT": str(os.getpid())}
-    log = tmp_path / "run.log"
-    with log.open("wb") as output, ExitStack() as stack:
-        supervisor = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
-        stack.callback(supervisor.wait, 60)
-        stack.callback(supervisor.terminate)
-        for role in ("media", "border"):
-            asyncio.run(wait_ready(role, run_dir))
+    with ExitStack() as stack:
+        stack.enter_context(supervised(config, ("media", "border"), run_dir, "--no-trace"))
         server = Ringing(SERVER, 5080, (INNER, 5060))
         server.start()
         stack.callback(server.close)
