@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from farline.media.quality import leg_quality
 from farline.runtime.media_client import MediaClient
 from farline.runtime.media_memory import clear_dead_pins
 from farline.runtime.media_process import MediaPlace, MediaSettings, instance_name, serve
+from farline.runtime.named_files import directory_fault
 from farline.runtime.secret_directory import clear_dead, secret_directory
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from farline.config import Border, Deployment, ServerFlow, SubscriberFlow
     from farline.media.engine import StreamStats
     from farline.runtime.role import RoleContext
+
+log = logging.getLogger(__name__)
 
 SHOWN = 500
 """Sessions whose streams `show` lists: more than a person reads."""
@@ -41,6 +45,10 @@ async def run_border_media(context: RoleContext) -> None:
     recordings = context.base / border.media_engine.recording_directory
     if not border.media_engine.recording_directory:
         recordings = context.run_dir / "recordings"
+    found = directory_fault(recordings)
+    if found is not None:
+        field = f"{border.media_engine.form} > Recording Directory"
+        log.error("no call can be recorded: %s: %s; %s", field, *found)
     settings = MediaSettings(
         timeout_seconds=media_timeout(border),
         fast_path=fast_path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,3 +44,17 @@ def read_named(form: Form, field: str, path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise NamedFileError(about(form, field, path, reason(error))) from error
+
+
+def directory_fault(directory: Path) -> tuple[str, str] | None:
+    """Why no file can be made in a directory that may have to be made first, and what helps."""
+    found = next(one for one in (directory, *directory.parents) if os.path.lexists(one))
+    if not found.is_dir():
+        what = "is a file" if found == directory else f"cannot be made: {found} is a file"
+        return f"{directory} {what}, no directory", "name another directory, or move the file"
+    if os.access(found, os.W_OK | os.X_OK):
+        return None
+    remedy = f"name another directory, or give the user of the media process the right: {found}"
+    if found == directory:
+        return f"no right to write in {directory}", remedy
+    return f"{directory} is not there, and there is no right to make it in {found}", remedy

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from farline.config import Problem
 from farline.runtime.countries import Countries, CountryError
 from farline.runtime.music import MusicError, read_music
-from farline.runtime.named_files import PUT, reason
+from farline.runtime.named_files import PUT, directory_fault, reason
 from farline.runtime.ng_recording import records_calls
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _recordings(border: Border, base: Path, run_dir: Path | None) -> Iterator[Pr
     if not named and run_dir is None:
         return
     directory = base / named if named else run_dir.resolve() / "recordings"  # type: ignore[union-attr]  # looked
-    found = fault(directory)
+    found = directory_fault(directory)
     if found is not None:
         why, remedy = found
         if not records_calls(border):
@@ -103,17 +103,3 @@ def _recordings(border: Border, base: Path, run_dir: Path | None) -> Iterator[Pr
         text = f"{directory.parent} is not there and will be made with the first recording"
         remedy = "correct it, mount the disk, or make it before"
         yield Problem(RECORDING, text, remedy, form.form, severity="warning")
-
-
-def fault(directory: Path) -> tuple[str, str] | None:
-    """Why no file can be made in a directory that may have to be made first, and what helps."""
-    found = next(one for one in (directory, *directory.parents) if os.path.lexists(one))
-    if not found.is_dir():
-        what = "is a file" if found == directory else f"cannot be made: {found} is a file"
-        return f"{directory} {what}, no directory", "name another directory, or move the file"
-    if os.access(found, os.W_OK | os.X_OK):
-        return None
-    remedy = f"name another directory, or give the user of the media process the right: {found}"
-    if found == directory:
-        return f"no right to write in {directory}", remedy
-    return f"{directory} is not there, and there is no right to make it in {found}", remedy

@@ -68,6 +68,27 @@ async def test_music_is_made_ready_at_the_start(
         await asyncio.gather(role, return_exceptions=True)
 
 
+async def test_a_recording_directory_that_cannot_be_is_said_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "rec").write_text("")
+    entry = "border:\n  media_engine: {recording_directory: rec}\n  # Device"
+    text = GUIDE.replace("border:\n  # Device", entry, 1)
+    deployment = to_loopback(load_deployment(text, SECRETS), variant=92)
+    context = RoleContext("media", deployment, tmp_path, tmp_path / "run")
+    context.control_path.parent.mkdir(parents=True)
+    role = asyncio.ensure_future(run_border_media(context))
+    try:
+        while not context.control_path.exists():  # it serves all the same
+            assert not role.done(), role.result()
+            await asyncio.sleep(0.01)
+    finally:
+        role.cancel()
+        await asyncio.gather(role, return_exceptions=True)
+    said = f"Media Engine > Recording Directory: {tmp_path}/rec is a file"
+    assert said in caplog.text and "name another directory" in caplog.text
+
+
 async def test_show_names_an_interface_once_whatever_its_ds_bytes(tmp_path: Path) -> None:
     deployment = to_loopback(load_deployment(GUIDE, SECRETS), variant=95)
     assert deployment.border is not None

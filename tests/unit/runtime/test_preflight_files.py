@@ -12,9 +12,9 @@ import pytest
 from farline.config import load_deployment
 from farline.config.scripts import SignalingScript
 from farline.runtime.countries import CountryError
-from farline.runtime.named_files import NamedFileError
+from farline.runtime.named_files import NamedFileError, directory_fault
 from farline.runtime.preflight import preflight
-from farline.runtime.preflight_files import RECORDING, fault
+from farline.runtime.preflight_files import RECORDING
 from farline.runtime.scripts.runner import Script
 
 GUIDE = (Path(__file__).parents[3] / "examples" / "guide.yaml").read_text(encoding="utf-8")
@@ -83,8 +83,8 @@ def test_no_right_to_write():
         (base / "rec").mkdir(mode=0o755)
         code = (
             "import os; from pathlib import Path\n"
-            "from farline.runtime.preflight_files import fault; os.setuid(65534)\n"
-            f"for one in ('rec', 'rec/deep'): print(fault(Path({directory!r}, one)))"
+            "from farline.runtime.named_files import directory_fault; os.setuid(65534)\n"
+            f"for one in ('rec', 'rec/deep'): print(directory_fault(Path({directory!r}, one)))"
         )
         said = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
@@ -95,7 +95,7 @@ def test_no_right_to_write():
 
 def test_a_link_that_leads_nowhere_is_no_directory(tmp_path):
     (tmp_path / "rec").symlink_to(tmp_path / "gone")
-    found = fault(tmp_path / "rec")
+    found = directory_fault(tmp_path / "rec")
     assert found is not None and "no directory" in found[0]
 
 

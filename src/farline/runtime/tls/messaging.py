@@ -6,6 +6,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 from farline.portal.im.prosody_files import ProsodyTls
+from farline.runtime.named_files import NamedFileError, about, read_named
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,19 +33,21 @@ def prosody_tls(deployment: Deployment, name: str, base: Path) -> ProsodyTls:
 def pinned(deployment: Deployment, name: str, base: Path) -> ssl.SSLContext:
     """For mybuddy: exactly our own server's certificate, whoever issued it and for which names.
 
-    Raises OSError when it cannot be read.
+    Raises NamedFileError when it cannot be read, ssl.SSLError when it is no certificate.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.check_hostname = False
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    path = base / _profile(deployment, name).certificate
+    profile = _profile(deployment, name)
+    path = base / profile.certificate
     try:
-        text = path.read_text(encoding="ascii")
+        text = read_named(profile, "certificate", path).decode("ascii")
         leaf = text[text.index(_BEGIN) : text.index(_END) + len(_END)]
         context.load_verify_locations(cadata=leaf + "\n")
-    except ValueError as error:
-        raise OSError(f"TLS profile {name!r}: {path}: {error}") from error
+    except ValueError:
+        why, remedy = "holds no certificate", "give PEM"
+        raise NamedFileError(about(profile, "certificate", path, why, remedy)) from None
     return context
 
 
