@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from farline._core import Relay
-from farline.media.engine import Delete, MediaReply, Query
+from farline.media.engine import Delete, MediaReply, Query, Quiet
 from farline.media.music import Studio
 from farline.media.reports import CallRecorded, encode_report
 from farline.media.sessions import MediaSessions
@@ -182,7 +182,7 @@ class MediaServer:
         if isinstance(request, Delete):
             log.debug("session %r ends: %r", request.session, request.reason)
         reply = self._sessions.perform(request)
-        if not isinstance(request, Query):
+        if not isinstance(request, Query | Quiet):  # these leave the session as it is
             self._memory.keep(self._sessions, request.session)
         return write_reply(number, reply)
 
