@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from farline.sdp import Description, Media
 
 _DIRECTION = re.compile(rb"(?m)^a=(sendrecv|sendonly|recvonly|inactive)[ \t]*\r?\n")
-_SENDING = frozenset({Direction.SENDRECV, Direction.SENDONLY})
-_LISTENING = frozenset({Direction.SENDRECV, Direction.RECVONLY})
+_SENDING = (Direction.SENDRECV, Direction.SENDONLY)
+_LISTENING = (Direction.SENDRECV, Direction.RECVONLY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,9 @@ def play(session: MediaSession, stream: Stream, said: tuple[Media, Media]) -> No
     """Let the sides of a stream hear music that are on hold; `said`: what each side wrote."""
     stream.sends = [one.direction in _SENDING and not one.rejected for one in said]
     for side in (0, 1):
-        music = session.sides[side].music if hears(said[side], said[1 - side]) else ""
+        music = session.sides[side].music
+        if music and not hears(said[side], said[1 - side]):
+            music = ""
         if stream.audio and music != stream.music[side]:
             stream.music[side] = music
             session.telling.music(stream, side)
@@ -63,6 +65,8 @@ def answered(
 
     `music`: whether the answerer, and the offerer, is to hear some while the other does not listen.
     """
+    if not any(music):
+        return shown
     pairs = list(zip(offer.media, answer.media, strict=True))
     back = [one.index for one, _ in pairs if music[0] and one.direction is Direction.INACTIVE]
     held = [

@@ -195,10 +195,10 @@ class MediaSession:
 
     def _index(self, sender: Side, receiver: Side) -> int:
         """Which side the sender is; both must be the session's, on the interfaces that it has."""
-        names = [side.name for side in self.sides]
-        if {sender.name, receiver.name} != set(names) or sender.name == receiver.name:
+        names = (self.sides[0].name, self.sides[1].name)
+        index = 0 if sender.name == names[0] else 1
+        if (sender.name, receiver.name) != (names[index], names[1 - index]) or len({*names}) < 2:
             raise SessionError(f"the sides of this session are {names[0]} and {names[1]}")
-        index = names.index(sender.name)
         for known, given in ((self.sides[index], sender), (self.sides[1 - index], receiver)):
             if known.interface != given.interface:
                 raise SessionError(f"side {known.name} is on media interface {known.interface}")
@@ -253,7 +253,10 @@ class MediaSession:
     def _withhold(self, stream: Stream) -> None:
         """Keep telephone-events from the sides that hear of digits otherwise."""
         for side, wanted in enumerate(self.sides):
-            self.relay.withhold(self.name, stream.number, side, not wanted.events)
+            withheld = not wanted.events
+            if withheld != stream.withheld[side]:
+                stream.withheld[side] = withheld
+                self.relay.withhold(self.name, stream.number, side, withheld)
 
     def _hold(self, held: bool) -> None:
         self.held = held
@@ -266,8 +269,9 @@ class MediaSession:
         """
         if isinstance(agreed, Handshake):
             return True
-        bridged = self.offered is not None and self.offered.bridged(ours.index)
-        return ours.rtcp_mux and theirs.rtcp_mux and not bridged
+        if not (ours.rtcp_mux and theirs.rtcp_mux):
+            return False
+        return self.offered is None or not self.offered.bridged(ours.index)
 
     def _places(self, description: Description, side: int) -> list[Place | None]:
         """Where our ends of the m= lines are, on one side."""

@@ -40,11 +40,8 @@ class Remote(msgspec.Struct, frozen=True):
         outlives the hold. A name instead of an address is not resolved: the first packet tells.
         """
         muted = media.null_address
-        rtp, rtcp = (
-            (before.rtp, before.rtcp)
-            if muted
-            else (_literal(media.rtp_address), _literal(media.rtcp_address))
-        )
+        at = media.addresses
+        rtp, rtcp = (before.rtp, before.rtcp) if muted else (_literal(at[0]), _literal(at[1]))
         confined = not all(side.reaches(at[0]) for at in (rtp, rtcp) if at is not None)
         return cls(rtp, rtcp, side.signaling_source or None, muted, muxed, confined)
 
@@ -90,6 +87,8 @@ class Stream:
     answered: bool = False
     keys: list[Agreement | None] = field(default_factory=lambda: [None, None])
     """What each side agreed to; None: RTP in the clear, or not agreed yet."""
+    withheld: list[bool] = field(default_factory=lambda: [False, False])
+    """Sides that the relay keeps telephone-events from."""
     closed: list[bool] = field(default_factory=lambda: [False, False])
     """Sides at which nothing passes until the keys are agreed."""
     formats: list[list[tuple[int, str, int]]] = field(default_factory=lambda: [[], []])

@@ -84,9 +84,10 @@ class Telling:
         known = wanted if own is wanted else (*own, *wanted)
         formats = {one.payload_type: one for one in known}
         told = [(one.payload_type, one.name, one.clock) for one in formats.values()]
-        other = stream.formats[1 - side]
-        stream.formats[side] = other if told == other else told
-        self.formats(stream, side)
+        if told != stream.formats[side]:
+            other = stream.formats[1 - side]
+            stream.formats[side] = other if told == other else told
+            self.formats(stream, side)
 
     def formats(self, stream: Stream, side: int) -> None:
         """What one side's payload types mean."""

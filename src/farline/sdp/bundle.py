@@ -28,13 +28,13 @@ def bundle_group(description: Description) -> tuple[int, ...]:
     answerer may refuse one, section 7.3.1; browsers make one): its sections have ports of their
     own, and those that are there within it only are rejected.
     """
-    by_mid: dict[bytes, int] = {}
-    for media in description.media:
-        if media.mid:
-            by_mid.setdefault(media.mid, media.index)
     for value in description.media[0].shared if description.media else ():
         words = value.split()
         if words[:1] == [b"group:BUNDLE"]:
+            by_mid: dict[bytes, int] = {}
+            for media in description.media:
+                if media.mid:
+                    by_mid.setdefault(media.mid, media.index)
             known = dict.fromkeys(by_mid[word] for word in words[1:] if word in by_mid)
             named = [description.media[index] for index in known]
             return tuple(one.index for one in named if one.is_rtp and one.is_secure and _alive(one))

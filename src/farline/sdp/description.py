@@ -12,13 +12,15 @@ import msgspec
 from farline.sdp.bundle import MID_EXTENSION
 from farline.sdp.crypto import MAX_CRYPTO, Crypto
 from farline.sdp.dtls import MAX_FINGERPRINTS, Fingerprint, IceCredentials
-from farline.sdp.fields import read_profile
+from farline.sdp.fields import NULL_ADDRESSES, read_profile
 from farline.sdp.formats import Format, read_formats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from farline.sdp.fields import Connection, MediaLine, Origin, Rtcp
+
+    HostPort = tuple[str, int]
 
 
 MAX_SOURCES: Final = 8
@@ -35,6 +37,10 @@ class Direction(StrEnum):
     SENDONLY = "sendonly"
     RECVONLY = "recvonly"
     INACTIVE = "inactive"
+
+
+_HOLDING: Final = (Direction.SENDONLY, Direction.INACTIVE)
+"""A tuple: an enumeration's hash is a function of Python's."""
 
 
 class Line(NamedTuple):
@@ -165,7 +171,7 @@ class Media(msgspec.Struct, frozen=True):
     @property
     def rejected(self) -> bool:
         """Port 0."""
-        return self.port == 0
+        return self.line.port == 0
 
     @property
     def null_address(self) -> bool:
@@ -173,29 +179,37 @@ class Media(msgspec.Struct, frozen=True):
 
         With ICE it only says that candidates come later (RFC 8840 section 4.1.1).
         """
-        return self.connection is not None and self.connection.is_null and self.ice is None
+        at = self.connection
+        return at is not None and at.address in NULL_ADDRESSES and self.ice is None
 
     @property
     def on_hold(self) -> bool:
         """Whether its writer does not want to receive (RFC 3264 section 8.4)."""
-        return self.null_address or self.direction in {Direction.SENDONLY, Direction.INACTIVE}
+        return self.direction in _HOLDING or self.null_address
 
     @property
-    def rtp_address(self) -> tuple[str, int] | None:
-        """Where its writer wants RTP; None where nothing is to be sent."""
-        if self.rejected or self.connection is None or self.null_address:
-            return None
-        return self.connection.address, self.port
+    def addresses(self) -> tuple[HostPort | None, HostPort | None]:
+        """Where its writer wants RTP and RTCP; None where nothing is to be sent.
 
-    @property
-    def rtcp_address(self) -> tuple[str, int] | None:
-        """Where its writer wants RTCP: a=rtcp, else the port after RTP's (RFC 3605 section 1)."""
-        at = self.rtp_address
-        if at is None:
-            return None
+        RTCP: a=rtcp, else the port after RTP's (RFC 3605 section 1).
+        """
+        at, port = self.connection, self.line.port
+        if not port or at is None or self.null_address:
+            return None, None
+        rtp = at.address, port
         if self.rtcp is not None:
-            return self.rtcp.address or at[0], self.rtcp.port
-        return (at[0], at[1] + 1) if at[1] < 65535 else None
+            return rtp, (self.rtcp.address or at.address, self.rtcp.port)
+        return rtp, (at.address, port + 1) if port < 65535 else None
+
+    @property
+    def rtp_address(self) -> HostPort | None:
+        """Where its writer wants RTP; None where nothing is to be sent."""
+        return self.addresses[0]
+
+    @property
+    def rtcp_address(self) -> HostPort | None:
+        """Where its writer wants RTCP; None where nothing is to be sent."""
+        return self.addresses[1]
 
 
 def _named(attributes: tuple[bytes, ...], name: bytes) -> tuple[bytes, ...]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
+
+NULL_ADDRESSES: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  (values, nothing is bound)
+"""On hold in the old way: send nothing (RFC 2543 appendix B.5, RFC 6157 for IPv6)."""
 
 _SECURE = {"SAVP", "SAVPF"}
 
@@ -56,11 +59,6 @@ class Connection(msgspec.Struct, frozen=True):
     """`c=<network> <type> <address>` of one peer; multicast is refused."""
 
     address: str
-
-    @property
-    def is_null(self) -> bool:
-        """On hold in the old way: send nothing (RFC 2543 appendix B.5, RFC 6157 for IPv6)."""
-        return self.address in {"0.0.0.0", "::"}  # noqa: S104  (a value, nothing is bound)
 
 
 class MediaLine(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 MAX_FORMATS: Final = 64
 """Most formats that are read of an m= section; phones write one to twenty."""
+
+MAX_KEPT: Final = 2048
+"""Longest list of formats that is remembered, in bytes."""
 
 _RTPMAP = re.compile(
     rb"rtpmap:\s*([0-9]{1,3})\s+([A-Za-z0-9._+-]{1,64})/([0-9]{1,7})(?:/([0-9]{1,2}))?\Z"
@@ -49,13 +53,19 @@ class Format(msgspec.Struct, frozen=True):
         return one == (other.name.lower(), other.clock, other.channels)
 
 
-def read_formats(words: Sequence[str], attributes: Iterable[bytes]) -> tuple[Format, ...]:
+def read_formats(words: tuple[str, ...], attributes: Iterable[bytes]) -> tuple[Format, ...]:
     """The formats of an RTP m= line in its order; one that nothing is said of is left out."""
+    said = tuple([one for one in attributes if one.startswith((b"rtpmap:", b"fmtp:"))])
+    if sum(map(len, said)) + len(words) > MAX_KEPT:
+        return _read(words, said)
+    return _read_once(words, said)
+
+
+def _read(words: Sequence[str], said: Sequence[bytes]) -> tuple[Format, ...]:
+    """`said`: what a=rtpmap and a=fmtp say."""
     maps: dict[int, tuple[str, int, int]] = {}
     parameters: dict[int, str] = {}
-    for attribute in attributes:
-        if not attribute.startswith((b"rtpmap:", b"fmtp:")):
-            continue
+    for attribute in said:
         if (found := _RTPMAP.match(attribute)) is not None:
             channels = int(found[4] or b"1")
             maps.setdefault(int(found[1]), (found[2].decode("ascii"), int(found[3]), channels))
@@ -73,3 +83,7 @@ def read_formats(words: Sequence[str], attributes: Iterable[bytes]) -> tuple[For
         if number < 128:
             formats.append(Format(number, name, clock, channels, parameters.get(number, "")))
     return tuple(formats)
+
+
+_read_once = lru_cache(maxsize=512)(_read)
+"""A site's phones are of a few kinds, and an offer's formats are asked for again by its answer."""
