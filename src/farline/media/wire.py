@@ -152,6 +152,7 @@ _Ops = (
     _Offer | _Answer | _Delete | _Quiet | _Query | _Dial | _Subscribe | _SubscribeAnswer | _Sessions
 )
 _DECODER: msgspec.json.Decoder[_Ops] = msgspec.json.Decoder(_Ops)
+_REPLIES: msgspec.json.Decoder[_Numbered] = msgspec.json.Decoder(_Numbered)
 
 
 def read_request(line: bytes) -> Asked:
@@ -179,6 +180,21 @@ def write_reply(number: object, reply: MediaReply) -> bytes:
     return line + b"\n"
 
 
+def write_request(request: MediaRequest, number: int | None = None) -> bytes:
+    """A request as a line of JSON."""
+    line: bytes = msgspec.json.encode(_written(request, number))
+    return line + b"\n"
+
+
+def read_reply(line: bytes) -> tuple[object, MediaReply] | None:
+    """A reply from JSON, and the number of its request; None: the line is something else."""
+    try:
+        read = _REPLIES.decode(line)
+        return read.id, _replied(read)
+    except (ValueError, RecursionError):
+        return None
+
+
 def encode_request(request: MediaRequest) -> dict[str, Any]:
     """A request as an object for JSON."""
     plain: dict[str, Any] = msgspec.to_builtins(_written(request))
@@ -188,32 +204,40 @@ def encode_request(request: MediaRequest) -> dict[str, Any]:
 def decode_reply(value: dict[str, Any]) -> MediaReply:
     """Read a reply, an object from JSON; raises MediaWireError."""
     try:
-        read = msgspec.convert(value, _Reply)
+        return _replied(msgspec.convert(value, _Reply))
     except (ValueError, RecursionError) as error:
         raise MediaWireError(f"no reply: {error}") from None
-    sdp = None if read.sdp is None else _bytes(read.sdp)
-    return MediaReply(sdp, read.stats, read.error, read.status)
 
 
-def _written(request: MediaRequest) -> _Op:
+def _written(request: MediaRequest, number: int | None = None) -> _Op:
     """A request as it is written."""
     match request:
         case Offer(session, sdp, sender, receiver):
-            return _Offer(session=session, sdp=_text(sdp), sender=sender, receiver=receiver)
+            return _Offer(
+                id=number, session=session, sdp=_text(sdp), sender=sender, receiver=receiver
+            )
         case Answer(session, sdp, sender, receiver):
-            return _Answer(session=session, sdp=_text(sdp), sender=sender, receiver=receiver)
+            return _Answer(
+                id=number, session=session, sdp=_text(sdp), sender=sender, receiver=receiver
+            )
         case Delete(session, reason):
-            return _Delete(session=session, reason=reason)
+            return _Delete(id=number, session=session, reason=reason)
         case Quiet(session, quiet):
-            return _Quiet(session=session, quiet=quiet)
+            return _Quiet(id=number, session=session, quiet=quiet)
         case Query(session):
-            return _Query(session=session)
+            return _Query(id=number, session=session)
         case Dial(session, side, digit, duration):
-            return _Dial(session=session, side=side, digit=digit, duration_ms=duration)
+            return _Dial(id=number, session=session, side=side, digit=digit, duration_ms=duration)
         case Subscribe(session, recorder, first):
-            return _Subscribe(session=session, side=recorder, first=first)
+            return _Subscribe(id=number, session=session, side=recorder, first=first)
         case SubscribeAnswer(session, sdp):
-            return _SubscribeAnswer(session=session, sdp=_text(sdp))
+            return _SubscribeAnswer(id=number, session=session, sdp=_text(sdp))
+
+
+def _replied(read: _Reply) -> MediaReply:
+    """Raises MediaWireError."""
+    sdp = None if read.sdp is None else _bytes(read.sdp)
+    return MediaReply(sdp, read.stats, read.error, read.status)
 
 
 def _text(sdp: bytes) -> str:

@@ -11,11 +11,13 @@ import asyncio
 import json
 import logging
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from farline.media.engine import MediaReply
 from farline.media.reports import decode_report
-from farline.media.wire import MediaWireError, decode_reply, encode_request
+from farline.media.wire import MediaWireError, decode_reply, read_reply, write_request
+from farline.runtime.line_client import LineClient
 from farline.runtime.unix_socket import short_path
 
 if TYPE_CHECKING:
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
     from farline.media.engine import MediaRequest
     from farline.media.reports import MediaReport
+
+    Told = MediaReply | dict[str, Any] | None
+    """A reply; what is none, but has the number of a request; None: the process is away."""
 
 log = logging.getLogger(__name__)
 
@@ -55,10 +60,10 @@ class MediaClient:
         self._path = path
         self._on_report = on_report
         self._on_connected = on_connected
-        self._pending: dict[int, asyncio.Future[dict[str, Any] | None]] = {}
+        self._pending: dict[int, asyncio.Future[Told]] = {}
         self._asking = 0
         self._next = 0
-        self._writer: asyncio.StreamWriter | None = None
+        self._server: LineClient | None = None
         self._connected = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -85,7 +90,9 @@ class MediaClient:
 
     async def perform(self, request: MediaRequest) -> MediaReply:
         """Have a request served; whatever goes wrong is in the reply, nothing is raised."""
-        value = await self._ask(encode_request(request))
+        value = await self._ask(partial(write_request, request))
+        if isinstance(value, MediaReply):
+            return value
         try:
             return decode_reply(value)
         except MediaWireError as error:
@@ -93,85 +100,104 @@ class MediaClient:
 
     async def sessions(self) -> list[str]:
         """The names of all sessions; raises ConnectionError where the process is away."""
-        value = await self._ask({"op": "sessions"})
-        if "sessions" not in value:
-            raise ConnectionError(value["error"])
+        value = await self._ask_state()
         return [str(name) for name in value["sessions"]]
 
     async def no_fast_path(self) -> str | None:
         """Why the kernel relays nothing; None: it does. Raises ConnectionError as `sessions`."""
-        value = await self._ask({"op": "sessions"})
-        if "no_fast_path" not in value:
-            raise ConnectionError(value["error"])
-        reason = value["no_fast_path"]
+        reason = (await self._ask_state())["no_fast_path"]
         return None if reason is None else str(reason)
 
-    async def _ask(self, value: dict[str, Any]) -> dict[str, Any]:
+    async def _ask_state(self) -> dict[str, Any]:
+        value = await self._ask(lambda number: _line({"id": number, "op": "sessions"}))
+        if isinstance(value, MediaReply):
+            raise ConnectionError(value.error)
+        if not {"sessions", "no_fast_path"} <= value.keys():
+            raise ConnectionError("the media process does not say which sessions there are")
+        return value
+
+    async def _ask(self, line: Callable[[int], bytes]) -> MediaReply | dict[str, Any]:
+        """`line`: the request with its number."""
         if self._asking >= MAX_PENDING:
             return _failure("the media process is overloaded", status=503)
         self._asking += 1
+        until = asyncio.get_running_loop().time() + REQUEST_SECONDS
         try:
-            async with asyncio.timeout(REQUEST_SECONDS):
-                while True:
-                    reply = await self._ask_once(value)
-                    if reply is not None:
-                        return reply
-                    if self._task is None:
-                        return _failure("the media client is stopped")
-                    async with asyncio.timeout(AWAY_SECONDS):
-                        await self._connected.wait()
+            while True:
+                reply = await self._ask_once(line, until)
+                if reply is not None:
+                    return reply
+                if self._task is None:
+                    return _failure("the media client is stopped")
+                async with asyncio.timeout_at(until), asyncio.timeout(AWAY_SECONDS):
+                    await self._connected.wait()
         except TimeoutError:
-            here = self._writer is not None
-            return _failure(f"the media process {'does not answer' if here else 'is not running'}")
+            return self._late()
         finally:
             self._asking -= 1
 
-    async def _ask_once(self, value: dict[str, Any]) -> dict[str, Any] | None:
-        """The reply; None when the process is away, or goes before it has answered."""
-        if self._writer is None:
+    async def _ask_once(self, line: Callable[[int], bytes], until: float) -> Told:
+        """What is told within the time."""
+        if self._server is None:
             return None
         self._next += 1
         number = self._next
-        future: asyncio.Future[dict[str, Any] | None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Told] = loop.create_future()
         self._pending[number] = future
-        line = json.dumps({"id": number, **value}, separators=(",", ":"))
-        self._writer.write(line.encode() + b"\n")
+        self._server.send(line(number))
+        # A timer alone costs a tenth of `asyncio.timeout`.
+        timer = loop.call_at(until, self._give_up, future)
         try:
             return await future
         finally:
+            timer.cancel()
             self._pending.pop(number, None)
+
+    def _give_up(self, future: asyncio.Future[Told]) -> None:
+        if not future.done():
+            future.set_result(self._late())
+
+    def _late(self) -> MediaReply:
+        here = self._server is not None
+        return _failure(f"the media process {'does not answer' if here else 'is not running'}")
 
     async def _keep_up(self) -> None:
         first, longest = RECONNECT_SECONDS
         pause = first
         while True:
             try:
-                with short_path(self._path) as name:
-                    reader, writer = await asyncio.open_unix_connection(name, limit=LINE_LIMIT)
+                server = await self._connect()
             except OSError:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, longest)
                 continue
             pause = first
-            await self._serve(reader, writer)
+            await self._serve(server)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Read until the connection ends; what is still waiting then fails."""
-        self._writer = writer
+    async def _connect(self) -> LineClient:
+        """Raises OSError."""
+        loop = asyncio.get_running_loop()
+        with short_path(self._path) as name:
+            _, server = await loop.create_unix_connection(
+                lambda: LineClient(self._take, LINE_LIMIT), name
+            )
+        return server
+
+    async def _serve(self, server: LineClient) -> None:
+        """Until the connection ends; what is still waiting then asks again."""
+        self._server = server
         self._connected.set()
         comparing = asyncio.ensure_future(self._compare())
-        reason = "the media process closed the connection"
+        reason = "is not asked any more"
         try:
-            while line := await reader.readline():
-                self._take(json.loads(line))
-        except (OSError, ValueError) as error:
-            reason = f"the connection to the media process failed: {error}"
+            reason = await server.ended
         finally:
-            log.warning("%s", reason)
+            log.warning("the media process %s", reason)
             comparing.cancel()
-            self._writer = None
+            self._server = None
             self._connected.clear()
-            writer.close()
+            server.close()
             for future in self._pending.values():
                 if not future.done():
                     future.set_result(None)
@@ -187,17 +213,29 @@ class MediaClient:
         else:
             self._on_connected(tuple(names))
 
-    def _take(self, value: object) -> None:
+    def _take(self, line: bytes) -> None:
         """Deliver one line; raises ValueError for what the media process does not say."""
+        reply = read_reply(line)
+        if reply is not None:
+            self._deliver(*reply)
+            return
+        value = json.loads(line)
         if not isinstance(value, dict):
             raise ValueError("a line that is no object")
         if "event" in value:
             self._on_report(decode_report(value))
-            return
-        future = self._pending.get(value.get("id", 0))
+        else:
+            self._deliver(value.get("id", 0), value)
+
+    def _deliver(self, number: object, value: MediaReply | dict[str, Any]) -> None:
+        future = self._pending.get(number) if isinstance(number, int) else None
         if future is not None and not future.done():
             future.set_result(value)
 
 
-def _failure(reason: str, status: int = 500) -> dict[str, Any]:
-    return {"sdp": None, "stats": [], "error": reason, "status": status}
+def _line(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
+
+
+def _failure(reason: str, status: int = 500) -> MediaReply:
+    return MediaReply(error=reason, status=status)

@@ -21,8 +21,10 @@ from farline.media.wire import (
     MediaWireError,
     decode_reply,
     encode_request,
+    read_reply,
     read_request,
     write_reply,
+    write_request,
 )
 
 A, B = Side("a", "A1", "10.10.10.13"), Side("b", "B1", "192.168.67.61")
@@ -50,6 +52,7 @@ def read_back(value):
 )
 def test_requests(request_) -> None:
     assert read_back(encode_request(request_)) == request_
+    assert read_request(write_request(request_, 7)) == (7, request_)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +63,20 @@ def test_replies(reply) -> None:
     line = json.loads(write_reply(7, reply))
     assert line["id"] == 7
     assert decode_reply(line) == reply
+    assert read_reply(write_reply(7, reply)) == (7, reply)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"hello",
+        b'{"event":"timeout","session":"call","silent_seconds":60.0}',
+        b'{"id":7,"sdp":"\xe2\x82\xac","stats":[],"error":null,"status":0}',
+        b'{"id":7,"sdp":"","stats":[],"error":null}',
+    ],
+)
+def test_lines_that_are_no_reply(line) -> None:
+    assert read_reply(line) is None
 
 
 @pytest.mark.parametrize(

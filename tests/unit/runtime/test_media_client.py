@@ -89,7 +89,10 @@ async def test_a_process_that_does_not_answer_fails_the_request(tmp_path, monkey
             await client.sessions()
 
 
-@pytest.mark.parametrize("line", [b"hello\n", b"[]\n", b'{"event":"timeout"}\n'])
+TOO_LONG = b"x" * (media_client.LINE_LIMIT + 1)
+
+
+@pytest.mark.parametrize("line", [b"hello\n", b"[]\n", b'{"event":"timeout"}\n', TOO_LONG])
 async def test_a_connection_that_talks_nonsense_is_made_again(tmp_path, line) -> None:
     path = tmp_path / "media.sock"
     async with _silent_server(path) as asked, _client(path) as client:
