@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 RUNS = 5
-SESSIONS = 400
+SESSIONS = 2_000
 WARM_UP = 50
 HELD = 1_500
 """Calls at once, for memory: rtpengine and we are asked for 6,000 ports."""

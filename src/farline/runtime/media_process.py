@@ -27,7 +27,6 @@ from farline.media.music import Studio
 from farline.media.reports import CallRecorded, encode_report
 from farline.media.sessions import MediaSessions
 from farline.media.wire import MediaWireError, read_number, read_request, write_reply
-from farline.runtime.huge_pages import gather_aside
 from farline.runtime.ids import RealIds
 from farline.runtime.line_server import LineServer
 from farline.runtime.media_memory import MediaMemory
@@ -194,9 +193,7 @@ async def serve(
     ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Run the media engine until cancelled. `ready` is called once requests are answered."""
-    server = MediaServer(interfaces, settings or MediaSettings())
-    gather_aside()
-    await server.run(socket_path, ready)
+    await MediaServer(interfaces, settings or MediaSettings()).run(socket_path, ready)
 
 
 def make_relay(
