@@ -1,8 +1,11 @@
 //! Audio and video of a browser on one port, and of a phone on a port each.
 
+mod common;
+
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 
+use common::at;
 use relay::{
     name_of, Before, Codec, Content, Datagram, Format, Keeper, Key, MasterKey, Member, Protection,
     Remote, Shard, Suite, Tap, Verdict, CELL_WORDS,
@@ -19,10 +22,6 @@ const ALAW: Format = Format {
     clock: 8_000,
     codec: Codec::Pcma,
 };
-
-fn at(text: &str) -> SocketAddr {
-    text.parse().expect("an address")
-}
 
 fn phone(stream: u16) -> String {
     format!("10.10.10.13:{}", 40_000 + 10 * stream)

@@ -1,7 +1,10 @@
 //! Sides with SRTP: what is protected stays so, and a packet that does not authenticate changes nothing.
 
+mod common;
+
 use std::net::SocketAddr;
 
+use common::{at, rtp};
 use relay::{Content, Datagram, Key, MasterKey, Protection, Remote, Shard, Suite, Verdict};
 use srtp::{Receiver, Sender};
 
@@ -9,18 +12,8 @@ const CALL: u64 = 7;
 const PHONE: &str = "192.168.67.61:61000";
 const OFFICE: &str = "10.10.10.13:40752";
 
-fn at(text: &str) -> SocketAddr {
-    text.parse().expect("an address")
-}
-
 fn master(seed: u8) -> MasterKey {
     MasterKey::new(Suite::AesCm128HmacSha1_80, &[seed; 30]).expect("of the right length")
-}
-
-fn rtp(sequence: u8) -> Vec<u8> {
-    let mut packet = vec![0x80, 8, 0, sequence, 0, 0, 0, 160, 0, 0, 0, 7];
-    packet.resize(172, 0xd5);
-    packet
 }
 
 fn rtcp() -> Vec<u8> {

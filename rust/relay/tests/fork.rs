@@ -1,7 +1,10 @@
 //! Copies for a recording server: what leaves where, and that nothing comes back.
 
+mod common;
+
 use std::net::SocketAddr;
 
+use common::at;
 use relay::{
     Codec, Content, Datagram, Format, Key, MasterKey, Protection, Reason, Remote, Shard,
     StreamPorts, Suite, Verdict,
@@ -10,10 +13,6 @@ use relay::{
 const CALL: u64 = 7;
 const PEERS: [&str; 2] = ["172.22.33.101:5000", "10.10.10.13:40752"];
 const SERVER: [&str; 2] = ["10.10.10.20:6000", "10.10.10.20:6002"];
-
-fn at(text: &str) -> SocketAddr {
-    text.parse().expect("an address")
-}
 
 fn ports(base: u16) -> StreamPorts {
     let port = |more: u16| SocketAddr::new(at("10.10.10.7:0").ip(), base + more);

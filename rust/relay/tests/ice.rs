@@ -1,7 +1,10 @@
 //! ICE on one side: only the peer that proves itself by a check sends and receives.
 
+mod common;
+
 use std::net::SocketAddr;
 
+use common::{at, rtp, RTCP};
 use relay::{Content, Credentials, Datagram, Key, Remote, Shard, Verdict};
 use stun::{Attribute, Kind, Message, Writer};
 
@@ -9,18 +12,6 @@ const CALL: u64 = 7;
 const BROWSER: &str = "203.0.113.5:50000";
 const OFFICE: &str = "10.10.10.13:40752";
 const PASSWORD: &str = "a password of ICE's length";
-
-fn at(text: &str) -> SocketAddr {
-    text.parse().expect("an address")
-}
-
-fn rtp() -> Vec<u8> {
-    let mut packet = vec![0x80, 8, 0, 1, 0, 0, 0, 160, 0, 0, 0, 7];
-    packet.resize(172, 0xd5);
-    packet
-}
-
-const RTCP: [u8; 8] = [0x80, 201, 0, 1, 0, 0, 0, 7];
 
 struct Call {
     shard: Shard,
@@ -83,8 +74,8 @@ impl Call {
 fn nothing_passes_before_a_check_and_all_does_after() {
     let mut call = call();
     let ([browser, _], [office, office_rtcp]) = (call.browser, call.office);
-    assert_eq!(call.pass(browser, BROWSER, &rtp()), Verdict::Refused);
-    assert_eq!(call.pass(office, OFFICE, &rtp()), Verdict::NoTarget);
+    assert_eq!(call.pass(browser, BROWSER, &rtp(1)), Verdict::Refused);
+    assert_eq!(call.pass(office, OFFICE, &rtp(1)), Verdict::NoTarget);
     assert_eq!(
         call.pass(browser, BROWSER, &check(PASSWORD, true)),
         Verdict::Handled
@@ -95,10 +86,10 @@ fn nothing_passes_before_a_check_and_all_does_after() {
     assert_eq!(message.kind(), Kind::BindingSuccess);
     assert_eq!(call.shard.poll_transmit(), None);
     let (via, to) = (office, at(OFFICE));
-    let forward = call.pass(browser, BROWSER, &rtp());
+    let forward = call.pass(browser, BROWSER, &rtp(1));
     assert_eq!(forward, Verdict::Forward { via, to });
     let (via, to) = (browser, at(BROWSER));
-    let back = call.pass(office, OFFICE, &rtp());
+    let back = call.pass(office, OFFICE, &rtp(1));
     assert_eq!(back, Verdict::Forward { via, to });
     // RTCP parts and joins: two ports inside, one outside.
     let (via, to) = (office_rtcp, at("10.10.10.13:40753"));
@@ -116,10 +107,13 @@ fn who_does_not_know_the_password_gets_nothing_back() {
     for from in [BROWSER, "198.51.100.66:6666"] {
         let guess = check("a guess", true);
         assert_eq!(call.pass(browser, from, &guess), Verdict::Refused);
-        assert_eq!(call.pass(browser, from, &rtp()), Verdict::Refused);
+        assert_eq!(call.pass(browser, from, &rtp(1)), Verdict::Refused);
     }
     assert_eq!(call.shard.poll_transmit(), None);
-    assert_eq!(call.pass(call.office[0], OFFICE, &rtp()), Verdict::NoTarget);
+    assert_eq!(
+        call.pass(call.office[0], OFFICE, &rtp(1)),
+        Verdict::NoTarget
+    );
 }
 
 #[test]
@@ -128,17 +122,17 @@ fn a_peer_that_moves_is_followed_as_soon_as_it_nominates() {
     let ([browser, _], [office, _]) = (call.browser, call.office);
     call.pass(browser, BROWSER, &check(PASSWORD, true));
     let moved = "198.51.100.7:4000";
-    assert_eq!(call.pass(browser, moved, &rtp()), Verdict::Refused);
+    assert_eq!(call.pass(browser, moved, &rtp(1)), Verdict::Refused);
     call.pass(browser, moved, &check(PASSWORD, false));
     assert!(matches!(
-        call.pass(browser, moved, &rtp()),
+        call.pass(browser, moved, &rtp(1)),
         Verdict::Forward { .. }
     ));
     let (via, to) = (browser, at(BROWSER));
-    let still = call.pass(office, OFFICE, &rtp());
+    let still = call.pass(office, OFFICE, &rtp(1));
     assert_eq!(still, Verdict::Forward { via, to });
     call.pass(browser, moved, &check(PASSWORD, true));
     let to = at(moved);
-    let followed = call.pass(office, OFFICE, &rtp());
+    let followed = call.pass(office, OFFICE, &rtp(1));
     assert_eq!(followed, Verdict::Forward { via, to });
 }

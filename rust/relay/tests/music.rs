@@ -1,8 +1,10 @@
 //! Music on hold: what the held side hears, packet by packet.
 
-use std::net::SocketAddr;
+mod common;
+
 use std::sync::Arc;
 
+use common::at;
 use relay::{
     Codec, Content, Datagram, Format, Key, MasterKey, Music, Protection, Remote, Shard,
     StreamPorts, Suite, Verdict,
@@ -19,10 +21,6 @@ fn format(payload_type: u8, codec: Codec, clock: u32) -> Format {
         clock,
         codec,
     }
-}
-
-fn at(text: &str) -> SocketAddr {
-    text.parse().expect("an address")
 }
 
 /// A second of a tone.

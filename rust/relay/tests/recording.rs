@@ -1,10 +1,13 @@
 //! Recordings: which packets are copied, and what stands in the files.
 
+mod common;
+
 use std::fs;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use common::at;
 use relay::{
     Codec, Content, Datagram, Event, Format, Heard, Interface, Key, Options, Place, Progress,
     Relay, Remote, Shard, StreamPorts, Tap, Verdict,
@@ -16,10 +19,6 @@ const ALAW: Format = Format {
     clock: 8000,
     codec: Codec::Pcma,
 };
-
-fn at(text: &str) -> SocketAddr {
-    text.parse().expect("an address")
-}
 
 fn rtp(number: u16, byte: u8) -> Vec<u8> {
     let mut packet = vec![0x80, 8];

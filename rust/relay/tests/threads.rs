@@ -1,8 +1,11 @@
 //! The relay as a whole on loopback: sockets, threads, ports.
 
+mod common;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use common::rtp;
 use relay::{Content, Event, Interface, Options, Relay, RelayError, Remote, Report};
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -34,12 +37,6 @@ fn peer() -> UdpSocket {
         .set_read_timeout(Some(Duration::from_secs(5)))
         .expect("a time-out");
     socket
-}
-
-fn rtp(sequence: u8) -> Vec<u8> {
-    let mut packet = vec![0x80, 8, 0, sequence, 0, 0, 0, 160, 0, 0, 0, 7];
-    packet.resize(172, 0xd5);
-    packet
 }
 
 #[test]

@@ -124,7 +124,8 @@ def wait_for_word(
     changed.
     """
     load(role)
-    gather()
+    if role == "border":
+        gather()  # run_border has then little left, at a death when others need the processor
     before = _stamp(config)
     ready.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     ready.write_text(f"{os.getpid()}\n", encoding="ascii")

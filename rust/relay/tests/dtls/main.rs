@@ -1,13 +1,15 @@
 //! DTLS-SRTP on one side: keys come out of a handshake with the peer that signaling has named.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod handshake;
 mod survival;
 
-use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use common::{at, rtp};
 use dimpl::{Config, Dtls, DtlsCertificate, Output};
 use relay::{
     name_of, Before, Content, Datagram, Hash, Identity, Keeper, Key, MasterKey, Protection, Remote,
@@ -25,16 +27,6 @@ const BORDER_CERTIFICATE: &[u8] = include_bytes!("../identities/border.crt.der")
 const BORDER_KEY: &[u8] = include_bytes!("../identities/border.key.der");
 const CERTIFICATE: &[u8] = include_bytes!("../identities/browser.crt.der");
 const KEY: &[u8] = include_bytes!("../identities/browser.key.der");
-
-fn at(text: &str) -> SocketAddr {
-    text.parse().expect("an address")
-}
-
-fn rtp(sequence: u8) -> Vec<u8> {
-    let mut packet = vec![0x80, 8, 0, sequence, 0, 0, 0, 160, 0, 0, 0, 7];
-    packet.resize(172, 0xd5);
-    packet
-}
 
 /// A call whose outer side shakes hands, and a browser without a network.
 struct Call {
@@ -201,7 +193,7 @@ impl Call {
         self.speaks(1);
     }
 
-    fn speaks(&mut self, number: u8) {
+    fn speaks(&mut self, number: u16) {
         let sealed = self.sealed(&rtp(number));
         assert_eq!(self.pass(self.browser, BROWSER, &sealed), Ok(rtp(number)));
         let back = self.pass(self.office, OFFICE, &rtp(number + 8));

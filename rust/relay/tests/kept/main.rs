@@ -1,11 +1,13 @@
 //! A relay that dies and the one that takes its place: locks, rollover counters and windows go on.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod music;
 mod ports;
 
-use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 
+use common::{at, rtp};
 use relay::{
     name_of, Before, Content, Datagram, Keeper, Key, MasterKey, Protection, Remote, Shard, Suite,
     Verdict, CELL_WORDS,
@@ -16,20 +18,9 @@ const CALL: u64 = 7;
 const PHONE: &str = "192.168.67.61:61000";
 const OFFICE: &str = "10.10.10.13:40752";
 
-fn at(text: &str) -> SocketAddr {
-    text.parse().expect("an address")
-}
-
 fn master(suite: Suite, seed: u8) -> MasterKey {
     let material = vec![seed; suite.key_length() + suite.salt_length()];
     MasterKey::new(suite, &material).expect("of the right length")
-}
-
-fn rtp(sequence: u16) -> Vec<u8> {
-    let mut packet = vec![0x80, 8, 0, 0, 0, 0, 0, 160, 0, 0, 0, 7];
-    packet[2..4].copy_from_slice(&sequence.to_be_bytes());
-    packet.resize(172, 0xd5);
-    packet
 }
 
 fn memory() -> &'static [AtomicU64] {

@@ -1,10 +1,11 @@
 //! Which flows the kernel gets, and when it has to give them back.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod counting;
 mod signaling;
 
-use std::net::SocketAddr;
-
+use common::at;
 use fastpath::{Count, Flow, FlowKey};
 use relay::{
     Codec, Content, Datagram, Event, Format, Key, MasterKey, Offload, Protection, Reason, Remote,
@@ -14,10 +15,6 @@ use relay::{
 const CALL: u64 = 7;
 const PHONE: &str = "192.168.67.61:40001";
 const OFFICE: &str = "10.10.10.13:40752";
-
-fn at(text: &str) -> SocketAddr {
-    text.parse().expect("an address")
-}
 
 fn ports() -> StreamPorts {
     [

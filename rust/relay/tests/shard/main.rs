@@ -1,10 +1,13 @@
 //! Conversations with the relay's core: packets and signaling in, verdicts and counters out.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod noticing;
 mod targets;
 
 use std::net::SocketAddr;
 
+use common::{at, rtp, RTCP};
 use relay::{Content, Datagram, Event, Key, Kind, Remote, Shard, StreamPorts, Verdict};
 
 const CALL: u64 = 7;
@@ -14,18 +17,6 @@ fn packet(shard: &mut Shard, key: Key, from: SocketAddr, bytes: &[u8], now: u64)
     let mut room = bytes.to_vec();
     shard.packet(key, from, &mut Datagram::new(&mut room, bytes.len()), now)
 }
-
-fn at(text: &str) -> SocketAddr {
-    text.parse().expect("an address")
-}
-
-fn rtp() -> Vec<u8> {
-    let mut packet = vec![0x80, 8, 0, 1, 0, 0, 0, 160, 0, 0, 0, 7];
-    packet.resize(172, 0xd5);
-    packet
-}
-
-const RTCP: [u8; 8] = [0x80, 201, 0, 1, 0, 0, 0, 7];
 
 /// The guide's call: the phone outside behind NAT, the office inside.
 struct Call {
@@ -66,7 +57,7 @@ fn packets_cross_and_go_to_the_sdp_address_until_the_peer_latched() {
         mut shard,
         keys: [[phone, _], [office, _]],
     } = call();
-    let first = packet(&mut shard, office, at("10.10.10.13:40752"), &rtp(), 10);
+    let first = packet(&mut shard, office, at("10.10.10.13:40752"), &rtp(1), 10);
     assert_eq!(
         first,
         Verdict::Forward {
@@ -74,7 +65,7 @@ fn packets_cross_and_go_to_the_sdp_address_until_the_peer_latched() {
             to: at("172.22.33.101:5000")
         }
     );
-    let back = packet(&mut shard, phone, at("192.168.67.61:61000"), &rtp(), 20);
+    let back = packet(&mut shard, phone, at("192.168.67.61:61000"), &rtp(1), 20);
     assert_eq!(
         back,
         Verdict::Forward {
@@ -82,7 +73,7 @@ fn packets_cross_and_go_to_the_sdp_address_until_the_peer_latched() {
             to: at("10.10.10.13:40752")
         }
     );
-    let next = packet(&mut shard, office, at("10.10.10.13:40752"), &rtp(), 30);
+    let next = packet(&mut shard, office, at("10.10.10.13:40752"), &rtp(1), 30);
     assert_eq!(
         next,
         Verdict::Forward {
@@ -107,7 +98,7 @@ fn rtcp_goes_beside_rtp_and_latches_for_itself() {
         }
     );
     assert_eq!(
-        packet(&mut shard, phone, at("192.168.67.61:61007"), &rtp(), 11),
+        packet(&mut shard, phone, at("192.168.67.61:61007"), &rtp(1), 11),
         Verdict::Malformed
     );
 }
@@ -140,12 +131,12 @@ fn strangers_are_refused_and_counted() {
         keys: [[phone, _], _],
     } = call();
     assert_eq!(
-        packet(&mut shard, phone, at("203.0.113.9:5000"), &rtp(), 5),
+        packet(&mut shard, phone, at("203.0.113.9:5000"), &rtp(1), 5),
         Verdict::Refused
     );
-    packet(&mut shard, phone, at("192.168.67.61:61000"), &rtp(), 6);
+    packet(&mut shard, phone, at("192.168.67.61:61000"), &rtp(1), 6);
     assert_eq!(
-        packet(&mut shard, phone, at("192.168.67.61:61001"), &rtp(), 7),
+        packet(&mut shard, phone, at("192.168.67.61:61001"), &rtp(1), 7),
         Verdict::Refused
     );
     let stats = shard.stats(CALL, 106).expect("the session");
@@ -167,12 +158,12 @@ fn closed_ports_are_gone_also_when_their_place_is_used_again() {
     } = call();
     assert_eq!(shard.delete(CALL, 0).len(), 4);
     assert_eq!(
-        packet(&mut shard, phone, at("192.168.67.61:61000"), &rtp(), 5),
+        packet(&mut shard, phone, at("192.168.67.61:61000"), &rtp(1), 5),
         Verdict::Gone
     );
     shard.open(9, 0, Content::Rtp, &guide_ports(), 5);
     assert_eq!(
-        packet(&mut shard, phone, at("192.168.67.61:61000"), &rtp(), 6),
+        packet(&mut shard, phone, at("192.168.67.61:61000"), &rtp(1), 6),
         Verdict::Gone
     );
     assert_eq!(shard.stats(CALL, 6), None);

@@ -11,7 +11,13 @@ fn silence_is_reported_once_and_not_on_hold() {
     assert_eq!(silence(&mut shard, 59_999), None);
     assert_eq!(silence(&mut shard, 60_000), Some(60_000));
     assert_eq!(silence(&mut shard, 61_000), None);
-    packet(&mut shard, phone, at("192.168.67.61:61000"), &rtp(), 62_000);
+    packet(
+        &mut shard,
+        phone,
+        at("192.168.67.61:61000"),
+        &rtp(1),
+        62_000,
+    );
     assert_eq!(silence(&mut shard, 62_500), None);
     shard.hold(CALL, true, None, 63_000);
     assert_eq!(silence(&mut shard, 200_000), None);
@@ -69,7 +75,7 @@ fn one_way_audio_is_reported_once_a_silence_with_who_is_silent() {
         keys: [[phone, _], [office, _]],
     } = call();
     let heard = |shard: &mut Shard, key, from: &str, now| {
-        packet(shard, key, at(from), &rtp(), now);
+        packet(shard, key, at(from), &rtp(1), now);
         shard.tick(60_000, now);
         shard.poll_report()
     };

@@ -1,8 +1,12 @@
 //! Streams whose sides share no codec: what each side gets, packet by packet.
 
+#[path = "../common/mod.rs"]
+mod common;
+
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 
+use common::at;
 use relay::{
     name_of, Before, Codec, Content, Datagram, Format, Keeper, Key, MasterKey, Origin, Protection,
     Remote, Shard, Speech, Suite, Transmit, Tuning, Verdict, Wanted, CELL_WORDS,
@@ -31,10 +35,6 @@ const ORIGINS: [Origin; 2] = [
         timestamp: 5_000,
     },
 ];
-
-fn at(text: &str) -> SocketAddr {
-    text.parse().expect("an address")
-}
 
 fn format(payload_type: u8, clock: u32, codec: Codec) -> Format {
     Format {
